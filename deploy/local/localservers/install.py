@@ -1,0 +1,159 @@
+"""Finds the programs that no wheel carries, and installs Debian's package of them where that is allowed.
+
+    ProgramMissing          not here, and this user may not install it
+    ├── RabbitmqMissing
+    └── ChromiumMissing
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryFile
+
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+# One root shell does the whole installation, so that one trap undoes whatever happens. The policy keeps Debian
+# from starting the service it installs; it asks the lock, so that one left behind by a kill forbids nothing.
+# Erlang's epmd would outlive the installation: the ones that were not there before are ended.
+INSTALLATION = r"""
+set -eu
+lock=/run/aftercare-install.lock policy=/usr/sbin/policy-rc.d
+exec 9>"$lock"
+flock 9
+port_mappers() { pgrep -x epmd || true; }
+before=$(port_mappers)
+restore() {
+    if [ -e "$policy.before-aftercare" ]; then mv -f "$policy.before-aftercare" "$policy"; else rm -f "$policy"; fi
+    for pid in $(port_mappers); do
+        case " $(echo $before) " in *" $pid "*) ;; *) kill "$pid" || true ;; esac
+    done
+}
+trap restore EXIT
+trap 'exit 130' INT TERM HUP
+if [ -e "$policy" ] && ! grep -q "$lock" "$policy"; then mv "$policy" "$policy.before-aftercare"; fi
+cat >"$policy" <<POLICY
+#!/bin/sh
+flock --nonblock $lock true || exit 101
+[ ! -x $policy.before-aftercare ] || exec $policy.before-aftercare "\$@"
+POLICY
+chmod 755 "$policy"
+export DEBIAN_FRONTEND=noninteractive
+install() { apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=300 "$1" </dev/null; }
+apt-cache show "$1" >/dev/null 2>&1 || apt-get update
+install "$1" || { apt-get update && install "$1"; }
+"""
+
+
+class ProgramMissing(RuntimeError):
+    """A program is not on this machine and may not, or could not, be installed; the message says what to do."""
+
+
+class RabbitmqMissing(ProgramMissing):
+    """No RabbitMQ server here."""
+
+
+class ChromiumMissing(ProgramMissing):
+    """No Chromium here."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """Where a program may be, and which Debian package brings it."""
+
+    title: str
+    variable: str
+    places: tuple[str, ...]
+    commands: tuple[str, ...]
+    package: str
+    otherwise: str
+    missing: type[ProgramMissing]
+
+
+RABBITMQ = Program(
+    title="RabbitMQ",
+    variable="AFTERCARE_RABBITMQ_SERVER",
+    # Debian's command in the PATH changes to the user rabbitmq; the script behind it does not.
+    places=(
+        "/usr/lib/rabbitmq/bin/rabbitmq-server",
+        "/opt/homebrew/sbin/rabbitmq-server",
+        "/usr/local/sbin/rabbitmq-server",
+    ),
+    commands=("rabbitmq-server",),
+    package="rabbitmq-server",
+    otherwise="`brew install rabbitmq` on macOS, or name a running broker in AFTERCARE_ADMIN_AMQP_URL",
+    missing=RabbitmqMissing,
+)
+CHROMIUM = Program(
+    title="Chromium",
+    variable="AFTERCARE_CHROMIUM",
+    places=("/Applications/Chromium.app/Contents/MacOS/Chromium",),
+    commands=("chromium", "chromium-browser", "google-chrome"),
+    package="chromium",
+    otherwise="`brew install chromium` on macOS",
+    missing=ChromiumMissing,
+)
+
+
+def ensure_rabbitmq() -> Path:
+    """The server script of RabbitMQ, installed first if need be. Blocks; raises `RabbitmqMissing`."""
+    return ensure_program(RABBITMQ)
+
+
+def ensure_chromium() -> Path:
+    """The browser, installed first if need be. Blocks; raises `ChromiumMissing`."""
+    return ensure_program(CHROMIUM)
+
+
+def ensure_program(program: Program, environment: Mapping[str, str] = os.environ) -> Path:
+    """Find `program`, or install its Debian package as root or through `sudo -n`. Raises `program.missing`."""
+    found = find_program(program, environment)
+    if found is not None:
+        return found
+    return _install(program, environment)
+
+
+def find_program(program: Program, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The program named in the environment, else at a known place, else in the PATH; None if nowhere."""
+    if named := environment.get(program.variable):
+        if os.access(named, os.X_OK):
+            return Path(named)
+        raise program.missing(f"{program.variable} names {named}, which is not a program this user can run.")
+    path = environment.get("PATH", SYSTEM_PATH)
+    places = [*program.places, *filter(None, (shutil.which(command, path=path) for command in program.commands))]
+    return next((Path(place) for place in places if os.access(place, os.X_OK)), None)
+
+
+def _install(program: Program, environment: Mapping[str, str]) -> Path:
+    advice = (
+        f"Install it: `apt-get install {program.package}` as root on Debian or Ubuntu; {program.otherwise}; "
+        f"or set {program.variable} to the program."
+    )
+    if shutil.which("apt-get", path=SYSTEM_PATH) is None:
+        raise program.missing(f"{program.title} is not installed, and this system has no apt-get. {advice}")
+    root = _root_shell()
+    if root is None:
+        raise program.missing(
+            f"{program.title} is not installed, and this user may not install it "
+            f"(not root, and sudo asks for a password). {advice}"
+        )
+    with TemporaryFile("w+") as log:
+        command = [*root, "-c", INSTALLATION, "install", program.package]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env={"PATH": SYSTEM_PATH})
+        log.seek(0)
+        tail = "".join(log.readlines()[-20:])
+    found = find_program(program, environment)
+    if found is None:
+        raise program.missing(f"apt-get could not install {program.package} (exit {done.returncode}):\n{tail}\n{advice}")
+    return found
+
+
+def _root_shell() -> list[str] | None:
+    if os.geteuid() == 0:
+        return ["/bin/sh"]
+    sudo = shutil.which("sudo", path=SYSTEM_PATH)
+    if sudo is None or subprocess.run([sudo, "-n", "true"], capture_output=True).returncode != 0:
+        return None
+    return [sudo, "-n", "/bin/sh"]

@@ -1,0 +1,135 @@
+"""The connections of one service, and the edge that opens, retries and commits its transactions."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Final, TypeVar
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from shared.clock import clock
+from shared.db.tx import Lane, Tx
+from shared.outbox.emit import Listening, write_events
+
+T = TypeVar("T")
+
+ATTEMPTS: Final = 5
+_RETRY_STATES: Final = {"40001", "40P01", "55P03"}  # serialisation failure, deadlock, lock not available
+_OUTAGE_CLASSES: Final = {"08", "53", "57", "58"}  # connection, resources, operator, system
+_STATEMENT_TIMEOUT: Final = "57014"  # one slow statement is the work's fault, not the server's
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """The SQLSTATE of a database error, None for anything else."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(cause, "sqlstate", None)
+
+
+def retryable(error: BaseException) -> bool:
+    """Whether the same work in a new transaction may succeed."""
+    return sqlstate(error) in _RETRY_STATES
+
+
+def is_database_outage(error: BaseException) -> bool:
+    """Whether the database was out of reach, so that waiting helps and no attempt is spent."""
+    if isinstance(error, PoolTimeout):
+        return True
+    state = sqlstate(error)
+    if state is not None:
+        return state[:2] in _OUTAGE_CLASSES and state != _STATEMENT_TIMEOUT
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or isinstance(error.__cause__, OSError | asyncpg.InterfaceError)
+    return isinstance(error, OSError | asyncpg.InterfaceError)
+
+
+class Database:
+    """What one service may do with PostgreSQL: its own schema, in transactions, under its own role.
+
+    `listening` tells which event types anybody listens to; `on_emitted` is called after a commit that
+    wrote events, to wake the relay.
+    """
+
+    def __init__(
+        self, service: str, url: str, *, pool_size: int = 5, listening: Listening = frozenset()
+    ) -> None:
+        self.service = service
+        self.listening = listening
+        self.on_emitted: Callable[[], None] = lambda: None
+        self.engine = _engine(url, service, pool_size)
+
+    @asynccontextmanager
+    async def transaction(self, *, lane: Lane = "live") -> AsyncIterator[Tx]:
+        """One transaction: commits with its events at the end of the block, rolls back on any exception."""
+        async with self.engine.connect() as connection:
+            tx = Tx(connection, self.service, clock.now(), lane)
+            await connection.begin()
+            yield tx
+            emitted = await write_events(tx, self.listening)
+            await _settled(connection.commit())
+        if emitted:
+            self.on_emitted()
+
+    async def transact(self, work: Callable[[Tx], Awaitable[T]], *, lane: Lane = "live") -> T:
+        """Run `work` in a transaction; again, at most five times, when the database asks to try again."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                async with self.transaction(lane=lane) as tx:
+                    return await work(tx)
+            except DBAPIError as error:
+                if attempt == ATTEMPTS or not retryable(error):
+                    raise
+            await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))
+        raise AssertionError("unreachable")
+
+    async def time(self) -> datetime:
+        """The database's own clock, now."""
+        async with self.engine.connect() as connection:
+            instant: datetime = (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()
+            return instant
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+async def _settled(commit: Awaitable[None]) -> None:
+    """Wait for a commit to end even when the caller is cancelled: half a commit has no known outcome."""
+    task = asyncio.ensure_future(commit)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+def _engine(url: str, service: str, pool_size: int) -> AsyncEngine:
+    return create_async_engine(
+        url.replace("postgresql://", "postgresql+asyncpg://", 1),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=5,
+        pool_pre_ping=False,
+        pool_use_lifo=True,
+        connect_args={
+            "timeout": 5,
+            "command_timeout": 60,
+            "server_settings": {
+                "application_name": f"aftercare-{service}",
+                "search_path": f"{service}, public",
+                "statement_timeout": "30000",
+                "lock_timeout": "10000",
+                "idle_in_transaction_session_timeout": "30000",
+                "jit": "off",
+            },
+        },
+    )
+
+
+__all__ = ["AsyncConnection", "Database", "is_database_outage", "retryable", "sqlstate"]

@@ -1,0 +1,125 @@
+"""Settings from the environment, checked as a whole before anything starts.
+
+A variable is `AFTERCARE_<FIELD>`, or `AFTERCARE_<SERVICE>_<FIELD>` where one service differs (in the
+all-in-one each has its own database role). `…_FILE` names a file to read the value from, for secrets.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AmqpDsn, Field, PostgresDsn, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX: Final = "AFTERCARE_"
+SERVICES: Final = ("intake", "dispatch", "sla", "parts", "feedback")
+# Read by the tools around the services, not by the services.
+_OF_TOOLS: Final = ("ADMIN_", "POSTGRES_", "RABBITMQ_", "CRASH_AT", "OWNER_DATABASE_URL", "TEST_", "PROOF_", "BENCH_")
+_DEVELOPMENT_SECRET: Final = "development-only-secret-of-no-value"
+
+
+class WrongSettings(Exception):
+    """Every wrong variable with what is wrong about it, one a line."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("the environment is not usable:\n" + "\n".join(f"  {fault}" for fault in faults))
+
+
+class Settings(BaseSettings):
+    """What an operator can choose; see `deploy/` for complete examples."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+    environment: Literal["development", "production"] = "development"
+    database_url: PostgresDsn
+    database_pool: Annotated[int, Field(ge=1, le=100)] = 5
+    bus: Literal["rabbitmq", "memory"] = "rabbitmq"
+    amqp_url: AmqpDsn | None = None
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    public_url: str = "http://127.0.0.1:8000"
+    secret: SecretStr = SecretStr(_DEVELOPMENT_SECRET)
+    """Signs tokens, page sessions, cursors and links; at least 32 characters in production."""
+    previous_secret: SecretStr | None = None
+    """Still accepted while a new `secret` is rolled out."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    event_log_days: Annotated[int, Field(ge=30)] = 90
+    idempotency_days: Annotated[int, Field(ge=7)] = 7
+    audit_days: Annotated[int, Field(ge=30)] = 730
+    drain_seconds: Annotated[float, Field(gt=0, le=60)] = 10
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if self.bus == "rabbitmq" and self.amqp_url is None:
+            raise ValueError("AFTERCARE_AMQP_URL is missing: name the broker, or set AFTERCARE_BUS=memory")
+        if self.environment == "production":
+            secret = self.secret.get_secret_value()
+            if secret == _DEVELOPMENT_SECRET or len(secret) < 32:
+                raise ValueError("AFTERCARE_SECRET must be at least 32 random characters in production")
+            if not self.public_url.startswith("https://"):
+                raise ValueError("AFTERCARE_PUBLIC_URL must be https in production")
+            if "AFTERCARE_CRASH_AT" in os.environ:
+                raise ValueError("AFTERCARE_CRASH_AT is for tests only")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)  # `load` reads the environment: pydantic's own source knows no per-service names
+
+
+def load(service: str, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of one service; `WrongSettings` names every variable that is wrong, unknown or unreadable."""
+    values: dict[str, str] = {}
+    faults: list[str] = []
+    for field in Settings.model_fields:
+        for name in (f"{PREFIX}{service}_{field}".upper(), f"{PREFIX}{field}".upper()):
+            found = _read(name, environment, faults)
+            if found is not None:
+                values[field] = found
+                break
+    faults += _unknown(environment)
+    try:
+        settings = Settings(**values)  # type: ignore[arg-type]
+    except ValidationError as error:
+        faults += [_explain(fault["loc"], fault["msg"]) for fault in error.errors()]
+        raise WrongSettings(faults) from None
+    if faults:
+        raise WrongSettings(faults)
+    return settings
+
+
+def _read(name: str, environment: Mapping[str, str], faults: list[str]) -> str | None:
+    if (path := environment.get(f"{name}_FILE")) is not None:
+        try:
+            return Path(path).read_text().strip()
+        except OSError as error:
+            faults.append(f"{name}_FILE: {path} cannot be read ({error.strerror})")
+    return environment.get(name)
+
+
+def _unknown(environment: Mapping[str, str]) -> list[str]:
+    known = {f"{PREFIX}{field}".upper() for field in Settings.model_fields}
+    faults = []
+    for name in sorted(environment):
+        if not name.startswith(PREFIX):
+            continue
+        rest = name.removeprefix(PREFIX).removesuffix("_FILE")
+        for service in SERVICES:
+            rest = rest.removeprefix(f"{service.upper()}_")
+        if rest.startswith(_OF_TOOLS) or f"{PREFIX}{rest}" in known:
+            continue
+        near = difflib.get_close_matches(f"{PREFIX}{rest}", known, n=1)
+        faults.append(f"{name}: unknown" + (f"; did you mean {near[0]}?" if near else ""))
+    return faults
+
+
+def _explain(location: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return f"{PREFIX}{location[0]}: {message}".replace(str(location[0]), str(location[0]).upper(), 1) if location else message
