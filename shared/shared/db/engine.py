@@ -58,12 +58,18 @@ class Database:
     """
 
     def __init__(
-        self, service: str, url: str, *, pool_size: int = 5, listening: Listening = frozenset()
+        self,
+        service: str,
+        url: str,
+        *,
+        pool_size: int = 5,
+        listening: Listening = frozenset(),
+        purpose: str = "work",
     ) -> None:
         self.service = service
         self.listening = listening
         self.on_emitted: Callable[[], None] = lambda: None
-        self.engine = _engine(url, service, pool_size)
+        self.engine = _engine(url, service, pool_size, purpose)
 
     @asynccontextmanager
     async def transaction(self, *, lane: Lane = "live") -> AsyncIterator[Tx]:
@@ -109,7 +115,7 @@ async def _settled(commit: Awaitable[None]) -> None:
         raise
 
 
-def _engine(url: str, service: str, pool_size: int) -> AsyncEngine:
+def _engine(url: str, service: str, pool_size: int, purpose: str) -> AsyncEngine:
     return create_async_engine(
         url.replace("postgresql://", "postgresql+asyncpg://", 1),
         pool_size=pool_size,
@@ -121,7 +127,7 @@ def _engine(url: str, service: str, pool_size: int) -> AsyncEngine:
             "timeout": 5,
             "command_timeout": 60,
             "server_settings": {
-                "application_name": f"aftercare-{service}",
+                "application_name": f"aftercare-{service}-{purpose}",
                 "search_path": f"{service}, public",
                 "statement_timeout": "30000",
                 "lock_timeout": "10000",

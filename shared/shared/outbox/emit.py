@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Text, Uuid, bindparam, text
@@ -13,7 +13,7 @@ from sqlalchemy import ARRAY, Text, Uuid, bindparam, text
 from shared.clock import uuid7
 from shared.db.tx import Tx
 from shared.errors import AftercareError
-from shared.events.envelope import Payload, event_model
+from shared.events.envelope import Event, Payload, event_model
 from shared.trace import current_traceparent
 
 Listening = Set[str]
@@ -42,12 +42,18 @@ class Draft:
 
 
 def emit(
-    tx: Tx, payload: Payload, *, subject: UUID | str, sequence: int, time: datetime | None = None
+    tx: Tx,
+    payload: Payload,
+    *,
+    subject: UUID | str,
+    sequence: int,
+    time: datetime | None = None,
+    cause: Event[Any] | None = None,
 ) -> UUID:
     """Tell the world, if and only if the transaction commits; returns the event's id.
 
     `sequence` is the version of the aggregate after the change; `time` when it happened, by default when the
-    transaction began.
+    transaction began; `cause` the event being handled, whose trace goes on.
     """
     if payload.owner() != tx.service:
         raise ForeignEvent(service=tx.service, type=payload.type)
@@ -58,7 +64,7 @@ def emit(
         subject=str(subject),
         sequence=f"{sequence:010d}",
         time=time or tx.now,
-        traceparent=current_traceparent(),
+        traceparent=cause.traceparent if cause else current_traceparent(),
         data=payload,
     )
     body = event.model_dump_json(exclude_none=True)

@@ -1,0 +1,339 @@
+"""RabbitMQ by aio-pika: the only module that speaks AMQP.
+
+Run against 3.10 (Debian 12) and written for 4.x, whose defaults differ: every argument that matters is set
+explicitly, attempts are counted in our own tables, and only quorum queues are used. Connections are the plain
+kind: when one fails it is let go and a supervisor makes a new one, so nothing half-recovered is ever trusted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Final
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractIncomingMessage
+from aio_pika.exceptions import AMQPError, ChannelNotFoundEntity, DeliveryError, PublishError
+from pamqp.commands import Basic
+
+from shared import crash
+from shared.bus.contract import BusReport, ListenerMissing, Message, Outcome, Watermark
+from shared.bus.topology import (
+    EXCHANGE,
+    LANES,
+    WATERMARKS,
+    Topology,
+    dead_queue_name,
+    queue_name,
+    routing_key,
+)
+from shared.clock import clock
+from shared.db.tx import Lane, Tx
+from shared.errors import Outage
+from shared.events.envelope import CONTENT_TYPE
+from shared.inbox import Receiver
+
+CONNECT_SECONDS: Final = 5.0
+PUBLISH_SECONDS: Final = 3.0
+HEARTBEAT_SECONDS: Final = 6  # a dead peer is noticed after three of these
+PREFETCH: Final = 200  # messages
+MOST_EVENTS: Final = 500  # handed to the receiver at a time
+CHECK_SECONDS: Final = 1.0  # how old the last look at the listeners' queues may be
+STUCK_SECONDS: Final = 120.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0  # while the receiver's database is out of reach
+
+_TROUBLE: Final = (AMQPError, OSError, TimeoutError, RuntimeError)
+
+
+class RabbitBus:
+    """One service's connections: one to publish, one for each of its queues."""
+
+    def __init__(self, url: str, service: str, topology: Topology) -> None:
+        self._url = url
+        self._service = service
+        self._listeners = sorted(
+            queue_name(each, lane) for each in topology.services_listening_to(service) for lane in LANES
+        )
+        self._publisher: _Publisher | None = None
+        self._opening = asyncio.Lock()
+        self._consuming: set[str] = set()
+        self._trouble = "not connected yet"
+        self._lost_at: float | None = time.monotonic()
+
+    async def check_sendable(self) -> None:
+        publisher = await self._open_publisher()
+        self._lost_at = None
+        if await publisher.blocked():
+            self._trouble = "blocked by the broker: it is out of memory or disk"
+            raise Outage(what="The broker (blocked: it is out of memory or disk)")
+        try:
+            await publisher.check(self._listeners)
+        except ListenerMissing as missing:
+            self._trouble = str(missing)
+            raise
+        except _TROUBLE as error:
+            await self._drop_publisher(error)
+            raise Outage(what="RabbitMQ") from error
+        self._trouble = ""
+
+    async def publish(self, tx: Tx, messages: Sequence[Message]) -> list[Outcome]:
+        publisher = await self._open_publisher()
+        outcomes = await asyncio.gather(*(publisher.publish(message) for message in messages))
+        if Outcome.UNKNOWN in outcomes and not await publisher.blocked():
+            await self._drop_publisher(TimeoutError("no confirmation"))
+        return outcomes
+
+    def published(self, messages: Sequence[Message]) -> None:
+        """The broker pushes; nobody needs waking."""
+
+    async def listen(self, receiver: Receiver, lane: Lane) -> None:
+        async def receive(bodies: Sequence[bytes]) -> None:
+            await receiver.receive(bodies, lane)
+
+        await self._consume(queue_name(receiver.service, lane), receive)
+
+    async def listen_dead(self, receiver: Receiver) -> None:
+        async def bury(bodies: Sequence[bytes]) -> None:
+            await receiver.bury(bodies, "delivered too often")
+
+        await self._consume(dead_queue_name(receiver.service), bury)
+
+    async def announce(self, watermark: Watermark) -> None:
+        publisher = await self._open_publisher()
+        with suppress(*_TROUBLE):  # the next one says more anyway
+            await publisher.announce(watermark)
+
+    async def hear(self, heard: Callable[[Watermark], None]) -> None:
+        connection = await self._connect("watermarks")
+        try:
+            channel = await connection.channel()
+            exchange = await channel.get_exchange(WATERMARKS)
+            queue = await channel.declare_queue(
+                f"aftercare.transient.{self._service}.{clock.uuid7()}", exclusive=True, auto_delete=True
+            )
+            await queue.bind(exchange, "#")
+
+            async def on_message(message: AbstractIncomingMessage) -> None:
+                told = json.loads(message.body)
+                heard(Watermark(told["producer"], datetime.fromisoformat(told["until"])))
+
+            await queue.consume(on_message, no_ack=True)
+            await channel.closed()
+        except _TROUBLE as error:
+            raise Outage(what="RabbitMQ") from error
+        finally:
+            await _let_go(connection)
+        raise Outage(what="RabbitMQ")
+
+    def report(self) -> BusReport:
+        idle = {queue_name(self._service, lane) for lane in LANES} - self._consuming
+        silent = f"not consuming {', '.join(sorted(idle))}" if idle else ""
+        return BusReport(sendable=not self._trouble, detail=self._trouble or silent or "connected")
+
+    async def stuck(self) -> bool:
+        if self._lost_at is None or time.monotonic() - self._lost_at < STUCK_SECONDS:
+            return False
+        with suppress(Outage):
+            await _let_go(await self._connect("probe"))
+            return True
+        return False
+
+    async def close(self) -> None:
+        await self._drop_publisher(None)
+
+    async def _connect(self, purpose: str) -> AbstractConnection:
+        try:
+            return await aio_pika.connect(
+                self._url,
+                timeout=CONNECT_SECONDS,
+                heartbeat=HEARTBEAT_SECONDS,
+                client_properties={"connection_name": f"{self._service} {purpose}"},
+            )
+        except _TROUBLE as error:
+            self._trouble = f"cannot connect: {type(error).__name__}"
+            raise Outage(what="RabbitMQ") from error
+
+    async def _open_publisher(self) -> _Publisher:
+        async with self._opening:
+            if self._publisher is None or self._publisher.closed:
+                await self._drop_publisher(None)
+                connection = await self._connect("publish")
+                try:
+                    self._publisher = await _Publisher.open(connection)
+                except _TROUBLE as error:
+                    await _let_go(connection)
+                    self._trouble = f"exchange {EXCHANGE} is missing: run `aftercare topology`"
+                    raise Outage(what="RabbitMQ") from error
+            return self._publisher
+
+    async def _drop_publisher(self, reason: BaseException | None) -> None:
+        publisher, self._publisher = self._publisher, None
+        if reason is not None:
+            self._trouble = f"connection lost: {type(reason).__name__}"
+            self._lost_at = self._lost_at or time.monotonic()
+        if publisher is not None:
+            await _let_go(publisher.connection)
+
+    async def _consume(self, queue: str, hand_over: Callable[[Sequence[bytes]], Awaitable[None]]) -> None:
+        connection = await self._connect(queue)
+        try:
+            channel = await connection.channel()
+            await channel.set_qos(prefetch_count=PREFETCH)
+            arrived: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
+            declared = await channel.get_queue(queue)  # passive: topology is not ours to declare
+            await declared.consume(arrived.put)
+            self._consuming.add(queue)
+            while batch := await _take(arrived, channel):
+                await _insist(hand_over, [message.body for message in batch], channel)
+                crash.reach("consumer.committed")
+                await batch[-1].ack(multiple=True)
+        except _TROUBLE as error:
+            raise Outage(what=f"RabbitMQ (consuming {queue})") from error
+        finally:
+            self._consuming.discard(queue)
+            await _let_go(connection)
+        raise Outage(what=f"RabbitMQ (consuming {queue})")
+
+
+class _Publisher:
+    """An open connection with a confirming channel, held strongly: aio-pika itself keeps only weak references."""
+
+    def __init__(
+        self,
+        connection: AbstractConnection,
+        channel: AbstractChannel,
+        exchange: AbstractExchange,
+        watermarks: AbstractExchange,
+        unconfirmed: AbstractChannel,
+    ) -> None:
+        self.connection = connection
+        self._channel = channel
+        self._exchange = exchange
+        self._unconfirmed = unconfirmed
+        self._watermarks = watermarks
+        self._checked = 0.0
+        self._all_seen_at = clock.now()
+
+    @classmethod
+    async def open(cls, connection: AbstractConnection) -> _Publisher:
+        # Without on_return_raises the broker confirms what no queue received.
+        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        unconfirmed = await connection.channel(publisher_confirms=False)
+        exchange = await channel.get_exchange(EXCHANGE)
+        watermarks = await unconfirmed.get_exchange(WATERMARKS)
+        return cls(connection, channel, exchange, watermarks, unconfirmed)
+
+    @property
+    def closed(self) -> bool:
+        return self.connection.is_closed or self._channel.is_closed or self._unconfirmed.is_closed
+
+    async def blocked(self) -> bool:
+        """Whether the broker asked us to stop sending."""
+        transport = self.connection.transport
+        if transport is None:
+            return False
+        try:
+            await asyncio.wait_for(transport.connection.ready(), 0.01)
+        except TimeoutError:
+            return True
+        return False
+
+    async def check(self, queues: Sequence[str]) -> None:
+        """Raise `ListenerMissing` when one of `queues` is not there; looks at most once a second."""
+        if time.monotonic() - self._checked < CHECK_SECONDS:
+            return
+        looked_at = clock.now()
+        if missing := [queue for queue in queues if not await self._exists(queue)]:
+            raise ListenerMissing(missing, self._all_seen_at)
+        self._checked, self._all_seen_at = time.monotonic(), looked_at
+
+    async def _exists(self, queue: str) -> bool:
+        async with asyncio.timeout(PUBLISH_SECONDS):
+            probe = await self.connection.channel()  # a failed passive declaration closes its channel
+            try:
+                await probe.declare_queue(queue, passive=True)
+            except ChannelNotFoundEntity:
+                return False
+            finally:
+                if not probe.is_closed:
+                    await probe.close()
+        return True
+
+    async def publish(self, message: Message) -> Outcome:
+        envelope = aio_pika.Message(
+            message.body,
+            content_type=CONTENT_TYPE,
+            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+            message_id=str(message.event_ids[0]),
+            type=message.type,
+            headers={"events": len(message.event_ids)},
+        )
+        try:
+            confirmation = await self._exchange.publish(
+                envelope, routing_key(message.type, message.lane), mandatory=True, timeout=PUBLISH_SECONDS
+            )
+        except PublishError:
+            return Outcome.RETURNED
+        except (DeliveryError, *_TROUBLE):
+            return Outcome.UNKNOWN
+        return Outcome.CONFIRMED if isinstance(confirmation, Basic.Ack) else Outcome.UNKNOWN
+
+    async def announce(self, watermark: Watermark) -> None:
+        told = {"producer": watermark.producer, "until": watermark.until.isoformat()}
+        envelope = aio_pika.Message(
+            json.dumps(told).encode(), delivery_mode=aio_pika.DeliveryMode.NOT_PERSISTENT, expiration=5
+        )
+        await self._watermarks.publish(envelope, watermark.producer, mandatory=False, timeout=PUBLISH_SECONDS)
+
+
+async def _take(
+    arrived: asyncio.Queue[AbstractIncomingMessage], channel: AbstractChannel
+) -> list[AbstractIncomingMessage]:
+    """What has arrived, up to a batch; waits for the first, empty when the channel has closed."""
+    first = asyncio.ensure_future(arrived.get())
+    closed = asyncio.ensure_future(channel.closed())
+    try:
+        await asyncio.wait({first, closed}, return_when=asyncio.FIRST_COMPLETED)
+        if not first.done() or channel.is_closed:
+            return []
+        batch = [first.result()]
+        events = _events_in(batch[0])
+        while events < MOST_EVENTS and not arrived.empty():
+            batch.append(arrived.get_nowait())
+            events += _events_in(batch[-1])
+        return batch
+    finally:
+        first.cancel()
+        closed.cancel()
+
+
+def _events_in(message: AbstractIncomingMessage) -> int:
+    """How many events the sender says are inside; only the size of a batch depends on it."""
+    stated = message.headers.get("events", 1)
+    return stated if isinstance(stated, int) and 0 < stated <= 1000 else 1
+
+
+async def _insist(
+    hand_over: Callable[[Sequence[bytes]], Awaitable[None]], bodies: Sequence[bytes], channel: AbstractChannel
+) -> None:
+    """Hand over until it works; through an outage the deliveries stay ours and no attempt is spent."""
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            return await hand_over(bodies)
+        except Outage:
+            if channel.is_closed:
+                raise
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+
+async def _let_go(connection: AbstractConnection) -> None:
+    """Close without waiting for a peer that may be dead."""
+    with suppress(*_TROUBLE):
+        async with asyncio.timeout(2):
+            await connection.close()

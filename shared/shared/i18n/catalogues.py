@@ -1,0 +1,149 @@
+"""Message catalogues: one `translations/zh_CN.po` per package, read at start, kept current by a test."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from gettext import NullTranslations
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+from babel.messages import Catalog
+from babel.messages.extract import extract_python
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+from babel.support import Translations
+from jinja2.ext import babel_extract
+
+SHARED: Final = Path(__file__).parent.parent
+LOCALE: Final = "zh_CN"  # English needs no catalogue: it is what the code says
+_KEYWORDS: Final = ("_", "gettext", "ngettext", "N_")
+
+
+def path_of(package: Path) -> Path:
+    return package / "translations" / f"{LOCALE}.po"
+
+
+def load(package: Path, tag: str) -> NullTranslations:
+    """The messages of `package` in `tag`, falling back on the shared ones and then on English."""
+    if tag != LOCALE.replace("_", "-"):
+        return NullTranslations()
+    messages = _compiled(package)
+    if package != SHARED:
+        messages.add_fallback(_compiled(SHARED))
+    return messages
+
+
+def _compiled(package: Path) -> NullTranslations:
+    path = path_of(package)
+    if not path.exists():
+        return NullTranslations()
+    buffer = BytesIO()
+    write_mo(buffer, _read(path))
+    buffer.seek(0)
+    return Translations(buffer)
+
+
+def _read(path: Path) -> Catalog:
+    with path.open("rb") as file:
+        return read_po(file, locale=LOCALE)
+
+
+def extract(package: Path) -> Catalog:
+    """Every message that the Python files and templates of `package` can show."""
+    catalog = Catalog(locale=LOCALE)
+    errors = _error_classes(package)
+    for path in sorted(package.rglob("*")):
+        name = path.relative_to(package).as_posix()
+        if path.suffix == ".html":
+            with path.open("rb") as file:
+                for line, _, message, comments in babel_extract(file, _KEYWORDS, ("i18n:",), {}):
+                    catalog.add(message, locations=[(name, line)], auto_comments=comments)
+        elif path.suffix == ".py":
+            with path.open("rb") as file:
+                for line, _, message, comments in extract_python(file, _KEYWORDS, ("i18n:",), {}):
+                    catalog.add(message, locations=[(name, line)], auto_comments=comments)
+            for line, message in _error_messages(path, errors):
+                catalog.add(message, locations=[(name, line)])
+    return catalog
+
+
+def _classes(path: Path) -> Iterator[ast.ClassDef]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+
+
+def _error_classes(package: Path) -> set[str]:
+    """Names of the classes below AftercareError, in `package` and in what it stands on."""
+    bases = {
+        node.name: {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+        for root in {SHARED, package}
+        for path in root.rglob("*.py")
+        for node in _classes(path)
+    }
+    known = {"AftercareError"}
+    while more := {name for name, parents in bases.items() if parents & known} - known:
+        known |= more
+    return known - {"AftercareError"}
+
+
+def _error_messages(path: Path, errors: set[str]) -> Iterator[tuple[int, str]]:
+    for node in _classes(path):
+        if node.name in errors and (docstring := ast.get_docstring(node)):
+            yield node.lineno, inspect.cleandoc(docstring)
+
+
+def update(package: Path) -> list[str]:
+    """Bring the catalogue to what the code says, keeping translations; returns what is left to translate."""
+    path, wanted = path_of(package), extract(package)
+    if not len(wanted):
+        return []
+    catalog = _read(path) if path.exists() else Catalog(locale=LOCALE)
+    catalog.update(wanted, no_fuzzy_matching=True)
+    catalog.obsolete.clear()
+    path.parent.mkdir(exist_ok=True)
+    with path.open("wb") as file:
+        write_po(file, catalog, width=110, omit_header=True, include_lineno=False, sort_by_file=True)
+    return faults(package)
+
+
+def faults(package: Path) -> list[str]:
+    """What is wrong with the catalogue of `package`, one sentence a message; empty when it is complete."""
+    path, wanted = path_of(package), extract(package)
+    stored = _read(path) if path.exists() else Catalog(locale=LOCALE)
+    found = [f"{path}: {message.id!r} is missing; run python -m shared.i18n {package}"
+             for message in wanted if message.id and message.id not in stored]  # fmt: skip
+    for message in stored:
+        if not message.id:
+            continue
+        if message.id not in wanted:
+            found.append(f"{path}: {message.id!r} is no longer used; run python -m shared.i18n {package}")
+        elif message.fuzzy or not all(_strings(message.string)):
+            found.append(f"{path}: {message.id!r} has no Chinese translation")
+        else:
+            found += [f"{path}: {message.id!r}: {error}" for error in message.check(stored)]
+            found += _other_fields(path, message.id, message.string)
+    return found
+
+
+def _other_fields(path: Path, source: object, translated: object) -> list[str]:
+    """Placeholders in braces that only one of the two has: babel checks the ones with a percent sign."""
+    from string import Formatter
+
+    def fields(text: object) -> set[str]:
+        try:
+            return {name for part in _strings(text) for _, name, _, _ in Formatter().parse(part) if name}
+        except ValueError:  # a lone brace: no format string at all
+            return set()
+
+    if fields(source) == fields(translated):
+        return []
+    return [f"{path}: {source!r} and its translation name different fields"]
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(str(part or "") for part in value) if isinstance(value, list | tuple) else ("",)

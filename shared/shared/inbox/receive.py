@@ -1,0 +1,114 @@
+"""One batch, one transaction: new events are noted, their subjects locked, each handler called once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
+
+from shared import crash
+from shared.clock import clock
+from shared.db import Database, Tx, insert_rows, lock_subjects
+from shared.db.tables import inbox
+from shared.db.tx import Lane
+from shared.errors import Outage
+from shared.events import Event
+from shared.inbox import failure
+from shared.inbox.consumer import Consumer
+from shared.inbox.decode import Decoded, Decoder
+
+# Bounds one transaction. Advisory locks live in PostgreSQL's shared memory, which is sized for thousands.
+MOST_EVENTS: Final = 500
+MOST_SUBJECTS: Final = 200
+
+Batch = Sequence[Event[Any]]
+
+
+class Receiver:
+    """What one service does with messages, whichever bus brought them.
+
+    When `receive` returns, each event of the messages has had its effect, is parked, or is a dead letter:
+    the bus may forget them. When it raises `Outage` nothing is decided and the same messages come again.
+    """
+
+    def __init__(self, database: Database, consumers: Sequence[Consumer], *, inbox_days: int = 120) -> None:
+        self.service = database.service
+        self.database = database
+        self.consumers = consumers
+        self._decoder = Decoder({each.payload for each in consumers}, timedelta(days=inbox_days))
+
+    async def receive(self, bodies: Sequence[bytes], lane: Lane) -> None:
+        """Take the effect of `bodies`, CloudEvents JSON batches."""
+        decoded = self.decode(bodies)
+        if decoded.poison:
+            await self._guarded(partial(failure.bury, poison=decoded.poison), lane)
+        # The same event may be in a batch twice.
+        events = list({event.id: event for event in decoded.events}.values())
+        for batch in batches(events):
+            await self._apply(batch, decoded.sources, lane)
+
+    def decode(self, bodies: Sequence[bytes]) -> Decoded:
+        """The events among `bodies` that this service reads, and what is none."""
+        return self._decoder.decode(bodies, clock.now())
+
+    async def bury(self, bodies: Sequence[bytes], reason: str) -> None:
+        """Keep messages that the broker gave up on as dead letters."""
+        poison = [failure.Poison(body, reason, "given up by the broker") for body in bodies]
+        await self._guarded(partial(failure.bury, poison=poison), "live")
+
+    async def _apply(self, batch: Batch, sources: dict[Any, bytes], lane: Lane) -> None:
+        try:
+            await self.database.transact(partial(self._take_new, batch=batch), lane=lane)
+        except Exception as error:
+            if failure.is_outage(error):
+                raise Outage(what="PostgreSQL") from error
+            if len(batch) == 1:
+                park = partial(failure.park, event=batch[0], source=sources[batch[0].id], error=error)
+                await self._guarded(park, lane)
+                return
+            # A bug in the handling of one event must not hold up the others: find it by halves.
+            middle = len(batch) // 2
+            await self._apply(batch[:middle], sources, lane)
+            await self._apply(batch[middle:], sources, lane)
+
+    async def _guarded(self, work: Any, lane: Lane) -> None:
+        try:
+            await self.database.transact(work, lane=lane)
+        except Exception as error:
+            if failure.is_outage(error):
+                raise Outage(what="PostgreSQL") from error
+            raise
+
+    async def _take_new(self, tx: Tx, batch: Batch) -> None:
+        rows = [{"event_id": each.id, "type": each.type, "received_at": tx.now} for each in batch]
+        noted = await insert_rows(tx, inbox, rows, tail="ON CONFLICT DO NOTHING RETURNING event_id")
+        fresh = {row.event_id for row in noted}
+        if fresh:
+            await self.handle(tx, [event for event in batch if event.id in fresh])
+        crash.reach("consumer.handled")
+
+    async def handle(self, tx: Tx, events: Batch) -> None:
+        """Lock the subjects of `events` and call each handler that reads any of them."""
+        await lock_subjects(tx, {event.subject for event in events})
+        for consumer in self.consumers:
+            mine = [event for event in events if event.type == consumer.payload.type]
+            if mine:
+                await consumer.handler(tx, mine)
+
+
+def batches(events: Sequence[Event[Any]]) -> Iterator[Batch]:
+    """Sorted by subject, then version, in pieces that fit one transaction."""
+    ordered = sorted(events, key=lambda event: (event.subject, event.sequence, event.time, event.id))
+    piece: list[Event[Any]] = []
+    subjects = 0
+    for event in ordered:
+        new_subject = not piece or piece[-1].subject != event.subject
+        if len(piece) == MOST_EVENTS or (new_subject and subjects == MOST_SUBJECTS):
+            yield piece
+            piece, subjects = [], 0
+            new_subject = True
+        piece.append(event)
+        subjects += new_subject
+    if piece:
+        yield piece

@@ -1,0 +1,85 @@
+"""The two services, as `run` takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, Uuid, select, text
+
+from shared.bus import Topology
+from shared.clock import uuid7
+from shared.db import Tx, insert_rows
+from shared.events import Event
+from shared.inbox import on
+from shared.outbox.emit import emit
+from shared.process.service import Service, topology_of
+from toy.events import ThingIgnored, ThingKept, ThingMade
+
+_FOLDER = Path(__file__).parent / "migrations"
+
+made = MetaData()
+thing = Table(
+    "thing",
+    made,
+    Column("id", Uuid, primary_key=True),
+    Column("key", Text),
+    Column("amount", Integer),
+)
+
+kept = MetaData()
+total = Table(
+    "total",
+    kept,
+    Column("subject", Text, primary_key=True),
+    Column("total", BigInteger),
+    Column("events", Integer),
+)
+effect = Table("effect", kept, Column("event_id", Uuid), Column("subject", Text))
+
+
+async def make_things(tx: Tx, things: Iterable[tuple[str, int, ThingMade]]) -> None:
+    """Store things and tell of each: (subject, sequence, payload)."""
+    rows = []
+    for subject, sequence, payload in things:
+        rows.append({"id": uuid7(), "key": f"{subject}/{sequence}", "amount": payload.amount})
+        emit(tx, payload, subject=subject, sequence=sequence)
+    await insert_rows(tx, thing, rows)
+
+
+async def ignore_thing(tx: Tx) -> None:
+    """Tell of something that nobody waits for."""
+    emit(tx, ThingIgnored(), subject="ignored", sequence=1)
+
+
+async def on_thing_made(tx: Tx, events: Sequence[Event[ThingMade]]) -> None:
+    """Add up, read-modify-write: right only while the subject is locked."""
+    if any(event.data.fail for event in events):
+        raise RuntimeError("the handler has a bug for this one")
+    subjects = sorted({event.subject for event in events})
+    found = await tx.execute(select(total).where(total.c.subject.in_(subjects)))
+    totals = {row.subject: (row.total, row.events) for row in found}
+    for event in events:
+        amount, count = totals.get(event.subject, (0, 0))
+        totals[event.subject] = amount + event.data.amount, count + 1
+        emit(tx, ThingKept(total=totals[event.subject][0]), subject=event.subject, sequence=count + 1, cause=event)
+    await insert_rows(
+        tx,
+        total,
+        [{"subject": each, "total": amount, "events": count} for each, (amount, count) in totals.items()],
+        tail="ON CONFLICT (subject) DO UPDATE SET total = EXCLUDED.total, events = EXCLUDED.events",
+    )
+    await insert_rows(tx, effect, [{"event_id": event.id, "subject": event.subject} for event in events])
+
+
+async def clear(tx: Tx) -> None:
+    """Forget everything kept, between two uses of one database."""
+    await tx.execute(text("TRUNCATE total, effect"))
+
+
+maker = Service("maker", metadata=made, migrations=_FOLDER / "maker")
+keeper = Service(
+    "keeper", consumers=(on(ThingMade, on_thing_made),), metadata=kept, migrations=_FOLDER / "keeper"
+)
+
+TOPOLOGY: Topology = topology_of([maker, keeper])
