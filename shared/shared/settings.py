@@ -10,15 +10,32 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import AmqpDsn, Field, PostgresDsn, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import (
+    AmqpDsn,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PostgresDsn,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 PREFIX: Final = "AFTERCARE_"
 SERVICES: Final = ("intake", "dispatch", "sla", "parts", "feedback")
 # Read by the tools around the services, not by the services.
-_OF_TOOLS: Final = ("ADMIN_", "POSTGRES_", "RABBITMQ_", "CRASH_AT", "OWNER_DATABASE_URL", "TEST_", "PROOF_", "BENCH_")
+_OF_TOOLS: Final = (
+    "ADMIN_",
+    "POSTGRES_",
+    "RABBITMQ_",
+    "CRASH_AT",
+    "OWNER_DATABASE_URL",
+    "TEST_",
+    "PROOF_",
+    "BENCH_",
+)
 _DEVELOPMENT_SECRET: Final = "development-only-secret-of-no-value"
 
 
@@ -30,10 +47,10 @@ class WrongSettings(Exception):
         super().__init__("the environment is not usable:\n" + "\n".join(f"  {fault}" for fault in faults))
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What an operator can choose; see `deploy/` for complete examples."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     environment: Literal["development", "production"] = "development"
     database_url: PostgresDsn
@@ -55,27 +72,24 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
+        faults = []
         if self.bus == "rabbitmq" and self.amqp_url is None:
-            raise ValueError("AFTERCARE_AMQP_URL is missing: name the broker, or set AFTERCARE_BUS=memory")
+            faults.append("AFTERCARE_AMQP_URL: missing; name the broker, or set AFTERCARE_BUS=memory")
         if self.environment == "production":
             secret = self.secret.get_secret_value()
             if secret == _DEVELOPMENT_SECRET or len(secret) < 32:
-                raise ValueError("AFTERCARE_SECRET must be at least 32 random characters in production")
+                faults.append("AFTERCARE_SECRET: must be at least 32 random characters in production")
             if not self.public_url.startswith("https://"):
-                raise ValueError("AFTERCARE_PUBLIC_URL must be https in production")
+                faults.append("AFTERCARE_PUBLIC_URL: must be https in production")
             if "AFTERCARE_CRASH_AT" in os.environ:
-                raise ValueError("AFTERCARE_CRASH_AT is for tests only")
+                faults.append("AFTERCARE_CRASH_AT: is for tests, not for production")
+        if faults:
+            raise ValueError("\n".join(faults))
         return self
-
-    @classmethod
-    def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: Any
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings,)  # `load` reads the environment: pydantic's own source knows no per-service names
 
 
 def load(service: str, environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings of one service; `WrongSettings` names every variable that is wrong, unknown or unreadable."""
+    """The settings of one service; `WrongSettings` names every variable that is wrong, or unknown."""
     values: dict[str, str] = {}
     faults: list[str] = []
     for field in Settings.model_fields:
@@ -88,7 +102,7 @@ def load(service: str, environment: Mapping[str, str] = os.environ) -> Settings:
     try:
         settings = Settings(**values)  # type: ignore[arg-type]
     except ValidationError as error:
-        faults += [_explain(fault["loc"], fault["msg"]) for fault in error.errors()]
+        faults += [line for fault in error.errors() for line in _explain(fault["loc"], fault["msg"])]
         raise WrongSettings(faults) from None
     if faults:
         raise WrongSettings(faults)
@@ -120,6 +134,7 @@ def _unknown(environment: Mapping[str, str]) -> list[str]:
     return faults
 
 
-def _explain(location: tuple[int | str, ...], message: str) -> str:
-    message = message.removeprefix("Value error, ")
-    return f"{PREFIX}{location[0]}: {message}".replace(str(location[0]), str(location[0]).upper(), 1) if location else message
+def _explain(location: tuple[int | str, ...], message: str) -> list[str]:
+    if not location:  # found by comparing settings with each other; already says which
+        return message.removeprefix("Value error, ").splitlines()
+    return [f"{PREFIX}{location[0]}".upper() + f": {message.lower()}"]

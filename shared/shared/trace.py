@@ -29,7 +29,7 @@ def trace_id() -> str | None:
 
 @contextmanager
 def tracing(parent: str | None) -> Iterator[str]:
-    """Continue the caller's trace in a span of our own, or begin one when there is none (or a malformed one)."""
+    """Continue the caller's trace in a span of our own; begin one when there is none, or a malformed one."""
     if parent and _FORM.fullmatch(parent):
         version, trace, _, flags = parent.split("-")
     else:

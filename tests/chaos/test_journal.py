@@ -5,17 +5,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from chaos.journal import Journal, read_journal
 
 
-@given(key=some.text(), body=some.binary(), status=some.integers(100, 599), answer_id=some.none() | some.text())
+@settings(deadline=None)  # a disk may be slow
+@given(some.text(), some.binary(), some.integers(100, 599), some.none() | some.text())
 def test_an_exchange_reads_back_as_it_was(
-    key: str, body: bytes, status: int, answer_id: str | None, tmp_path_factory: pytest.TempPathFactory
+    tmp_path_factory: pytest.TempPathFactory, key: str, body: bytes, status: int, answer_id: str | None
 ) -> None:
-    path = tmp_path_factory.mktemp("journal") / "journal.jsonl"
+    path = tmp_path_factory.getbasetemp() / "exchange.jsonl"
+    path.unlink(missing_ok=True)
     with Journal(path) as journal, journal.exchange(key, body) as exchange:
         exchange.answered(status, answer_id)
     asked, answered = read_journal(path)

@@ -2,10 +2,9 @@
 
 import asyncio
 import itertools
-from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from chaos.proxy import Direction
@@ -40,9 +39,10 @@ def test_arguments_stay_within_what_the_fault_allows(seed: int) -> None:
     for step in draw_plan(seed, FAULTS, 60.0).steps:
         match step:
             case Step(fault="broker.delay", arguments={"seconds": float(seconds), "jitter": 0.1}):
-                assert 0.001 <= seconds <= 2.0 and 0.5 <= step.hold <= 2.0
+                assert 0.001 <= seconds <= 2.0
+                assert 0.5 <= step.hold <= 2.0
             case Step(fault="broker.stall", arguments={"direction": direction}):
-                assert direction in Direction
+                assert direction in set(Direction)
             case Step(fault="database.cut_after", hold=0.0, arguments={"n_bytes": int(n_bytes)}):
                 assert 1 <= n_bytes <= 4096
             case Step(fault="intake.kill", hold=0.0, arguments={}):
@@ -67,9 +67,11 @@ def test_faults_without_hold_or_calm_still_come_to_an_end() -> None:
 
 def test_a_seed_means_the_same_on_every_machine() -> None:
     first = draw_plan(7, FAULTS, 60.0).steps[0]
-    assert first == Step(0.0, "broker.delay", 0.0, {})
+    arguments = {"seconds": 0.145800137048418, "jitter": 0.1}
+    assert first == Step(1.309581912082906, "broker.delay", 1.4764017095597806, arguments)
 
 
+@settings(deadline=None)  # a disk may be slow
 @given(seed=seeds)
 def test_a_written_plan_replays_as_it_was(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     plan = draw_plan(seed, FAULTS, 60.0)
@@ -106,7 +108,8 @@ async def test_a_plan_is_acted_out_in_order_by_plain_and_async_actors() -> None:
 async def test_a_cancelled_play_ends_the_fault_it_began() -> None:
     stage, begun = Stage(), asyncio.Event()
     actor = Actor(begun.set, stage.end)
-    playing = asyncio.create_task(play(Plan(7, (Step(0.0, "stall", 60.0, {}),)), {"stall": actor}, Timeline()))
+    plan = Plan(7, (Step(0.0, "stall", 60.0, {}),))
+    playing = asyncio.create_task(play(plan, {"stall": actor}, Timeline()))
     await begun.wait()
     playing.cancel()
     with pytest.raises(asyncio.CancelledError):

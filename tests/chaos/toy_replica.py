@@ -1,6 +1,6 @@
 """A replica with nothing in it but what the process tools need to be shown: ready, work, crash, stop.
 
-PORT: where to listen. BREAKS: exit with code 3 at once. STUBBORN: ignore SIGTERM.
+PORT: where to listen. BREAKS: end with an error at once. STUBBORN: ignore SIGTERM.
 AFTERCARE_CRASH_AT="work:2": die at the second POST to /work.
 """
 
@@ -28,7 +28,7 @@ class Doors(BaseHTTPRequestHandler):
 
 if __name__ == "__main__":
     if "BREAKS" in os.environ:
-        sys.exit("no configuration, no service") if os.environ["BREAKS"] == "1" else os._exit(3)
+        sys.exit("no configuration, no service")
     print("toy replica begins", flush=True)
     signal.signal(signal.SIGTERM, signal.SIG_IGN if "STUBBORN" in os.environ else lambda *_: os._exit(0))
     ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Doors).serve_forever()

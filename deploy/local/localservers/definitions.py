@@ -5,7 +5,6 @@ routing keys that begin with its name. It declares nothing but queues of its own
 """
 
 import hashlib
-import json
 import re
 import secrets
 from base64 import b64encode
@@ -39,9 +38,6 @@ def rights(vhost: str, services: Iterable[str]) -> dict[str, object]:
     }
 
 
-def as_json(definitions: Mapping[str, object]) -> str:
-    return json.dumps(definitions, indent=2, ensure_ascii=False)
-
 
 def password_hash(password: str, salt: bytes) -> str:
     """RabbitMQ's salted SHA-256: base64 of the four bytes of salt and the digest of salt and password."""
@@ -54,7 +50,7 @@ def _permission(service: str, vhost: str) -> dict[str, str]:
         "vhost": vhost,
         "configure": r"^aftercare\.transient\..*",
         "write": r"^aftercare\..*",
-        "read": rf"^{re.escape(service)}\.(live|bulk)$|^aftercare\..*",
+        "read": rf"^{re.escape(service)}\.(live|bulk|dead)$|^aftercare\..*",
     }
 
 

@@ -47,8 +47,10 @@ class Watermark:
 class BusReport:
     """How the bus looks from this process, for `/health/flow`."""
 
-    sendable: bool
-    detail: str
+    trouble: str | None
+    """Why nothing can be sent; None when it can."""
+    idle_queues: tuple[str, ...] = ()
+    """What should be consumed and is not."""
 
 
 class ListenerMissing(Outage):
@@ -88,7 +90,7 @@ class Bus(Protocol):
         """The present state, without asking the network."""
 
     async def stuck(self) -> bool:
-        """Whether this process has been cut off for minutes while a fresh connection works: time to start anew."""
+        """Whether this process is cut off for minutes though a fresh connection works: start anew."""
 
     async def close(self) -> None:
         """Let go of every connection."""

@@ -95,7 +95,7 @@ class MemoryBus:
             self._hearing.remove(heard)
 
     def report(self) -> BusReport:
-        return BusReport(sendable=True, detail="memory bus")
+        return BusReport(trouble=None)
 
     async def stuck(self) -> bool:
         return False

@@ -60,7 +60,7 @@ class RabbitBus:
         )
         self._publisher: _Publisher | None = None
         self._opening = asyncio.Lock()
-        self._consuming: set[str] = set()
+        self._consuming: dict[str, bool] = {}
         self._trouble = "not connected yet"
         self._lost_at: float | None = time.monotonic()
 
@@ -130,9 +130,8 @@ class RabbitBus:
         raise Outage(what="RabbitMQ")
 
     def report(self) -> BusReport:
-        idle = {queue_name(self._service, lane) for lane in LANES} - self._consuming
-        silent = f"not consuming {', '.join(sorted(idle))}" if idle else ""
-        return BusReport(sendable=not self._trouble, detail=self._trouble or silent or "connected")
+        idle = (queue for queue, consuming in self._consuming.items() if not consuming)
+        return BusReport(self._trouble or None, tuple(sorted(idle)))
 
     async def stuck(self) -> bool:
         if self._lost_at is None or time.monotonic() - self._lost_at < STUCK_SECONDS:
@@ -179,6 +178,7 @@ class RabbitBus:
             await _let_go(publisher.connection)
 
     async def _consume(self, queue: str, hand_over: Callable[[Sequence[bytes]], Awaitable[None]]) -> None:
+        self._consuming[queue] = False
         connection = await self._connect(queue)
         try:
             channel = await connection.channel()
@@ -186,7 +186,7 @@ class RabbitBus:
             arrived: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
             declared = await channel.get_queue(queue)  # passive: topology is not ours to declare
             await declared.consume(arrived.put)
-            self._consuming.add(queue)
+            self._consuming[queue] = True
             while batch := await _take(arrived, channel):
                 await _insist(hand_over, [message.body for message in batch], channel)
                 crash.reach("consumer.committed")
@@ -194,13 +194,13 @@ class RabbitBus:
         except _TROUBLE as error:
             raise Outage(what=f"RabbitMQ (consuming {queue})") from error
         finally:
-            self._consuming.discard(queue)
+            self._consuming[queue] = False
             await _let_go(connection)
         raise Outage(what=f"RabbitMQ (consuming {queue})")
 
 
 class _Publisher:
-    """An open connection with a confirming channel, held strongly: aio-pika itself keeps only weak references."""
+    """An open connection and its channels, held strongly: aio-pika itself keeps only weak references."""
 
     def __init__(
         self,

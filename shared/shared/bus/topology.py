@@ -42,7 +42,9 @@ class Topology:
     def of(cls, consumed: Mapping[str, Iterable[str]]) -> Topology:
         """From the types each service consumes."""
         types = sorted({type for each in consumed.values() for type in each})
-        return cls({type: frozenset(name for name, each in consumed.items() if type in each) for type in types})
+        return cls(
+            {type: frozenset(name for name, each in consumed.items() if type in each) for type in types}
+        )
 
     @classmethod
     def load(cls, file: Path = FILE) -> Topology:
@@ -51,7 +53,10 @@ class Topology:
 
     def dump(self) -> str:
         """The text of `topology.json`."""
-        return json.dumps({type: sorted(names) for type, names in sorted(self.listeners.items())}, indent=2) + "\n"
+        return (
+            json.dumps({type: sorted(names) for type, names in sorted(self.listeners.items())}, indent=2)
+            + "\n"
+        )
 
     def listened_from(self, producer: str) -> frozenset[str]:
         """The types of `producer` that anybody waits for."""

@@ -1,4 +1,4 @@
-"""Subject locks: whoever folds the history of a subject holds its lock, so no other replica loses an update."""
+"""Subject locks: who folds a subject's history holds its lock, so that no other replica loses an update."""
 
 from __future__ import annotations
 

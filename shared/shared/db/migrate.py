@@ -40,7 +40,9 @@ class Migrations:
         """Bring the schema to head, one process at a time; `owner_url` connects as `<service>_owner`."""
         engine = create_async_engine(
             owner_url.replace("postgresql://", "postgresql+asyncpg://", 1),
-            connect_args={"server_settings": {"search_path": f"{self.service}, public", "lock_timeout": "2s"}},
+            connect_args={
+                "server_settings": {"search_path": f"{self.service}, public", "lock_timeout": "2s"}
+            },
         )
         try:
             async with engine.begin() as connection:

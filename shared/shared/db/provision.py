@@ -25,9 +25,7 @@ def role_url(url: str, role: str, password: str, database: str | None = None) ->
     return parsed.render_as_string(hide_password=False)
 
 
-async def provision(
-    admin_url: str, database: str, services: Iterable[str], password_of: PasswordOf
-) -> None:
+async def provision(admin_url: str, database: str, services: Iterable[str], password_of: PasswordOf) -> None:
     """Create what is missing, leave what is there; repeatable, and safe when several run at once."""
     names = sorted(services)
     for name in (database, *names):

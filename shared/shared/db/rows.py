@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ARRAY, Table, TextClause, bindparam, text
+from sqlalchemy import ARRAY, Dialect, Table, TextClause, bindparam, text
 from sqlalchemy.dialects import postgresql
 
 from shared.db.tx import Tx
+
+_DIALECT: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 @lru_cache(maxsize=512)
@@ -17,8 +19,7 @@ def _insert(table: Table, columns: tuple[str, ...], tail: str) -> TextClause:
     """`INSERT … SELECT FROM unnest(…)`: one array per column, so the text never depends on the length."""
     types = [table.c[name].type for name in columns]
     arrays = ", ".join(
-        f"CAST(:{name} AS {kind.compile(postgresql.dialect())}[])"
-        for name, kind in zip(columns, types, strict=True)
+        f"CAST(:{name} AS {kind.compile(_DIALECT)}[])" for name, kind in zip(columns, types, strict=True)
     )
     names = ", ".join(columns)
     statement = text(f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}) {tail}")

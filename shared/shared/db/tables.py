@@ -5,7 +5,18 @@ Unqualified names: each service's connections look in its own schema only.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, MetaData, SmallInteger, Table, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 core = MetaData()
@@ -77,7 +88,7 @@ dead_letter = Table(
     Column("lane", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("digest", LargeBinary, nullable=False, unique=True),
-    comment="What could not be handled, with its bytes and the reason; one row however often it is delivered.",
+    comment="What could not be handled, its bytes and the reason; one row however often it is delivered.",
 )
 
 idempotency = Table(

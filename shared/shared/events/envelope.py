@@ -91,8 +91,9 @@ class Event(BaseModel, Generic[P]):
 @cache
 def event_model(payload: type[Payload]) -> type[Event[Any]]:
     """The envelope of one payload, its `type` fixed, so that a batch of several types decodes in one pass."""
+    fixed: Any = Literal[payload.type]
     return create_model(
         f"{payload.__name__}Event",
         __base__=Event[payload],  # type: ignore[valid-type]
-        type=(Literal[payload.type], payload.type),
+        type=(fixed, payload.type),
     )

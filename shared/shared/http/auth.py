@@ -11,7 +11,7 @@ Tokens of an identity provider (OIDC: RS256 or ES256, keys by JWKS) will be read
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 

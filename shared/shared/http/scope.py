@@ -8,6 +8,7 @@ from fastapi.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.context import ServiceContext
+from shared.logs import service_name
 from shared.settings import Settings
 
 
@@ -28,6 +29,7 @@ class ServiceOfPath:
                 "service": service,
                 "settings": service.settings if service else self.settings,
             }
+            service_name.set(service.name if service else None)
         await self.app(scope, receive, send)
 
 

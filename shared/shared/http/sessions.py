@@ -42,7 +42,7 @@ class NotFromOurPages(AftercareError):
 
 
 class TooMuchForSession(AftercareError):
-    """{who} has more regions, product lines and customer levels than a session can hold; give fewer, or all."""
+    """{who} has more regions, product lines and levels than a session can hold; give fewer, or all."""
 
     kind = "forbidden"
 

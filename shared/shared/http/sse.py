@@ -98,6 +98,8 @@ class Watch:
         self.database = database
         self.rows: dict[str, Row] = {}
         self.fresh = True
+        self.rendered: dict[tuple[str, str], str] = {}
+        """HTML by row id and language, kept while the row stays as it is."""
         self._version: Hashable = None
         self._followers: set[Follower] = set()
         self._woken = asyncio.Event()
@@ -130,7 +132,7 @@ class Watch:
     async def _stop(self) -> None:
         task, self._task = self._task, None
         self._read.clear()
-        self.rows, self._version = {}, None
+        self.rows, self.rendered, self._version = {}, {}, None
         if task is not None:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -159,6 +161,7 @@ class Watch:
         before, self.rows, self._version = self.rows, rows, version
         changed = {id for id in before.keys() | rows.keys() if before.get(id) != rows.get(id)}
         if changed:
+            self.rendered = {key: html for key, html in self.rendered.items() if key[0] not in changed}
             for follower in self._followers:
                 follower.changed |= changed
                 follower.wake()
@@ -237,13 +240,13 @@ class Streams:
     async def events(
         self, watches: Sequence[Watch], principal: Principal, render: Render
     ) -> AsyncIterator[bytes]:
-        """Everything one browser is told, until the server drains or the stream is old enough to be renewed."""
+        """Everything one browser is told, until the server drains or the stream is old enough to renew."""
         loop = asyncio.get_running_loop()
         ends, woken = loop.time() + LONGEST_STREAM, asyncio.Event()
         async with AsyncExitStack() as stack:
             closing = asyncio.create_task(self._wake_on_close(woken))
             stack.callback(closing.cancel)
-            followed = [(watch, await stack.enter_async_context(watch.follow(woken.set))) for watch in watches]
+            followed = [(each, await stack.enter_async_context(each.follow(woken.set))) for each in watches]
             yield b"retry: 1000\n\n"
             while not self.closing.is_set() and loop.time() < ends:
                 woken.clear()
@@ -261,7 +264,7 @@ class Streams:
 
 
 class EventStream(Response):
-    """A response that lasts: ends with its events, when the browser goes, or when it takes nothing any more."""
+    """A response that lasts: until its events end, the browser goes, or takes nothing any more."""
 
     media_type = "text/event-stream"
 

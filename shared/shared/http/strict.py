@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Final, NoReturn
 
 from shared.errors import AftercareError
@@ -38,9 +38,11 @@ class NotJson(AftercareError):
 class UnacceptableJson(AftercareError):
     """The body is JSON, but {fault}."""
 
-    def __init__(self, fault: str, pointer: str = "", code: str = "json") -> None:
-        super().__init__(fault=fault)
-        self.pointer, self.code = pointer, code
+    shown: ClassVar = ("errors",)
+
+    def __init__(self, fault: str, code: str, path: Sequence[str | int] = ()) -> None:
+        error = {"source": "body", "pointer": pointer(path), "detail": fault, "code": code}
+        super().__init__(fault=fault, errors=[error])
 
 
 class _Refused(ValueError):
@@ -84,12 +86,12 @@ def _measure(raw: bytes) -> None:
     shape = _STRINGS.sub(b"", raw)
     opened = shape.count(b"[") + shape.count(b"{")
     if opened + shape.count(b",") >= MOST_VALUES:
-        raise UnacceptableJson(f"it holds more than {MOST_VALUES} values", code="too_many_values")
+        raise UnacceptableJson(f"it holds more than {MOST_VALUES} values", "too_many_values")
     depth = 0
     for bracket in shape.translate(None, _NOT_BRACKETS):
         depth += 1 if bracket in b"[{" else -1
         if depth > DEEPEST:
-            raise UnacceptableJson(f"it is nested deeper than {DEEPEST} levels", code="too_deep")
+            raise UnacceptableJson(f"it is nested deeper than {DEEPEST} levels", "too_deep")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -160,29 +162,27 @@ def _tokens(text: str) -> Iterator[str]:
 def _check_key(token: str, keys: set[str], path: list[str | int]) -> None:
     key = json.loads(token)
     if not storable(key):
-        raise UnacceptableJson("a key has a character that cannot be stored", pointer(path[:-1]), "character")
+        raise UnacceptableJson("a key has a character that cannot be stored", "character", path[:-1])
     path[-1] = key
     if key in keys:
-        raise UnacceptableJson("a key stands twice in one object", pointer(path), "duplicate_key")
+        raise UnacceptableJson("a key stands twice in one object", "duplicate_key", path)
     keys.add(key)
 
 
 def _check_value(token: str, path: list[str | int]) -> None:
     if token.startswith('"'):
         if not storable(json.loads(token)):
-            raise UnacceptableJson("a text has a character that cannot be stored", pointer(path), "character")
+            raise UnacceptableJson("a text has a character that cannot be stored", "character", path)
     elif token not in ("true", "false", "null"):
         try:
             _DECODER.decode(token)
         except _Refused:
-            raise UnacceptableJson("a number is out of range", pointer(path), "number") from None
+            raise UnacceptableJson("a number is out of range", "number", path) from None
 
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 
 
-def pointer(path: list[str | int] | tuple[str | int, ...]) -> str:
+def pointer(path: Sequence[str | int]) -> str:
     """RFC 6901. What does not look like a name of ours is shown as `*`: keys may carry somebody's data."""
-    return "".join(
-        f"/{part}" if isinstance(part, int) or _PLAIN.fullmatch(part) else "/*" for part in path
-    )
+    return "".join(f"/{part}" if isinstance(part, int) or _PLAIN.fullmatch(part) else "/*" for part in path)

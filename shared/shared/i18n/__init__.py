@@ -6,13 +6,23 @@ catalogues  .po files: loading without a compile step, extraction, what is missi
 `python -m shared.i18n <package folder>…` brings the catalogues up to date with the code.
 """
 
-from shared.i18n.language import LANGUAGES, ZONE, Language, N_, explain, gettext, negotiate, ngettext, speaking
+from shared.i18n.language import (
+    LANGUAGES,
+    N_,
+    ZONE,
+    Language,
+    explain,
+    gettext,
+    negotiate,
+    ngettext,
+    speaking,
+)
 
 __all__ = [
     "LANGUAGES",
+    "N_",
     "ZONE",
     "Language",
-    "N_",
     "explain",
     "gettext",
     "negotiate",

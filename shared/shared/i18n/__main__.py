@@ -8,6 +8,7 @@ from pathlib import Path
 from shared.i18n.catalogues import SHARED, update
 
 if __name__ == "__main__":
-    left = [fault for name in sys.argv[1:] or [SHARED] for fault in update(Path(name).resolve())]
+    packages = [Path(name).resolve() for name in sys.argv[1:]] or [SHARED]
+    left = [fault for package in packages for fault in update(package)]
     print("\n".join(left) or "complete")
     sys.exit(bool(left))

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from gettext import NullTranslations
 from io import BytesIO
 from pathlib import Path
-from typing import Final
+from string import Formatter
+from typing import Any, Final
 
 from babel.messages import Catalog
-from babel.messages.extract import extract_python
+from babel.messages import extract as source
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from babel.support import Translations
@@ -19,7 +20,9 @@ from jinja2.ext import babel_extract
 
 SHARED: Final = Path(__file__).parent.parent
 LOCALE: Final = "zh_CN"  # English needs no catalogue: it is what the code says
-_KEYWORDS: Final = ("_", "gettext", "ngettext", "N_")
+# Errors from elsewhere in the shared package end in logs, and operators read those in one language.
+_TOLD: Final = ("errors.py", "http/")
+_KEYWORDS: Final = {"_": None, "gettext": None, "N_": None, "ngettext": (1, 2)}
 
 
 def path_of(package: Path) -> Path:
@@ -57,17 +60,27 @@ def extract(package: Path) -> Catalog:
     errors = _error_classes(package)
     for path in sorted(package.rglob("*")):
         name = path.relative_to(package).as_posix()
-        if path.suffix == ".html":
-            with path.open("rb") as file:
-                for line, _, message, comments in babel_extract(file, _KEYWORDS, ("i18n:",), {}):
-                    catalog.add(message, locations=[(name, line)], auto_comments=comments)
-        elif path.suffix == ".py":
-            with path.open("rb") as file:
-                for line, _, message, comments in extract_python(file, _KEYWORDS, ("i18n:",), {}):
-                    catalog.add(message, locations=[(name, line)], auto_comments=comments)
-            for line, message in _error_messages(path, errors):
-                catalog.add(message, locations=[(name, line)])
+        for line, message, notes in _messages(path, errors):
+            catalog.add(message, locations=[(name, line)], auto_comments=notes)
     return catalog
+
+
+def _messages(path: Path, errors: set[str]) -> Iterator[tuple[int, Any, list[str]]]:
+    """Line, message (a pair where there is a plural) and the notes to translators before it."""
+    method: Any = {".py": "python", ".html": babel_extract}.get(path.suffix)
+    if method is None:
+        return
+    with path.open("rb") as file:
+        found = source.extract(method, file, _KEYWORDS, ("i18n:",), {"trimmed": "true"})
+        for line, message, notes, _ in found:
+            yield line, message, notes
+    if path.suffix == ".py" and (SHARED not in path.parents or _is_told(path)):
+        for line, docstring in _error_messages(path, errors):
+            yield line, docstring, []
+
+
+def _is_told(path: Path) -> bool:
+    return path.relative_to(SHARED).as_posix().startswith(_TOLD)
 
 
 def _classes(path: Path) -> Iterator[ast.ClassDef]:
@@ -113,8 +126,8 @@ def faults(package: Path) -> list[str]:
     """What is wrong with the catalogue of `package`, one sentence a message; empty when it is complete."""
     path, wanted = path_of(package), extract(package)
     stored = _read(path) if path.exists() else Catalog(locale=LOCALE)
-    found = [f"{path}: {message.id!r} is missing; run python -m shared.i18n {package}"
-             for message in wanted if message.id and message.id not in stored]  # fmt: skip
+    missing = [message.id for message in wanted if message.id and message.id not in stored]
+    found = [f"{path}: {message!r} is missing; run python -m shared.i18n {package}" for message in missing]
     for message in stored:
         if not message.id:
             continue
@@ -130,7 +143,6 @@ def faults(package: Path) -> list[str]:
 
 def _other_fields(path: Path, source: object, translated: object) -> list[str]:
     """Placeholders in braces that only one of the two has: babel checks the ones with a percent sign."""
-    from string import Formatter
 
     def fields(text: object) -> set[str]:
         try:

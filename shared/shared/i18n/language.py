@@ -25,7 +25,8 @@ ZONE: Final = ZoneInfo("Asia/Shanghai")
 LANGUAGES: Final = {"zh-CN": "中文", "en": "English"}
 """Tag as in `<html lang>`, and the name that its own speakers look for."""
 
-_RANGE: Final = re.compile(r"\s*([A-Za-z]{1,8}|\*)(?:-[A-Za-z0-9-]*)?\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?))?\s*")
+# One member of Accept-Language (RFC 9110): primary subtag, quality.
+_RANGE: Final = re.compile(r"\s*([A-Za-z]{1,8})(?:-[\w-]*)?\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?))?\s*")
 _UNITS: Final = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 
 
@@ -52,10 +53,10 @@ class Language:
         return format_datetime(instant, pattern, tzinfo=ZONE, locale=self.locale)
 
     def duration(self, length: timedelta) -> str:
-        """The two largest units, cut and not rounded: a promise with 59 s left does not have a minute left."""
+        """The two largest units, cut and not rounded: a promise with 59 s left has no minute left."""
         seconds = int(abs(length).total_seconds())
         largest = next((at for at, (_, size) in enumerate(_UNITS) if seconds >= size), len(_UNITS) - 1)
-        parts = []
+        parts: list[str] = []
         for name, size in _UNITS[largest : largest + 2]:
             count, seconds = divmod(seconds, size)
             if count or not parts:
@@ -74,7 +75,8 @@ class Language:
         return format_currency(minor / 10 ** get_currency_precision(currency), currency, locale=self.locale)
 
 
-_speaking: ContextVar[Language] = ContextVar("language", default=Language("en"))
+_ENGLISH: Final = Language("en")
+_speaking: ContextVar[Language] = ContextVar("language", default=_ENGLISH)
 
 
 @contextmanager

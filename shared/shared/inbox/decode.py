@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final, Union
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -43,7 +45,7 @@ class Decoder:
     def __init__(self, payloads: Iterable[type[Payload]], keep: timedelta) -> None:
         self._keep = keep
         models = tuple(event_model(payload) for payload in sorted(payloads, key=lambda each: each.type))
-        known: Any = Union[models] if models else Event[Payload]  # noqa: UP007: built at run time
+        known: Any = reduce(or_, models) if models else Event[Payload]
         one: Any = Annotated[known, Field(discriminator="type")] if len(models) > 1 else known
         self._batch: TypeAdapter[list[Event[Any]]] = TypeAdapter(list[one])
         self._one: TypeAdapter[Event[Any]] = TypeAdapter(one)

@@ -42,7 +42,7 @@ def explain(error: BaseException) -> str:
     state = sqlstate(error)
     if state is not None:
         return f"{type(getattr(error, 'orig', error)).__name__} (SQLSTATE {state})"
-    if isinstance(error, AftercareError) or isinstance(error, DBAPIError):
+    if isinstance(error, AftercareError | DBAPIError):
         return type(error).__name__
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
@@ -114,7 +114,11 @@ async def failed_again(tx: Tx, row: Row[Any], error: BaseException) -> None:
     """Count the attempt; after the last one the event becomes a dead letter."""
     attempts = row.attempts + 1
     if attempts < ATTEMPTS:
-        again = {"attempts": attempts, "next_attempt_at": tx.now + PAUSES[attempts - 1], "error": explain(error)}
+        again = {
+            "attempts": attempts,
+            "next_attempt_at": tx.now + PAUSES[attempts - 1],
+            "error": explain(error),
+        }
         await tx.execute(update(parked).where(parked.c.event_id == row.event_id).values(again))
         return
     await forget_parked(tx, row)

@@ -23,7 +23,7 @@ LARGEST: Final = 256 * 1024  # bytes; far below what any broker takes, far above
 
 
 class EventTooLarge(AftercareError):
-    """{type} is {size} bytes, more than the {limit} an event may have; carry an identifier instead of content."""
+    """{type} has {size} bytes, an event at most {limit}: carry an identifier instead of content."""
 
 
 class ForeignEvent(AftercareError):

@@ -16,11 +16,13 @@ from shared.clock import SYNC_EVERY, clock
 from shared.context import ServiceContext
 from shared.db import Database
 from shared.errors import AftercareError
+from shared.http.health import FlowReport
 from shared.inbox import Receiver
 from shared.inbox.parked import retry_parked
 from shared.outbox.relay import Relay
 from shared.outbox.watermark import announce_for_ever
 from shared.process.loops import Loop
+from shared.process.reports import flow, keep_gauges, measure_lag, readiness
 from shared.process.retention import retention_loop
 from shared.process.service import Service
 from shared.process.supervise import Supervisor
@@ -45,13 +47,9 @@ class Resident:
         self.settings = settings
         listening = topology.listened_from(service.name)
         url = str(settings.database_url)
-        self.database = Database(
-            service.name, url, pool_size=settings.database_pool, listening=listening
-        )
+        self.database = Database(service.name, url, pool_size=settings.database_pool, listening=listening)
         # The relay never waits for a connection that requests hold, nor they for the relay's.
-        self.relay_database = Database(
-            service.name, url, pool_size=2, listening=listening, purpose="relay"
-        )
+        self.relay_database = Database(service.name, url, pool_size=2, listening=listening, purpose="relay")
         self.receiver = Receiver(
             self.database, service.consumers, inbox_days=settings.event_log_days + KEEP_INBOX_LONGER
         )
@@ -77,6 +75,7 @@ class Process:
         self.supervisor = Supervisor()
         self.draining = False
         self.cut_off = asyncio.Event()
+        self._timed = asyncio.Event()
         self._begun = asyncio.Event()
         self.buses = self._buses(topology)
         self._relays = {
@@ -118,17 +117,28 @@ class Process:
         for resident in self.residents:
             await resident.close()
 
+    async def readiness(self) -> dict[str, str | None]:
+        if not self._begun.is_set():
+            return {each.service.name: "starting: waiting for the database" for each in self.residents}
+        reasons = await asyncio.gather(*(readiness(each) for each in self.residents))
+        return {each.service.name: reason for each, reason in zip(self.residents, reasons, strict=True)}
+
+    async def flow(self) -> FlowReport:
+        return await flow(self)
+
     async def _keep_time(self) -> None:
         while True:
             await clock.sync(self.residents[0].database.time)
+            self._timed.set()
             await asyncio.sleep(SYNC_EVERY.total_seconds())
 
     async def _begin(self) -> None:
-        while not clock.synced:
-            await asyncio.sleep(0.05)
+        await self._timed.wait()
         for resident in self.residents:
             self._start_resident(resident)
         self.supervisor.start("watchdog", self._watch)
+        self.supervisor.start("gauges", partial(keep_gauges, self))
+        self.supervisor.start("lag", measure_lag)
         self._begun.set()
         await asyncio.Event().wait()
 

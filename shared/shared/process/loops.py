@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 from shared.clock import clock
 from shared.db import Database, Tx
@@ -28,7 +27,6 @@ class Loop:
     async def run(self, database: Database) -> None:
         """Repeat for ever; errors go to whoever supervises."""
         while True:
-            now = clock.now()
-            due = await database.transact(partial(self.tick, now=now))
+            due = await database.transact(lambda tx: self.tick(tx, clock.now()))
             wait = self.every if due is None else min(self.every, due - clock.now())
             await asyncio.sleep(max(0.0, wait.total_seconds()))

@@ -11,6 +11,7 @@ from sqlalchemy import MetaData
 
 from shared.bus.topology import Topology
 from shared.db.migrate import Migrations
+from shared.http.transaction import ServiceRoute
 from shared.inbox import Consumer
 from shared.process.loops import Loop
 
@@ -28,7 +29,7 @@ class Service:
     """
 
     name: str
-    router: APIRouter = field(default_factory=APIRouter)
+    router: APIRouter = field(default_factory=lambda: APIRouter(route_class=ServiceRoute))
     consumers: tuple[Consumer, ...] = ()
     loops: tuple[Loop, ...] = ()
     metadata: MetaData = field(default_factory=MetaData)
@@ -41,4 +42,6 @@ class Service:
 
 def topology_of(services: Iterable[Service]) -> Topology:
     """Who listens to what, if these services are all there are."""
-    return Topology.of({each.name: [consumer.payload.type for consumer in each.consumers] for each in services})
+    return Topology.of(
+        {each.name: [consumer.payload.type for consumer in each.consumers] for each in services}
+    )

@@ -110,7 +110,6 @@ class _Stream:
     async def read(self) -> None:
         loop, faults = asyncio.get_running_loop(), self.faults
         while True:
-            await faults.flowing.wait()
             data = await self._receive()
             latency = faults.delay + faults.jitter * self._chance.random()
             await self._queue.put((loop.time() + latency, data))
@@ -120,8 +119,9 @@ class _Stream:
     async def _receive(self) -> bytes:
         try:
             return await asyncio.get_running_loop().sock_recv(self._source, CHUNK)
-        except OSError:
-            if self.faults.swallows:  # a reset is lost like everything else
+        except OSError:  # a reset is held up, or lost, like everything else
+            await self.faults.flowing.wait()
+            if self.faults.swallows:
                 self.lost = True
                 await _for_ever()
             raise

@@ -69,7 +69,7 @@ class Replica:
         self.log = logs / f"{name}.log"
         self.exits: list[int] = []
         self._module, self._environment = module, dict(environment or {})
-        self._timeline = timeline or Timeline()
+        self.timeline = timeline or Timeline()
         self._crash_at: str | None = None
         self._crashed = False
         self._wanted = False
@@ -148,7 +148,7 @@ class Replica:
                 self._signal(signal.SIGKILL)
             code = await self._process.wait()
             self.exits.append(code)
-            self._timeline.note(self.name, "ended", exit_code=code)
+            self.timeline.note(self.name, "ended", exit_code=code)
             self._crashed |= code == CRASHED
             if self._wanted and code not in PLANNED_DEATHS:
                 raise ReplicaDied(self, f"ended by itself with exit code {code}")
@@ -164,19 +164,17 @@ class Replica:
                 env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
-        self._timeline.note(self.name, "started", pid=process.pid)
+        self.timeline.note(self.name, "started", pid=process.pid)
         return process
 
     def _signal(self, number: signal.Signals) -> None:
         """To the process and all it started: it leads a session of its own."""
         if self._process is not None and self._process.returncode is None:
-            self._timeline.note(self.name, number.name)
+            self.timeline.note(self.name, number.name)
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
 
     async def _is_ready(self, client: httpx.AsyncClient) -> bool:
-        if self._process is None or self._process.returncode is not None:
-            return False
         try:
             answer = await client.get(f"http://127.0.0.1:{self.port}/health/ready")
         except httpx.TransportError:

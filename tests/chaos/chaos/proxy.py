@@ -78,7 +78,7 @@ class FaultProxy:
             connection.end("reset", resets=True)
 
     def stall(self, direction: Direction = Direction.BOTH) -> None:
-        """Read nothing more and keep the connections open; what was read already is held until `heal()`."""
+        """Forward nothing, keep the connections open, and read no more than the proxy's buffer holds (1 MiB)."""
         self._note("stall", direction=direction)
         for one in Direction(direction).each:
             self._faults[one].flowing.clear()

@@ -62,7 +62,13 @@ async def on_thing_made(tx: Tx, events: Sequence[Event[ThingMade]]) -> None:
     for event in events:
         amount, count = totals.get(event.subject, (0, 0))
         totals[event.subject] = amount + event.data.amount, count + 1
-        emit(tx, ThingKept(total=totals[event.subject][0]), subject=event.subject, sequence=count + 1, cause=event)
+        emit(
+            tx,
+            ThingKept(total=totals[event.subject][0]),
+            subject=event.subject,
+            sequence=count + 1,
+            cause=event,
+        )
     await insert_rows(
         tx,
         total,

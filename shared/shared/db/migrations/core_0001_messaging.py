@@ -14,7 +14,8 @@ CREATE FUNCTION id_floor(moment timestamptz) RETURNS uuid LANGUAGE sql IMMUTABLE
 $$;
 
 CREATE FUNCTION keep_partitions(parent text, keep interval) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp SET lock_timeout = '2s' SET timezone = 'UTC'
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = {schema}, pg_temp SET lock_timeout = '2s' SET timezone = 'UTC'
 AS $$
 DECLARE
     month timestamptz := date_trunc('month', now() - keep);

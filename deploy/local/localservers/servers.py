@@ -1,0 +1,57 @@
+"""Both servers at once, or those that the environment names."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from localservers.postgres import PostgresServer
+from localservers.rabbitmq import RabbitServer
+
+DATABASE_VARIABLE = "AFTERCARE_ADMIN_DATABASE_URL"
+AMQP_VARIABLE = "AFTERCARE_ADMIN_AMQP_URL"
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Addresses as administrator ("" for a server not asked for), and the servers started here (None for others)."""
+
+    postgres_url: str
+    rabbitmq_url: str
+    postgres: PostgresServer | None
+    rabbitmq: RabbitServer | None
+
+
+@asynccontextmanager
+async def local_servers(
+    folder: Path,
+    postgres: bool = True,
+    rabbitmq: bool = True,
+    services: Iterable[str] = (),
+    temporary: bool = False,
+    environment: Mapping[str, str] = os.environ,
+) -> AsyncIterator[Servers]:
+    """PostgreSQL and RabbitMQ in `folder`, running until the block ends; `temporary` also deletes their data then.
+
+    `services` get a RabbitMQ user each. A server named in the environment is used as it is and nothing is started.
+    Raises `ProgramMissing`, `FolderInUse`, `ServerFailed`; then neither is left running.
+    """
+    database_url = environment.get(DATABASE_VARIABLE, "") if postgres else ""
+    amqp_url = environment.get(AMQP_VARIABLE, "") if rabbitmq else ""
+    database = PostgresServer(folder / "postgres") if postgres and not database_url else None
+    broker = RabbitServer(folder / "rabbitmq", services) if rabbitmq and not amqp_url else None
+    started = [server for server in (database, broker) if server is not None]
+    async with AsyncExitStack() as ends:
+        for server in started:
+            ends.push_async_callback(server.remove if temporary else server.stop)
+        async with asyncio.TaskGroup() as starts:
+            for server in started:
+                starts.create_task(server.start())
+        yield Servers(
+            postgres_url=database.url if database else database_url,
+            rabbitmq_url=broker.url if broker else amqp_url,
+            postgres=database,
+            rabbitmq=broker,
+        )

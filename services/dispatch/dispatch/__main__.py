@@ -1,0 +1,4 @@
+from dispatch.app import service
+from shared.process.run import run
+
+run(service)

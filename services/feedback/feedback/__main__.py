@@ -1,0 +1,4 @@
+from feedback.app import service
+from shared.process.run import run
+
+run(service)

@@ -1,0 +1,4 @@
+from intake.app import service
+from shared.process.run import run
+
+run(service)

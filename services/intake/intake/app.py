@@ -1,0 +1,5 @@
+"""The whole service on one screen."""
+
+from shared.process.service import Service
+
+service = Service("intake")

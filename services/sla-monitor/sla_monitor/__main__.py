@@ -1,0 +1,4 @@
+from shared.process.run import run
+from sla_monitor.app import service
+
+run(service)

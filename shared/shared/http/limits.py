@@ -1,0 +1,77 @@
+"""How much a request may bring, and how long it may take to bring it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar, Final
+
+from fastapi import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.errors import AftercareError
+from shared.http.clean import check_headers, check_target
+
+LARGEST_BODY: Final = 1024 * 1024  # bytes
+SLOWEST_BODY: Final = 30.0  # seconds between two pieces; a phone on a bad network needs a few
+
+
+class BodyTooLarge(AftercareError):
+    """The body is larger than the {limit} bytes accepted here."""
+
+    kind = "too_large"
+
+
+class BodyTooSlow(AftercareError):
+    """The body did not arrive in time; send it again."""
+
+    status: ClassVar = 408
+    headers: ClassVar = {"Connection": "close"}
+
+
+class Limits:
+    """Pure ASGI: refuses unclean addresses and headers, and cuts a body off at its limit.
+
+    The limit is looked up when the body is read, after routing, so that a route may have set its own with
+    `allow_body`.
+    """
+
+    def __init__(
+        self, app: ASGIApp, largest_body: int = LARGEST_BODY, slowest_body: float = SLOWEST_BODY
+    ) -> None:
+        self.app = app
+        self.largest_body = largest_body
+        self.slowest_body = slowest_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        check_target(scope)
+        announced = check_headers(scope)
+        scope["state"]["largest_body"] = self.largest_body
+        arrived = 0
+        complete = False
+
+        async def counting() -> Message:
+            nonlocal arrived, complete
+            limit = scope["state"]["largest_body"]
+            if complete:
+                return await receive()  # only a disconnect can follow, whenever it likes
+            if announced is not None and announced > limit:
+                raise BodyTooLarge(limit=limit)
+            try:
+                async with asyncio.timeout(self.slowest_body):
+                    message = await receive()
+            except TimeoutError:
+                raise BodyTooSlow from None
+            arrived += len(message.get("body", b""))
+            complete = not message.get("more_body", False)
+            if arrived > limit:
+                raise BodyTooLarge(limit=limit)
+            return message
+
+        await self.app(scope, counting, send)
+
+
+def allow_body(request: Request, size: int) -> None:
+    """Let this request bring up to `size` bytes; for routes that take files, before they read them."""
+    request.scope["state"]["largest_body"] = size

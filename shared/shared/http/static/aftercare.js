@@ -1,0 +1,66 @@
+"use strict";
+// What every page does: prefill the sign-in form from a link, tell what htmx could not do, count down.
+(() => {
+  const root = document.documentElement;
+
+  /** A token behind `#` reaches no server and no log; it leaves the address bar as soon as it is read. */
+  function prefill() {
+    const field = document.querySelector("[data-prefill]");
+    const token = new URLSearchParams(location.hash.slice(1)).get("token");
+    if (!field || !token) return;
+    field.value = token;
+    history.replaceState(null, "", location.pathname + location.search);
+    field.form.querySelector("button").focus();
+  }
+
+  function tell(text) {
+    const notice = document.getElementById("notice");
+    notice.querySelector("p").textContent = text;
+    notice.hidden = false;
+  }
+
+  function explain({ detail: { xhr } }) {
+    const isProblem = xhr.getResponseHeader("content-type")?.startsWith("application/problem+json");
+    tell((isProblem && JSON.parse(xhr.responseText).detail) || document.getElementById("notice").dataset.failed);
+  }
+
+  // The promise counts by the server's clock: the one on the desk may be wrong.
+  const ahead = root.dataset.now ? Date.parse(root.dataset.now) - Date.now() : 0;
+  const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+  /** The two largest units, cut, as the server writes them. */
+  function written(seconds) {
+    const largest = Math.max(0, UNITS.findIndex(([, size]) => seconds >= size));
+    const first = seconds < 1 ? UNITS.length - 1 : largest;
+    const parts = [];
+    for (const [unit, size] of UNITS.slice(first, first + 2)) {
+      const count = Math.floor(seconds / size);
+      seconds -= count * size;
+      if (count || !parts.length) {
+        parts.push(new Intl.NumberFormat(root.lang, { style: "unit", unit, unitDisplay: "short" }).format(count));
+      }
+    }
+    return parts.join(" ");
+  }
+
+  function countDown() {
+    if (document.hidden) return;
+    for (const due of document.querySelectorAll("time[data-left]")) {
+      const left = (Date.parse(due.dateTime) - Date.now() - ahead) / 1000;
+      const text = (left < 0 ? due.dataset.late : due.dataset.left).replace("{}", written(Math.abs(left)));
+      if (due.textContent !== text) due.textContent = text;
+      due.classList.toggle("late", left < 0);
+    }
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    prefill();
+    countDown();
+    setInterval(countDown, 1000);
+    document.querySelector("#notice button")?.addEventListener("click", (event) => {
+      event.target.closest("#notice").hidden = true;
+    });
+  });
+  document.addEventListener("htmx:responseError", explain);
+  document.addEventListener("htmx:sendError", () => tell(document.getElementById("notice").dataset.offline));
+})();
