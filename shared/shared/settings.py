@@ -24,18 +24,8 @@ from pydantic import (
 )
 
 PREFIX: Final = "AFTERCARE_"
-SERVICES: Final = ("intake", "dispatch", "sla", "parts", "feedback")
 # Read by the tools around the services, not by the services.
-_OF_TOOLS: Final = (
-    "ADMIN_",
-    "POSTGRES_",
-    "RABBITMQ_",
-    "CRASH_AT",
-    "OWNER_DATABASE_URL",
-    "TEST_",
-    "PROOF_",
-    "BENCH_",
-)
+_OF_TOOLS: Final = ("ADMIN_", "POSTGRES_", "RABBITMQ_", "CRASH_AT", "PROOF_")
 _DEVELOPMENT_SECRET: Final = "development-only-secret-of-no-value"
 
 
@@ -100,7 +90,7 @@ def load(service: str, environment: Mapping[str, str] = os.environ) -> Settings:
                 break
     faults += _unknown(environment)
     try:
-        settings = Settings(**values)  # type: ignore[arg-type]
+        settings = Settings(**values)
     except ValidationError as error:
         faults += [line for fault in error.errors() for line in _explain(fault["loc"], fault["msg"])]
         raise WrongSettings(faults) from None
@@ -120,16 +110,15 @@ def _read(name: str, environment: Mapping[str, str], faults: list[str]) -> str |
 
 def _unknown(environment: Mapping[str, str]) -> list[str]:
     known = {f"{PREFIX}{field}".upper() for field in Settings.model_fields}
+    fields = tuple(f"_{field}".upper() for field in Settings.model_fields)
     faults = []
     for name in sorted(environment):
-        if not name.startswith(PREFIX):
+        stem = name.removesuffix("_FILE")
+        if not name.startswith(PREFIX) or stem in known or stem.endswith(fields):
+            continue  # with a service's name in between it is some service's, here or elsewhere
+        if name.removeprefix(PREFIX).startswith(_OF_TOOLS):
             continue
-        rest = name.removeprefix(PREFIX).removesuffix("_FILE")
-        for service in SERVICES:
-            rest = rest.removeprefix(f"{service.upper()}_")
-        if rest.startswith(_OF_TOOLS) or f"{PREFIX}{rest}" in known:
-            continue
-        near = difflib.get_close_matches(f"{PREFIX}{rest}", known, n=1)
+        near = difflib.get_close_matches(stem, known, n=1)
         faults.append(f"{name}: unknown" + (f"; did you mean {near[0]}?" if near else ""))
     return faults
 

@@ -6,7 +6,6 @@ import random
 import socket
 import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,39 +34,36 @@ class Peer:
 
 @dataclass
 class Server:
-    """Hands every connection it accepts to the test."""
+    """Hands every connection it accepts to the test, and closes all at the end."""
 
     port: int
     peers: asyncio.Queue[Peer] = field(default_factory=asyncio.Queue)
+    opened: list[asyncio.StreamWriter] = field(default_factory=list)
+
+    async def client(self, proxy: FaultProxy) -> Peer:
+        reader, writer = await asyncio.open_connection(proxy.host, proxy.port)
+        self.opened.append(writer)
+        return Peer(reader, writer)
 
     async def peer(self) -> Peer:
         async with asyncio.timeout(LONG):
             return await self.peers.get()
 
 
-@asynccontextmanager
-async def accepting() -> AsyncIterator[Server]:
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
     server = Server(0)
-    opened: list[asyncio.StreamWriter] = []
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        opened.append(writer)
+        server.opened.append(writer)
         server.peers.put_nowait(Peer(reader, writer))
 
     listener = await asyncio.start_server(accept, "127.0.0.1", 0)
     server.port = listener.sockets[0].getsockname()[1]
-    try:
-        yield server
-    finally:
-        listener.close()
-        for writer in opened:
-            writer.transport.abort()
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    async with accepting() as server:
-        yield server
+    yield server
+    listener.close()
+    for writer in server.opened:
+        writer.transport.abort()
 
 
 @pytest.fixture
@@ -76,13 +72,9 @@ async def proxy(server: Server) -> AsyncIterator[FaultProxy]:
         yield proxy
 
 
-async def connect(proxy: FaultProxy) -> Peer:
-    return Peer(*await asyncio.open_connection(proxy.host, proxy.port))
-
-
 async def connected(proxy: FaultProxy, server: Server) -> tuple[Peer, Peer]:
     """The two ends of a new connection through the proxy."""
-    return await connect(proxy), await server.peer()
+    return await server.client(proxy), await server.peer()
 
 
 async def read(peer: Peer, n_bytes: int = -1) -> bytes:
@@ -206,7 +198,7 @@ async def test_a_server_that_does_not_read_is_felt_by_the_client(proxy: FaultPro
 async def test_half_open_swallows_and_never_answers(proxy: FaultProxy, server: Server) -> None:
     client, peer = await connected(proxy, server)
     proxy.half_open()
-    newcomer = await connect(proxy)
+    newcomer = await server.client(proxy)
     for end in (client, peer, newcomer):
         end.writer.write(b"into the void")
         await end.writer.drain()
@@ -231,7 +223,7 @@ async def test_after_half_open_connections_that_lost_bytes_are_reset(
     loser, loser_peer = await connected(proxy, server)
     idler, idler_peer = await connected(proxy, server)
     proxy.half_open()
-    orphan = await connect(proxy)
+    orphan = await server.client(proxy)
     loser.writer.write(b"lost")
     await assert_silent(loser_peer)
     proxy.heal()
@@ -270,7 +262,7 @@ async def test_refused_clients_are_refused_and_the_others_go_on(proxy: FaultProx
     port = proxy.port
     proxy.refuse()
     with pytest.raises(ConnectionRefusedError):
-        await connect(proxy)
+        await server.client(proxy)
     client.writer.write(b"still here")
     assert await read(peer, 10) == b"still here"
     proxy.heal()
@@ -278,11 +270,11 @@ async def test_refused_clients_are_refused_and_the_others_go_on(proxy: FaultProx
     await connected(proxy, server)
 
 
-async def test_clients_of_an_absent_server_are_reset() -> None:
+async def test_clients_of_an_absent_server_are_reset(server: Server) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and never listens
         async with FaultProxy("127.0.0.1", taken.getsockname()[1], SEED) as proxy:
-            client = await connect(proxy)
+            client = await server.client(proxy)
             with pytest.raises(ConnectionResetError):
                 await read(client)
 
@@ -325,4 +317,5 @@ async def test_a_cut_within_the_answer_to_a_commit_leaves_the_client_not_knowing
         with pytest.raises((asyncpg.PostgresConnectionError, ConnectionError)):
             await through.execute("SELECT pg_advisory_unlock($1)", lock)
         assert await direct.fetchval("SELECT pg_try_advisory_lock($1)", lock)
+        through.terminate()
     await direct.close()

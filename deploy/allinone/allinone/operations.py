@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -51,7 +52,7 @@ async def resend(since: datetime, services: Sequence[str]) -> AsyncIterator[tupl
     for name in services:
         async with _database(name) as database:
             listening = topology().listened_from(name)
-            yield name, await database.transact(lambda tx, types=listening: queue_again(tx, since, types))
+            yield name, await database.transact(partial(queue_again, since=since, listening=listening))
 
 
 async def dead_letters(services: Sequence[str]) -> AsyncIterator[dict[str, Any]]:

@@ -3,10 +3,11 @@
     async with local_servers(Path(".aftercare")) as servers:
         run(servers.postgres_url, servers.rabbitmq_url)
 
-`postgres` · `rabbitmq`     the two servers: start, stop, kill, addresses      `server` what they share
-`keeper` · `leash`          one process: restarted when it dies, dead when its parent is
-`install`                   finds programs, installs Debian's packages where it may (`python -m localservers install`)
-`postgres_programs`, `definitions`, `folders`, `loopback`    binaries · broker users and rights · locks, secrets · ports
+postgres, rabbitmq      the two servers: start, stop, kill, addresses (server: what they share)
+keeper, leash           one process: started again when it dies, dead when its parent is
+install                 finds programs, or installs their Debian packages: `python -m localservers install`
+postgres_programs       where PostgreSQL's programs are        definitions     the broker's users and rights
+folders                 locks and secrets                      loopback        free ports, is anybody there
 
 Servers named in the environment win: AFTERCARE_ADMIN_DATABASE_URL, AFTERCARE_ADMIN_AMQP_URL.
 """

@@ -1,28 +1,28 @@
-"""`python -m localservers install`: the programs that development and tests need and no wheel carries."""
+"""`python -m localservers install`: the programs that development and tests need; installs what it may."""
 
+import logging
 import os
 import sys
 
-from localservers.install import CHROMIUM, RABBITMQ, ProgramMissing, ensure_program, find_program
+from localservers.install import ProgramMissing, ensure_chromium, ensure_rabbitmq
 from localservers.postgres_programs import find_programs
-
-USAGE = "usage: python -m localservers install"
 
 
 def main(arguments: list[str]) -> int:
+    """0 when all are here; 1 when one is missing, with the reason and the way out on standard error."""
     if arguments != ["install"]:
-        print(USAGE, file=sys.stderr)
+        print("usage: python -m localservers install", file=sys.stderr)
         return 2
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    looks = {
+        "PostgreSQL": lambda: find_programs(os.environ),
+        "RabbitMQ": ensure_rabbitmq,
+        "Chromium": ensure_chromium,
+    }
     missing = False
-    try:
-        print(f"PostgreSQL: {find_programs(os.environ)}")
-    except ProgramMissing as error:
-        missing = True
-        print(error, file=sys.stderr)
-    for program in (RABBITMQ, CHROMIUM):
+    for title, look in looks.items():
         try:
-            present = find_program(program)
-            print(f"{program.title}: {present or ensure_program(program)}{'' if present else ' (installed now)'}")
+            print(f"{title}: {look()}")
         except ProgramMissing as error:
             missing = True
             print(error, file=sys.stderr)

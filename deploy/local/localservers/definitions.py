@@ -1,7 +1,7 @@
 """The broker's users and what each may do, in the format RabbitMQ loads at boot and imports while it runs.
 
-A service reads its own queues, publishes to `aftercare.*` exchanges, and on `aftercare.events` only what it owns:
-routing keys that begin with its name. It declares nothing but queues of its own that live as long as its connection.
+A service reads its own queues, publishes to `aftercare.*` exchanges, and on `aftercare.events` only what it
+owns: routing keys that begin with its name. It declares nothing but the transient queues it listens to itself.
 """
 
 import hashlib
@@ -36,7 +36,6 @@ def rights(vhost: str, services: Iterable[str]) -> dict[str, object]:
         "permissions": [everything, *(_permission(service, vhost) for service in services)],
         "topic_permissions": [_topic_permission(service, vhost) for service in services],
     }
-
 
 
 def password_hash(password: str, salt: bytes) -> str:

@@ -1,4 +1,4 @@
-"""A server's private folder: one process at a time may use it, and its secrets are readable by nobody else."""
+"""A server's private folder: one process at a time uses it, and nobody else can read its secrets."""
 
 import fcntl
 import os
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 class FolderInUse(RuntimeError):
-    """Another running process has its server in this folder: give each its own, or use the one that runs."""
+    """Another running process has its server in this folder: each needs its own."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(f"{folder} is in use by another running process: give each its own folder, or stop the other.")
+        super().__init__(f"{folder} is in use by another running process: stop that, or use another folder.")
 
 
 class FolderLock:

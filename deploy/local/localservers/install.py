@@ -1,32 +1,36 @@
 """Finds the programs that no wheel carries, and installs Debian's package of them where that is allowed.
 
-    ProgramMissing          not here, and this user may not install it
-    ├── RabbitmqMissing
-    └── ChromiumMissing
+ProgramMissing          not here, and may not or could not be installed
+├── PostgresMissing     (in `postgres_programs`)
+├── RabbitmqMissing
+└── ChromiumMissing
 """
 
+import logging
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
+
+logger = logging.getLogger(__name__)
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-# One root shell does the whole installation, so that one trap undoes whatever happens. The policy keeps Debian
-# from starting the service it installs; it asks the lock, so that one left behind by a kill forbids nothing.
-# Erlang's epmd would outlive the installation: the ones that were not there before are ended.
+# One root shell does the whole installation, so that one trap undoes whatever happens. The policy keeps Debian from
+# starting the service it installs; it asks the lock, so that a policy left behind by a kill forbids nothing.
+# Erlang's epmd would outlive the installation: one that was not there before is ended.
 INSTALLATION = r"""
 set -eu
 lock=/run/aftercare-install.lock policy=/usr/sbin/policy-rc.d
 exec 9>"$lock"
 flock 9
-port_mappers() { pgrep -x epmd || true; }
+port_mappers() { grep --files-with-matches --line-regexp --no-messages epmd /proc/[0-9]*/comm | cut -d/ -f3; }
 before=$(port_mappers)
 restore() {
-    if [ -e "$policy.before-aftercare" ]; then mv -f "$policy.before-aftercare" "$policy"; else rm -f "$policy"; fi
+    rm -f "$policy"
+    [ ! -e "$policy.before-aftercare" ] || mv "$policy.before-aftercare" "$policy"
     for pid in $(port_mappers); do
         case " $(echo $before) " in *" $pid "*) ;; *) kill "$pid" || true ;; esac
     done
@@ -48,7 +52,7 @@ install "$1" || { apt-get update && install "$1"; }
 
 
 class ProgramMissing(RuntimeError):
-    """A program is not on this machine and may not, or could not, be installed; the message says what to do."""
+    """A program is not on this machine; the message says why it was not installed, and what to do."""
 
 
 class RabbitmqMissing(ProgramMissing):
@@ -108,7 +112,7 @@ def ensure_chromium() -> Path:
 
 
 def ensure_program(program: Program, environment: Mapping[str, str] = os.environ) -> Path:
-    """Find `program`, or install its Debian package as root or through `sudo -n`. Raises `program.missing`."""
+    """Find `program`, or install its Debian package, as root or by `sudo -n`. Raises `program.missing`."""
     found = find_program(program, environment)
     if found is not None:
         return found
@@ -122,7 +126,8 @@ def find_program(program: Program, environment: Mapping[str, str] = os.environ) 
             return Path(named)
         raise program.missing(f"{program.variable} names {named}, which is not a program this user can run.")
     path = environment.get("PATH", SYSTEM_PATH)
-    places = [*program.places, *filter(None, (shutil.which(command, path=path) for command in program.commands))]
+    in_path = (shutil.which(command, path=path) for command in program.commands)
+    places = [*program.places, *(place for place in in_path if place)]
     return next((Path(place) for place in places if os.access(place, os.X_OK)), None)
 
 
@@ -137,16 +142,21 @@ def _install(program: Program, environment: Mapping[str, str]) -> Path:
     if root is None:
         raise program.missing(
             f"{program.title} is not installed, and this user may not install it "
-            f"(not root, and sudo asks for a password). {advice}"
+            f"(not root, and no sudo without a password). {advice}"
         )
-    with TemporaryFile("w+") as log:
-        command = [*root, "-c", INSTALLATION, "install", program.package]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env={"PATH": SYSTEM_PATH})
-        log.seek(0)
-        tail = "".join(log.readlines()[-20:])
+    logger.warning("%s is not here: installing Debian's package %s", program.title, program.package)
+    done = subprocess.run(
+        [*root, "-c", INSTALLATION, "install", program.package],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={"PATH": SYSTEM_PATH},
+        text=True,
+    )
     found = find_program(program, environment)
     if found is None:
-        raise program.missing(f"apt-get could not install {program.package} (exit {done.returncode}):\n{tail}\n{advice}")
+        tail = "\n".join(done.stdout.splitlines()[-20:])
+        raise program.missing(f"apt-get did not install {program.package}:\n{tail}\n{advice}")
     return found
 
 

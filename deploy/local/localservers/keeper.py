@@ -1,6 +1,6 @@
 """Keeps one server process alive: started, watched, started again with back-off when it dies, until stopped.
 
-    ServerFailed            it ended, or did not answer, while starting; shows the end of its log
+ServerFailed        it ended, or did not answer, while starting; the message shows the end of its log
 """
 
 import asyncio
@@ -60,13 +60,13 @@ class Command:
 
     async def spawn(self) -> asyncio.subprocess.Process:
         """Start it without waiting for anything; it dies with this process, on Linux even of `kill -9`."""
-        account = (self.account.uid, self.account.gid)
-        leash = (sys.executable, "-I", "-S", LEASH, *map(str, (os.getpid(), int(self.orphan_signal), *account)))
+        leash = (os.getpid(), int(self.orphan_signal), self.account.uid, self.account.gid)
         if self.log.exists() and self.log.stat().st_size > LARGEST_LOG_BYTES:
             self.log.rename(self.log.with_suffix(".old"))
         with self.log.open("ab") as log:
             return await asyncio.create_subprocess_exec(
-                *leash,
+                *(sys.executable, "-I", "-S", LEASH),
+                *map(str, leash),
                 *self.arguments,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -91,8 +91,8 @@ class Command:
 class Keeper:
     """One server process: alive from `start` to `stop`, whatever happens to it in between.
 
-    `answers` says whether the server serves. `restarts` counts, `last_exit` is the latest exit status (negative: the
-    signal that killed it), None while none ended.
+    `answers` says whether the server serves. `restarts` counts; `last_exit` is the latest exit status (negative:
+    the signal that killed it), None while none ended.
     """
 
     def __init__(self, command: Command, pid_file: Path, answers: Callable[[], Awaitable[bool]]) -> None:
@@ -107,8 +107,9 @@ class Keeper:
     @property
     def pid(self) -> int | None:
         """The number of the running process, None when there is none."""
-        alive = self._process is not None and self._process.returncode is None
-        return self._process.pid if self._process and alive else None
+        if self._process is None or self._process.returncode is not None:
+            return None
+        return self._process.pid
 
     async def start(self) -> None:
         """Return when the server answers. Ends what an earlier, killed parent left. Raises `ServerFailed`."""
@@ -122,10 +123,10 @@ class Keeper:
         except BaseException:
             await end(process)
             raise
-        self._watch = asyncio.create_task(self._keep(process))
+        self._watch = asyncio.create_task(self._keep())
 
     async def stop(self, how: signal.Signals = signal.SIGTERM, within_s: float = 30.0) -> None:
-        """End the server with signal `how`, after `within_s` seconds with SIGKILL; it is not started again."""
+        """End the server by signal `how`, after `within_s` seconds by SIGKILL; it is not started again."""
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.wait([self._watch])
@@ -166,19 +167,19 @@ class Keeper:
             ended.cancel()
             ready.cancel()
 
-    async def _keep(self, process: asyncio.subprocess.Process) -> None:
+    async def _keep(self) -> None:
         loop = asyncio.get_running_loop()
         delay = FIRST_DELAY_S
-        while True:
+        while self._process is not None:
             since = loop.time()
-            self.last_exit = await process.wait()
+            self.last_exit = await self._process.wait()
             if loop.time() - since >= HEALTHY_AFTER_S:
                 delay = FIRST_DELAY_S
             logger.warning("%s ended (exit %d); again in %.1f s", self.command.title, self.last_exit, delay)
             await asyncio.sleep(delay)
             delay = min(2 * delay, LONGEST_DELAY_S)
-            with contextlib.suppress(OSError):  # No memory or no descriptors just now: the next turn tries again.
-                process = await self._spawn()
+            with contextlib.suppress(OSError):  # No memory or disk just now: the next turn tries again.
+                await self._spawn()
                 self.restarts += 1
 
     async def _spawn(self) -> asyncio.subprocess.Process:

@@ -12,7 +12,7 @@ import sys
 SET_PARENT_DEATH_SIGNAL = 1
 
 
-def main(parent: int, death_signal: int, uid: int, gid: int, command: list[str]) -> None:
+def main(parent: int, death_signal: int, uid: int, gid: int, *, command: list[str]) -> None:
     os.setsid()  # Ctrl-C in a terminal is for the parent, which stops its servers in order.
     if uid != os.geteuid():
         os.setgroups([])
@@ -26,4 +26,4 @@ def main(parent: int, death_signal: int, uid: int, gid: int, command: list[str])
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:5]), command=sys.argv[5:])
+    main(*(int(number) for number in sys.argv[1:5]), command=sys.argv[5:])

@@ -47,19 +47,23 @@ def wheel_folders(programs: Path) -> tuple[Path, list[Path]]:
     for package in programs.parents:
         if package.name == WHEEL:
             return package.parent, [package / "pginstall", *package.parent.glob(f"{WHEEL}.libs")]
-    raise PostgresMissing(f"{programs} is closed to the user the server has to run as: open it, or unset {VARIABLE}.")
+    raise PostgresMissing(
+        f"{programs} is closed to the user the server has to run as: open it, or unset {VARIABLE}."
+    )
 
 
 def _wheel() -> list[Path]:
     # Found, not imported: the import would bring in what only the wheel's own way to start needs.
     found = importlib.util.find_spec(WHEEL)
-    return [Path(place) / "pginstall" / "bin" for place in (found.submodule_search_locations or ())] if found else []
+    places = found.submodule_search_locations if found else None
+    return [Path(place) / "pginstall" / "bin" for place in places or ()]
 
 
 def _system(environment: Mapping[str, str]) -> list[Path]:
     installed = [folder for pattern in SYSTEM_FOLDERS for folder in Path("/").glob(pattern)]
+    installed.sort(key=_version, reverse=True)
     in_path = shutil.which("postgres", path=environment.get("PATH", SYSTEM_PATH))
-    return [*sorted(installed, key=_version, reverse=True), *([Path(in_path).parent] if in_path else [])]
+    return [*installed, Path(in_path).parent] if in_path else installed
 
 
 def _version(folder: Path) -> list[int]:

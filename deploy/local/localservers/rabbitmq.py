@@ -1,8 +1,8 @@
 """A private RabbitMQ: AMQP, Erlang distribution and epmd on 127.0.0.1 only, restarted when it dies.
 
-Written for Debian's 3.10 and for 4.x: the variables set here have the same meaning in both (4.x calls the Mnesia folder
-so still, though it keeps Khepri's data there), and the classic configuration format is read by both; 3.10 then skips
-parsing the schemas of all plugins. Boot is 7 to 10 s of one core; no plugin is enabled.
+Written for Debian's 3.10 and for 4.x: the variables set here mean the same in both (4.x keeps Khepri's data in what
+is still called the Mnesia folder), and both read the classic format of the configuration, with which 3.10 need not
+parse the schemas of all its plugins. Boot takes one core 6 to 10 s, half of it loading code; no plugin is enabled.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -26,8 +26,8 @@ from localservers.server import LocalServer
 AMQP_GREETING, AMQP_REPLY = b"AMQP\0\0\x09\x01", b"\x01"
 EPMD_GREETING = b"\0\1n"  # Asks for the names of all nodes; the reply begins with epmd's own port.
 NODE = "aftercare@localhost"
-# For every Erlang here, also the short-lived ones that boot and rabbitmqctl start: none listens to the network, and
-# none starts an epmd of its own, which would outlive it.
+# For every Erlang here, also the short-lived ones of boot and rabbitmqctl: none listens to the network, and none
+# starts an epmd of its own, which would outlive it.
 ERLANG_FLAGS = "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}"
 
 
@@ -38,11 +38,12 @@ class BrokerCommandFailed(RuntimeError):
 class RabbitServer(LocalServer):
     """One RabbitMQ node in `folder`, with a user for the administrator and one for each of `services`."""
 
+    port: int
+
     def __init__(self, folder: Path, services: Iterable[str] = ()) -> None:
         super().__init__(folder)
         self.services = tuple(services)
-        self._choose_ports()
-        self._script: Path | None = None
+        self._path = SYSTEM_PATH
         self._epmd: Keeper | None = None
 
     @property
@@ -66,14 +67,15 @@ class RabbitServer(LocalServer):
 
     async def set_memory_alarm(self, on: bool) -> None:
         """The alarm of a broker short of memory: it takes nothing from publishers until the alarm is off."""
-        source = "{resource_limit, memory, node()}"
-        await self._evaluate(f"rabbit_alarm:set_alarm({{{source}, []}})" if on else f"rabbit_alarm:clear_alarm({source})")
+        alarm = "{resource_limit, memory, node()}"
+        change = f"set_alarm({{{alarm}, []}})" if on else f"clear_alarm({alarm})"
+        await self._evaluate(f"rabbit_alarm:{change}")
 
     async def settle(self) -> None:
         """Have queues declared just now survive `kill`.
 
-        RabbitMQ 3.10 confirms the declaration of a quorum queue seconds before its name is safe on disk: killed within
-        these, it brings the queue back empty and without a leader, for good.
+        RabbitMQ 3.10 confirms the declaration of a quorum queue seconds before its name is safe on disk. Killed
+        within these, it brings the queue back empty and without a leader, for good.
         """
         await self._evaluate("[ok = dets:sync(Table) || Table <- dets:all()]")
 
@@ -87,17 +89,18 @@ class RabbitServer(LocalServer):
 
     async def ctl(self, *arguments: str) -> str:
         """The output of `rabbitmqctl arguments…` (about a second). Raises `BrokerCommandFailed`."""
-        assert self._script is not None, "start the broker first"
-        return await self._run(self._script.with_name("rabbitmqctl"), *arguments)
+        script = await asyncio.to_thread(ensure_rabbitmq)
+        return await self._run(script.with_name("rabbitmqctl"), *arguments)
 
     async def _evaluate(self, expression: str) -> None:
         """Have the broker compute an Erlang expression. Raises `BrokerCommandFailed`."""
-        caller = shutil.which("erl_call", path=self._environment()["PATH"])
+        caller = shutil.which("erl_call", path=self._path)
         if caller is None:
             await self.ctl("eval", f"{expression}.")
             return
         # A small C program where rabbitmqctl starts a whole Erlang: milliseconds instead of a second.
-        reply = await self._run(caller, "-address", f"127.0.0.1:{self._dist_port}", "-e", stdin=f"{expression}.\n")
+        place = f"127.0.0.1:{self._dist_port}"
+        reply = await self._run(caller, "-address", place, "-e", stdin=f"{expression}.\n")
         if not reply.startswith("{ok"):
             raise BrokerCommandFailed(f"{expression} gave {reply}")
 
@@ -111,64 +114,62 @@ class RabbitServer(LocalServer):
         self.port, self._dist_port, self._epmd_port = free_ports(3)
 
     async def _start(self) -> Keeper:
-        self._script = await asyncio.to_thread(ensure_rabbitmq)
+        script = await asyncio.to_thread(ensure_rabbitmq)
+        self._path = os.pathsep.join(filter(None, (str(script.parent), os.environ.get("PATH"), SYSTEM_PATH)))
         self._write_files()
-        self._epmd = Keeper(self._command(self._epmd_program()), self.folder / "epmd.pid", self._epmd_answers)
+        epmd = shutil.which("epmd", path=self._path)
+        if epmd is None:
+            raise RabbitmqMissing(
+                "RabbitMQ is here, but not Erlang's program epmd: add its folder to the PATH."
+            )
+        self._epmd = self._keep("epmd", (epmd, "-address", "127.0.0.1", "-port", str(self._epmd_port)))
         await self._epmd.start()
-        broker = self._command(self._script)
-        keeper = Keeper(broker, self.folder / "rabbitmq.pid", lambda: answers(self.port, AMQP_GREETING, AMQP_REPLY))
-        try:
-            await keeper.start()
-        except BaseException:
-            await self._epmd.stop()
-            raise
-        return keeper
+        broker = self._keep("rabbitmq", (script,))
+        await broker.start()
+        return broker
 
     async def _clear(self) -> None:
         if self._epmd is not None:
             await self._epmd.stop()
+            self._epmd = None
         await super()._clear()
 
-    async def _epmd_answers(self) -> bool:
-        return await answers(self._epmd_port, EPMD_GREETING, self._epmd_port.to_bytes(4, "big"))
-
-    def _epmd_program(self) -> Path:
-        found = shutil.which("epmd", path=self._environment()["PATH"])
-        if found is None:
-            raise RabbitmqMissing("RabbitMQ is here, but Erlang's epmd is not in the PATH: add Erlang's folder of programs.")
-        return Path(found)
-
     def _write_files(self) -> None:
-        names = (definitions.ADMINISTRATOR, *self.services)
-        wanted = {"users": definitions.users({name: self._password(name) for name in names})}
-        wanted |= definitions.rights("/", self.services)
+        passwords = {user: self._password(user) for user in (definitions.ADMINISTRATOR, *self.services)}
+        wanted = {"users": definitions.users(passwords), **definitions.rights("/", self.services)}
         place = self.folder / "definitions.json"
         write_private(place, json.dumps(wanted, indent=2))
-        write_private(self.folder / "rabbitmq.config", f"[{{rabbit, [{{load_definitions, {json.dumps(str(place))}}}]}}].\n")
+        erlang_text = json.dumps(str(place), ensure_ascii=False)
+        write_private(
+            self.folder / "rabbitmq.config", f"[{{rabbit, [{{load_definitions, {erlang_text}}}]}}].\n"
+        )
         write_private(self.folder / "enabled_plugins", "[].\n")
         kept_secret(self.folder / ".erlang.cookie", mode=0o400)
 
-    def _command(self, program: Path) -> Command:
-        options = ("-address", "127.0.0.1", "-port", str(self._epmd_port)) if program.name == "epmd" else ()
-        return Command(
-            title="RabbitMQ",
-            arguments=(program, *options),
+    def _keep(self, name: str, arguments: Sequence[str | Path]) -> Keeper:
+        greeting, reply, port = {
+            "rabbitmq": (AMQP_GREETING, AMQP_REPLY, self.port),
+            "epmd": (EPMD_GREETING, self._epmd_port.to_bytes(4, "big"), self._epmd_port),
+        }[name]
+        command = Command(
+            title="RabbitMQ" if name == "rabbitmq" else "RabbitMQ's epmd",
+            arguments=arguments,
             environment=self._environment(),
-            log=self.folder / "rabbitmq.log",
+            log=self.folder / f"{name}.log",
         )
+        return Keeper(command, self.folder / f"{name}.pid", lambda: answers(port, greeting, reply))
 
     def _environment(self) -> dict[str, str]:
-        beside = [str(self._script.parent)] if self._script else []
         folder = self.folder
         return {
-            "PATH": os.pathsep.join([*beside, os.environ.get("PATH", ""), SYSTEM_PATH]),
+            "PATH": self._path,
             "HOME": str(folder),
             "LANG": "C.UTF-8",
             "ERL_FLAGS": ERLANG_FLAGS,
             "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "ERL_CRASH_DUMP_SECONDS": "0",  # No dump: it is large, and delays the restart.
-            "RUNNING_UNDER_SYSTEMD": "true",  # The script becomes the broker instead of waiting for it as its parent.
+            "RUNNING_UNDER_SYSTEMD": "true",  # The script becomes the broker, not its parent.
             "RABBITMQ_NODENAME": NODE,
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
@@ -195,7 +196,7 @@ class RabbitServer(LocalServer):
         )
         output, _ = await process.communicate(stdin.encode())
         if process.returncode != 0:
-            raise BrokerCommandFailed(f"{Path(command[0]).name} exited with {process.returncode}: {output.decode()}")
+            raise BrokerCommandFailed(f"{command[0]} exited with {process.returncode}: {output.decode()}")
         return output.decode()
 
 

@@ -1,4 +1,4 @@
-"""What a private PostgreSQL and a private RabbitMQ have in common: one folder, one process to keep alive, one life."""
+"""What a private PostgreSQL and a private RabbitMQ have in common: a folder, a process to keep alive, a life."""
 
 import asyncio
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from localservers.folders import FolderLock
-from localservers.keeper import Keeper, ServerFailed
+from localservers.keeper import Keeper, ServerFailed, end_leftover
 
 TRIES = 3
 RETRY_AFTER_S = 0.5
@@ -17,17 +17,19 @@ RETRY_AFTER_S = 0.5
 class LocalServer(ABC):
     """A server in `folder`, which this process has to itself; its data outlive stop, kill and restart.
 
-    `restarts` counts the deaths it was brought back from since `start`; `last_exit` is the exit status of the latest
-    one (negative: the signal), None if there was none; `pid` is None while it is down.
+    `restarts` counts the deaths it was brought back from since `start`; `last_exit` is the exit status of the
+    latest (negative: the signal), None if there was none; `pid` is None while it is down.
     """
 
     stop_signal = signal.SIGTERM
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
+        self._folders = [self.folder]
         self._lock = FolderLock(self.folder)
         self._keeper: Keeper | None = None
         self._ports_known = False
+        self._choose_ports()
 
     @property
     def pid(self) -> int | None:
@@ -42,7 +44,7 @@ class LocalServer(ABC):
         return self._keeper.last_exit if self._keeper else None
 
     async def start(self) -> None:
-        """Return when the server serves; nothing if it runs. Raises `ProgramMissing`, `FolderInUse`, `ServerFailed`."""
+        """Return when the server serves. Raises `ProgramMissing`, `FolderInUse`, `ServerFailed`."""
         if self._keeper is not None:
             return
         self._lock.acquire()
@@ -65,7 +67,7 @@ class LocalServer(ABC):
             await self._keeper.kill()
 
     async def until_ready(self) -> None:
-        """Wait until the server serves, for instance after `kill`. Raises `ServerFailed` after two minutes."""
+        """Wait until the server serves, for instance after `kill`. Raises `ServerFailed` if it does not."""
         if self._keeper is not None:
             await self._keeper.until_ready()
 
@@ -74,9 +76,16 @@ class LocalServer(ABC):
         await self.start()
 
     async def remove(self) -> None:
-        """Stop it and delete its folder with data, logs and secrets."""
+        """Stop it and delete its data, logs and secrets. Raises `FolderInUse`."""
         await self.stop()
-        await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+        self._lock.acquire()
+        try:
+            for pid_file in self.folder.glob("*.pid"):
+                await end_leftover(pid_file)
+            for folder in self._folders:
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        finally:
+            self._lock.release()
 
     async def __aenter__(self) -> Self:
         await self.start()

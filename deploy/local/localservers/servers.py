@@ -9,6 +9,7 @@ from pathlib import Path
 
 from localservers.postgres import PostgresServer
 from localservers.rabbitmq import RabbitServer
+from localservers.server import LocalServer
 
 DATABASE_VARIABLE = "AFTERCARE_ADMIN_DATABASE_URL"
 AMQP_VARIABLE = "AFTERCARE_ADMIN_AMQP_URL"
@@ -16,7 +17,7 @@ AMQP_VARIABLE = "AFTERCARE_ADMIN_AMQP_URL"
 
 @dataclass(frozen=True)
 class Servers:
-    """Addresses as administrator ("" for a server not asked for), and the servers started here (None for others)."""
+    """Addresses as administrator ("" if not asked for), and the servers started here (None for others)."""
 
     postgres_url: str
     rabbitmq_url: str
@@ -33,22 +34,33 @@ async def local_servers(
     temporary: bool = False,
     environment: Mapping[str, str] = os.environ,
 ) -> AsyncIterator[Servers]:
-    """PostgreSQL and RabbitMQ in `folder`, running until the block ends; `temporary` also deletes their data then.
+    """PostgreSQL and RabbitMQ in `folder`, running until the block ends.
 
-    `services` get a RabbitMQ user each. A server named in the environment is used as it is and nothing is started.
-    Raises `ProgramMissing`, `FolderInUse`, `ServerFailed`; then neither is left running.
+    `temporary`: they start empty, and their data are deleted in the end. `services` get a RabbitMQ user each. A
+    server named in the environment is used as it is, and none is started. Raises `ProgramMissing`, `FolderInUse`,
+    `ServerFailed`; then neither is left running.
     """
     database_url = environment.get(DATABASE_VARIABLE, "") if postgres else ""
     amqp_url = environment.get(AMQP_VARIABLE, "") if rabbitmq else ""
     database = PostgresServer(folder / "postgres") if postgres and not database_url else None
     broker = RabbitServer(folder / "rabbitmq", services) if rabbitmq and not amqp_url else None
-    started = [server for server in (database, broker) if server is not None]
     async with AsyncExitStack() as ends:
-        for server in started:
+
+        async def run(server: LocalServer) -> None:
+            if temporary:
+                await server.remove()
+            await server.start()
             ends.push_async_callback(server.remove if temporary else server.stop)
-        async with asyncio.TaskGroup() as starts:
-            for server in started:
-                starts.create_task(server.start())
+
+        try:
+            async with asyncio.TaskGroup() as starts:
+                for server in (database, broker):
+                    if server is not None:
+                        starts.create_task(run(server))
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[
+                0
+            ] from None  # Both may fail; one plain reason is what a person can act on.
         yield Servers(
             postgres_url=database.url if database else database_url,
             rabbitmq_url=broker.url if broker else amqp_url,

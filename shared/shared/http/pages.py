@@ -99,7 +99,7 @@ class Pages:
         """One row of a feed, rendered once for all who read the language."""
         known = watch.rendered.get((row.id, language.tag))
         if known is None:
-            known = self.render(watch.service, language, watch.feed.template, row=row).strip()
+            known = self.render(watch.service, language, watch.feed.template, row=row, now=clock.now()).strip()
             watch.rendered[row.id, language.tag] = known
         return known
 

@@ -11,7 +11,7 @@ import ipaddress
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Form
 from fastapi.requests import HTTPConnection, Request
@@ -33,11 +33,10 @@ class TooManyAttempts(AftercareError):
     """Too many attempts to sign in from your address; wait {seconds} s and try again."""
 
     kind = "too_many"
-    headers: ClassVar[dict[str, str]] = {}
 
     def __init__(self, seconds: int) -> None:
         super().__init__(seconds=seconds)
-        self.headers = {"Retry-After": str(seconds)}  # type: ignore[misc]
+        self.headers = {"Retry-After": str(seconds)}
 
 
 @dataclass

@@ -78,7 +78,7 @@ class FaultProxy:
             connection.end("reset", resets=True)
 
     def stall(self, direction: Direction = Direction.BOTH) -> None:
-        """Forward nothing, keep the connections open, and read no more than the proxy's buffer holds (1 MiB)."""
+        """Forward nothing and keep the connections open; no more is read than the buffer holds (1 MiB)."""
         self._note("stall", direction=direction)
         for one in Direction(direction).each:
             self._faults[one].flowing.clear()

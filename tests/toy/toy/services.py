@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Annotated
+from uuid import UUID
 
+from fastapi import APIRouter, Depends, Header
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, Uuid, select, text
 
 from shared.bus import Topology
 from shared.clock import uuid7
 from shared.db import Tx, insert_rows
 from shared.events import Event
+from shared.http.auth import allow
+from shared.http.idempotency import idempotent
+from shared.http.transaction import ServiceRoute, WriteTx
 from shared.inbox import on
 from shared.outbox.emit import emit
 from shared.process.service import Service, topology_of
@@ -45,6 +52,38 @@ async def make_things(tx: Tx, things: Iterable[tuple[str, int, ThingMade]]) -> N
         rows.append({"id": uuid7(), "key": f"{subject}/{sequence}", "amount": payload.amount})
         emit(tx, payload, subject=subject, sequence=sequence)
     await insert_rows(tx, thing, rows)
+
+
+router = APIRouter(route_class=ServiceRoute)
+
+
+class NewThing(BaseModel):
+    """A thing to make."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    subject: str = Field(min_length=1, max_length=50)
+    sequence: int = Field(ge=0)
+    amount: int = Field(ge=0, le=1_000_000)
+
+
+class MadeThing(BaseModel):
+    """Where it went."""
+
+    id: UUID
+
+
+@router.post(
+    "/things", status_code=201, dependencies=[Depends(allow("adapter")), Depends(idempotent(required=True))]
+)
+async def post_thing(
+    tx: WriteTx, new: NewThing, key: Annotated[str, Header(alias="Idempotency-Key")]
+) -> MadeThing:
+    """Make one thing, once per key."""
+    made_id = uuid7()
+    await insert_rows(tx, thing, [{"id": made_id, "key": key, "amount": new.amount}])
+    emit(tx, ThingMade(amount=new.amount), subject=new.subject, sequence=new.sequence)
+    return MadeThing(id=made_id)
 
 
 async def ignore_thing(tx: Tx) -> None:
@@ -83,7 +122,7 @@ async def clear(tx: Tx) -> None:
     await tx.execute(text("TRUNCATE total, effect"))
 
 
-maker = Service("maker", metadata=made, migrations=_FOLDER / "maker")
+maker = Service("maker", router=router, metadata=made, migrations=_FOLDER / "maker")
 keeper = Service(
     "keeper", consumers=(on(ThingMade, on_thing_made),), metadata=kept, migrations=_FOLDER / "keeper"
 )

@@ -1,0 +1,5 @@
+"""What the suite has promised, and the means to hold it to that.
+
+authorization   who may use which route: declared, expected and observed
+sample          a small service with pages, to try the means on
+"""
