@@ -282,6 +282,26 @@ async def test_quiescence_counts_what_waits_elsewhere(db: asyncpg.Connection) ->
         await quiescent(db, SERVICES, within=0.05, calm=0.01, elsewhere=queues)
 
 
+# The product's own tables
+
+
+async def test_the_checkers_know_the_tables_of_the_product(
+    postgres_url: str, toy_urls: dict[str, str]
+) -> None:
+    address = postgres_url.rpartition("/")[0] + "/" + toy_urls["maker"].rpartition("/")[2]
+    administrator = await asyncpg.connect(address)
+    event = UUID("01900000-0000-7000-8000-000000000000")
+    await administrator.execute(
+        "INSERT INTO maker.outbox (event_id, type, lane) VALUES ($1, 'maker.thing_made.v1', 'live')", event
+    )
+    report = await check_deliveries(administrator, list(toy_urls), {"maker.thing_made.v1": {"keeper"}})
+    assert report.found == {"unsent": 1}
+    assert (await check_effects(administrator, {"keeper": "keeper.effect"})).found == {}
+    with pytest.raises(NotQuiescent, match=r"1 in maker\.outbox"):
+        await quiescent(administrator, list(toy_urls), within=0.0)
+    await administrator.close()
+
+
 # Speed
 
 

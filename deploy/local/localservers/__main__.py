@@ -1,7 +1,6 @@
 """`python -m localservers install`: the programs that development and tests need; installs what it may."""
 
 import logging
-import os
 import sys
 
 from localservers.install import ProgramMissing, ensure_chromium, ensure_rabbitmq
@@ -14,11 +13,7 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m localservers install", file=sys.stderr)
         return 2
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    looks = {
-        "PostgreSQL": lambda: find_programs(os.environ),
-        "RabbitMQ": ensure_rabbitmq,
-        "Chromium": ensure_chromium,
-    }
+    looks = {"PostgreSQL": find_programs, "RabbitMQ": ensure_rabbitmq, "Chromium": ensure_chromium}
     missing = False
     for title, look in looks.items():
         try:

@@ -1,7 +1,7 @@
 """The broker's users and what each may do, in the format RabbitMQ loads at boot and imports while it runs.
 
 A service reads its own queues, publishes to `aftercare.*` exchanges, and on `aftercare.events` only what it
-owns: routing keys that begin with its name. It declares nothing but the transient queues it listens to itself.
+owns: routing keys that begin with its name. It declares nothing but its own transient queues.
 """
 
 import hashlib

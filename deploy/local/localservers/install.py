@@ -18,12 +18,13 @@ logger = logging.getLogger(__name__)
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-# One root shell does the whole installation, so that one trap undoes whatever happens. The policy keeps Debian from
-# starting the service it installs; it asks the lock, so that a policy left behind by a kill forbids nothing.
-# Erlang's epmd would outlive the installation: one that was not there before is ended.
+LOCK, POLICY = "/run/aftercare-install.lock", "/usr/sbin/policy-rc.d"
+# One root shell does the whole installation, so that one trap undoes what was done for its sake. The policy keeps
+# Debian from starting the service that is installed; it asks the lock, so that a policy left behind by a kill
+# forbids nothing. Erlang's epmd would outlive the installation: one that was not there before is ended.
 INSTALLATION = r"""
 set -eu
-lock=/run/aftercare-install.lock policy=/usr/sbin/policy-rc.d
+package=$1 lock=$2 policy=$3
 exec 9>"$lock"
 flock 9
 port_mappers() { grep --files-with-matches --line-regexp --no-messages epmd /proc/[0-9]*/comm | cut -d/ -f3; }
@@ -45,9 +46,9 @@ flock --nonblock $lock true || exit 101
 POLICY
 chmod 755 "$policy"
 export DEBIAN_FRONTEND=noninteractive
-install() { apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=300 "$1" </dev/null; }
-apt-cache show "$1" >/dev/null 2>&1 || apt-get update
-install "$1" || { apt-get update && install "$1"; }
+install() { apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=300 "$package"; }
+apt-cache show "$package" >/dev/null 2>&1 || apt-get update
+install || { apt-get update && install; }
 """
 
 
@@ -146,7 +147,7 @@ def _install(program: Program, environment: Mapping[str, str]) -> Path:
         )
     logger.warning("%s is not here: installing Debian's package %s", program.title, program.package)
     done = subprocess.run(
-        [*root, "-c", INSTALLATION, "install", program.package],
+        [*root, "-c", INSTALLATION, "install", program.package, LOCK, POLICY],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

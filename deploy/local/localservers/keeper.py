@@ -91,8 +91,8 @@ class Command:
 class Keeper:
     """One server process: alive from `start` to `stop`, whatever happens to it in between.
 
-    `answers` says whether the server serves. `restarts` counts; `last_exit` is the latest exit status (negative:
-    the signal that killed it), None while none ended.
+    `answers` says whether the server serves. `restarts` counts; `last_exit` is the latest exit status
+    (negative: the signal that killed it), None while none ended.
     """
 
     def __init__(self, command: Command, pid_file: Path, answers: Callable[[], Awaitable[bool]]) -> None:
@@ -150,7 +150,7 @@ class Keeper:
         logged = log_size(self.command.log)
         try:
             async with asyncio.timeout(within_s):
-                while not await self._answers():
+                while not await self._answers():  # noqa: ASYNC110 (a server gives no signal to wait for)
                     await asyncio.sleep(POLL_S)
         except TimeoutError:
             raise self._failed(f"did not answer within {within_s:.0f} s", logged) from None
@@ -207,27 +207,32 @@ async def end(
 
 
 async def end_leftover(pid_file: Path) -> None:
-    """Kill the server whose parent died without stopping it, if it is still the one noted in the file."""
-    if not pid_file.exists():
-        return
-    noted, _, began = pid_file.read_text().partition(" ")
-    while began and noted.isdigit() and started_at(int(noted)) == began:
+    """Kill the server whose parent died without stopping it."""
+    while (pid := leftover(pid_file)) is not None:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(int(noted), signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
         await asyncio.sleep(POLL_S)
 
 
+def leftover(pid_file: Path) -> int | None:
+    """The process noted in the file, if it runs and is not a later one with the same number."""
+    if not pid_file.exists():
+        return None
+    pid, _, began = pid_file.read_text().partition(" ")
+    return int(pid) if began and started_at(int(pid)) == began else None
+
+
 def started_at(pid: int) -> str | None:
-    """What tells a process from a later one with the same number; None when it is not running."""
-    stat = Path(f"/proc/{pid}/stat")
-    if not stat.parent.parent.joinpath("self").exists():
+    """When a process began, in whatever unit the system has; None when it is not running."""
+    if not Path("/proc/self").exists():
         shown = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True)
         return shown.stdout.strip() or None
     try:
-        fields = stat.read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return None if fields[0] in "ZX" else fields[19]
+    state, began = fields[0], fields[19]
+    return None if state in "ZX" else began
 
 
 def log_size(log: Path) -> int:

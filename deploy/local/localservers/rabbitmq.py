@@ -1,8 +1,8 @@
 """A private RabbitMQ: AMQP, Erlang distribution and epmd on 127.0.0.1 only, restarted when it dies.
 
-Written for Debian's 3.10 and for 4.x: the variables set here mean the same in both (4.x keeps Khepri's data in what
-is still called the Mnesia folder), and both read the classic format of the configuration, with which 3.10 need not
-parse the schemas of all its plugins. Boot takes one core 6 to 10 s, half of it loading code; no plugin is enabled.
+Written for Debian's 3.10 and 4.x: the variables set here mean the same in both (4.x keeps Khepri's data in
+what is still called the Mnesia folder), and both read the classic format of the configuration, with which 3.10
+skips the schemas of its plugins. Boot takes one core 6 to 10 s, half of it loading code; no plugin is enabled.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -26,8 +26,8 @@ from localservers.server import LocalServer
 AMQP_GREETING, AMQP_REPLY = b"AMQP\0\0\x09\x01", b"\x01"
 EPMD_GREETING = b"\0\1n"  # Asks for the names of all nodes; the reply begins with epmd's own port.
 NODE = "aftercare@localhost"
-# For every Erlang here, also the short-lived ones of boot and rabbitmqctl: none listens to the network, and none
-# starts an epmd of its own, which would outlive it.
+# For every Erlang here, also the short-lived ones of boot and rabbitmqctl: none listens to the network, and
+# none starts an epmd of its own, which would outlive it.
 ERLANG_FLAGS = "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}"
 
 
@@ -74,8 +74,8 @@ class RabbitServer(LocalServer):
     async def settle(self) -> None:
         """Have queues declared just now survive `kill`.
 
-        RabbitMQ 3.10 confirms the declaration of a quorum queue seconds before its name is safe on disk. Killed
-        within these, it brings the queue back empty and without a leader, for good.
+        RabbitMQ 3.10 confirms the declaration of a quorum queue seconds before its name is safe on disk.
+        Killed within these, it brings the queue back empty and without a leader, for good.
         """
         await self._evaluate("[ok = dets:sync(Table) || Table <- dets:all()]")
 
@@ -119,12 +119,14 @@ class RabbitServer(LocalServer):
         self._write_files()
         epmd = shutil.which("epmd", path=self._path)
         if epmd is None:
-            raise RabbitmqMissing(
-                "RabbitMQ is here, but not Erlang's program epmd: add its folder to the PATH."
-            )
-        self._epmd = self._keep("epmd", (epmd, "-address", "127.0.0.1", "-port", str(self._epmd_port)))
+            raise RabbitmqMissing("RabbitMQ is here, but not Erlang's program epmd: put it into the PATH.")
+        self._epmd = self._keeper_of(
+            "epmd",
+            (epmd, "-address", "127.0.0.1", "-port", str(self._epmd_port)),
+            lambda: answers(self._epmd_port, EPMD_GREETING, self._epmd_port.to_bytes(4, "big")),
+        )
+        broker = self._keeper_of("rabbitmq", (script,), lambda: answers(self.port, AMQP_GREETING, AMQP_REPLY))
         await self._epmd.start()
-        broker = self._keep("rabbitmq", (script,))
         await broker.start()
         return broker
 
@@ -140,24 +142,21 @@ class RabbitServer(LocalServer):
         place = self.folder / "definitions.json"
         write_private(place, json.dumps(wanted, indent=2))
         erlang_text = json.dumps(str(place), ensure_ascii=False)
-        write_private(
-            self.folder / "rabbitmq.config", f"[{{rabbit, [{{load_definitions, {erlang_text}}}]}}].\n"
-        )
+        settings = f"[{{rabbit, [{{load_definitions, {erlang_text}}}]}}].\n"
+        write_private(self.folder / "rabbitmq.config", settings)
         write_private(self.folder / "enabled_plugins", "[].\n")
         kept_secret(self.folder / ".erlang.cookie", mode=0o400)
 
-    def _keep(self, name: str, arguments: Sequence[str | Path]) -> Keeper:
-        greeting, reply, port = {
-            "rabbitmq": (AMQP_GREETING, AMQP_REPLY, self.port),
-            "epmd": (EPMD_GREETING, self._epmd_port.to_bytes(4, "big"), self._epmd_port),
-        }[name]
+    def _keeper_of(
+        self, name: str, arguments: Sequence[str | Path], ready: Callable[[], Awaitable[bool]]
+    ) -> Keeper:
         command = Command(
-            title="RabbitMQ" if name == "rabbitmq" else "RabbitMQ's epmd",
+            title={"rabbitmq": "RabbitMQ", "epmd": "RabbitMQ's epmd"}[name],
             arguments=arguments,
             environment=self._environment(),
             log=self.folder / f"{name}.log",
         )
-        return Keeper(command, self.folder / f"{name}.pid", lambda: answers(port, greeting, reply))
+        return Keeper(command, self.folder / f"{name}.pid", ready)
 
     def _environment(self) -> dict[str, str]:
         folder = self.folder

@@ -1,4 +1,4 @@
-"""What a private PostgreSQL and a private RabbitMQ have in common: a folder, a process to keep alive, a life."""
+"""What the private PostgreSQL and the private RabbitMQ share: a folder, a process to keep alive, a life."""
 
 import asyncio
 import shutil

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,16 +32,15 @@ async def local_servers(
     rabbitmq: bool = True,
     services: Iterable[str] = (),
     temporary: bool = False,
-    environment: Mapping[str, str] = os.environ,
 ) -> AsyncIterator[Servers]:
     """PostgreSQL and RabbitMQ in `folder`, running until the block ends.
 
-    `temporary`: they start empty, and their data are deleted in the end. `services` get a RabbitMQ user each. A
-    server named in the environment is used as it is, and none is started. Raises `ProgramMissing`, `FolderInUse`,
-    `ServerFailed`; then neither is left running.
+    `temporary`: they start empty, and their data are deleted in the end. `services` get a RabbitMQ user each.
+    A server named in the environment is used as it is, and none is started. Raises `ProgramMissing`,
+    `FolderInUse`, `ServerFailed`; then neither is left running.
     """
-    database_url = environment.get(DATABASE_VARIABLE, "") if postgres else ""
-    amqp_url = environment.get(AMQP_VARIABLE, "") if rabbitmq else ""
+    database_url = os.environ.get(DATABASE_VARIABLE, "") if postgres else ""
+    amqp_url = os.environ.get(AMQP_VARIABLE, "") if rabbitmq else ""
     database = PostgresServer(folder / "postgres") if postgres and not database_url else None
     broker = RabbitServer(folder / "rabbitmq", services) if rabbitmq and not amqp_url else None
     async with AsyncExitStack() as ends:

@@ -36,6 +36,8 @@ class Payload(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
+        if cls.__name__.startswith("_"):
+            return  # what several events have in common, not an event
         if not _TYPE.fullmatch(cls.type):
             raise TypeError(f"{cls.__name__}.type is {cls.type!r}; it must look like owner.past_tense.v1")
         if _types.setdefault(cls.type, cls).__qualname__ != cls.__qualname__:

@@ -16,6 +16,7 @@ from shared.context import ServiceContext
 from shared.http.auth import access_of
 from shared.http.headers import SecurityHeaders
 from shared.http.health import Reports, health_router
+from shared.http.index import RouteIndex
 from shared.http.limits import Limits
 from shared.http.metrics import Measured
 from shared.http.problem import MEDIA_TYPE, Faults, answer
@@ -76,6 +77,7 @@ def build_app(
         Middleware(Faults),
         Middleware(Limits),
     ]
+    app.router.middleware_stack = RouteIndex(app.router)
     app.include_router(health_router(reports))
     for name, router in routers.items():
         app.include_router(router, prefix=f"/{name}", tags=[name], responses=_PROBLEM)

@@ -1,0 +1,199 @@
+"""What happens to tickets. Subject: the ticket's id; sequence: its version."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from shared.events.envelope import Payload
+from shared.events.terms import Code, Kind, Level, Note, PartLine, PersonId, Reason, Severity, Site, Tier
+
+
+class TicketOpened(Payload):
+    """Work exists, and somebody is accountable for it from this instant (R24)."""
+
+    type: ClassVar[str] = "dispatch.ticket_opened.v1"
+
+    request_id: UUID
+    customer_id: UUID
+    customer_level: Level = "standard"
+    kind: Kind
+    severity: Severity
+    product_line: Code | None = None
+    site: Site
+    title: Note
+    owner_id: PersonId
+    episode: int = 1
+
+
+class OwnerChanged(Payload):
+    """Another person is accountable now."""
+
+    type: ClassVar[str] = "dispatch.owner_changed.v1"
+
+    owner_id: PersonId
+    previous_owner_id: PersonId
+    reason: Note
+
+
+class GroupFormed(Payload):
+    """The emergency group of an urgent ticket; its leader is the owner (R22)."""
+
+    type: ClassVar[str] = "dispatch.group_formed.v1"
+
+    leader_id: PersonId
+    member_ids: tuple[PersonId, ...]
+
+
+class LeadershipInformed(Payload):
+    """The leadership group was told of an urgent ticket (R23)."""
+
+    type: ClassVar[str] = "dispatch.leadership_informed.v1"
+
+    leader_ids: tuple[PersonId, ...]
+    severity: Severity
+
+
+class TicketAssigned(Payload):
+    """The engineer has received the task: from here run the clocks R54–R58."""
+
+    type: ClassVar[str] = "dispatch.ticket_assigned.v1"
+
+    request_id: UUID
+    engineer_id: PersonId
+    supervisor_id: PersonId | None = None
+    """Guides and supervises an important ticket (R21)."""
+    tier: Tier
+    severity: Severity
+    centre: Code
+    same_city: bool
+    """Whether the site's city is the city of the assigned service centre."""
+    site: Site
+    episode: int = 1
+    reasons: tuple[Reason, ...] = ()
+
+
+class AssignmentAccepted(Payload):
+    """接单: the engineer took the task."""
+
+    type: ClassVar[str] = "dispatch.assignment_accepted.v1"
+
+    engineer_id: PersonId
+
+
+class AssignmentDeclined(Payload):
+    """The engineer cannot take it; the next one is asked."""
+
+    type: ClassVar[str] = "dispatch.assignment_declined.v1"
+
+    engineer_id: PersonId
+    reason: Note
+
+
+class TicketRegraded(Payload):
+    """Another severity applies, to the past too."""
+
+    type: ClassVar[str] = "dispatch.ticket_regraded.v1"
+
+    severity: Severity
+    previous_severity: Severity
+    by: PersonId
+    reason: Note
+
+
+class VisitAgreed(Payload):
+    """A time was agreed with the customer (R58)."""
+
+    type: ClassVar[str] = "dispatch.visit_agreed.v1"
+
+    visit_id: UUID
+    engineer_id: PersonId
+    starts_at: datetime
+    ends_at: datetime
+    at_customers_wish: bool = False
+    """A later time that the customer asked for pauses the on-site clock."""
+
+
+class EngineerDeparted(Payload):
+    """出发."""
+
+    type: ClassVar[str] = "dispatch.engineer_departed.v1"
+
+    engineer_id: PersonId
+
+
+class EngineerArrived(Payload):
+    """到达: on site."""
+
+    type: ClassVar[str] = "dispatch.engineer_arrived.v1"
+
+    engineer_id: PersonId
+    device_time: datetime | None = None
+
+
+class TicketResolved(Payload):
+    """完成: the engineer says it works; the customer has the last word."""
+
+    type: ClassVar[str] = "dispatch.ticket_resolved.v1"
+
+    request_id: UUID
+    customer_id: UUID
+    engineer_id: PersonId
+    episode: int
+    fault_code: Code | None = None
+    first_visit: bool = True
+
+
+class ResultAccepted(Payload):
+    """The customer accepts the result (R29)."""
+
+    type: ClassVar[str] = "dispatch.result_accepted.v1"
+
+    episode: int
+
+
+class ResultRejected(Payload):
+    """The customer does not: the same episode goes on."""
+
+    type: ClassVar[str] = "dispatch.result_rejected.v1"
+
+    episode: int
+    reason: Note
+
+
+class TicketClosed(Payload):
+    """The end of an episode; only `accepted` counts as solved (R30)."""
+
+    type: ClassVar[str] = "dispatch.ticket_closed.v1"
+
+    request_id: UUID
+    customer_id: UUID
+    engineer_id: PersonId | None
+    reason: Literal["accepted", "unconfirmed"]
+    severity: Severity
+    site: Site
+    episode: int
+
+
+class PartsRequested(Payload):
+    """The engineer needs parts (R73); subject: the ticket."""
+
+    type: ClassVar[str] = "dispatch.parts_requested.v1"
+
+    requisition_id: UUID
+    engineer_id: PersonId
+    centre: Code
+    lines: tuple[PartLine, ...]
+
+
+class CustomerMessageRequested(Payload):
+    """Intake should tell the customer something; only intake sends."""
+
+    type: ClassVar[str] = "dispatch.customer_message_requested.v1"
+
+    request_id: UUID
+    template: Code
+    link: str | None = None
+    """A signed page of the asking service."""
+    facts: tuple[tuple[Code, Note], ...] = ()

@@ -1,0 +1,39 @@
+"""What happens to stock. Subject: the requisition's id."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from shared.events.envelope import Payload
+from shared.events.terms import Code, PartLine
+
+
+class PartsReserved(Payload):
+    """Everything a ticket asked for is held for it."""
+
+    type: ClassVar[str] = "parts.parts_reserved.v1"
+
+    ticket_id: UUID
+    warehouse: Code
+    lines: tuple[PartLine, ...]
+    held_until: datetime
+
+
+class PartsShort(Payload):
+    """Some of it is not there."""
+
+    type: ClassVar[str] = "parts.parts_short.v1"
+
+    ticket_id: UUID
+    missing: tuple[PartLine, ...]
+
+
+class PartsUsed(Payload):
+    """Pieces were built in."""
+
+    type: ClassVar[str] = "parts.parts_used.v1"
+
+    ticket_id: UUID
+    lines: tuple[PartLine, ...]

@@ -1,0 +1,89 @@
+"""What becomes of promises. Subject: the clock's id."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from shared.events.envelope import Payload
+from shared.events.terms import Code, Note, PersonId, Severity
+
+
+class _Clock(Payload):
+    about: UUID
+    """The ticket, request or call that was promised something."""
+    about_kind: Literal["ticket", "request", "call"]
+    promise: Code
+    """Which promise, for example `on_site` or `first_reply`."""
+    severity: Severity | None = None
+    region: Code | None = None
+    deadline: datetime
+    revision: int = 0
+
+
+class ClockStarted(_Clock):
+    """A promise is running."""
+
+    type: ClassVar[str] = "sla.clock_started.v1"
+
+    started_at: datetime
+
+
+class ClockMet(_Clock):
+    """Kept, at `met_at`."""
+
+    type: ClassVar[str] = "sla.clock_met.v1"
+
+    met_at: datetime
+
+
+class ClockWarned(_Clock):
+    """A share of the time is gone."""
+
+    type: ClassVar[str] = "sla.clock_warned.v1"
+
+    threshold: int
+    """Percent."""
+    owner_id: PersonId | None = None
+
+
+class ClockBreached(_Clock):
+    """Missed. `confirmed` is False while a late message might still show that it was kept."""
+
+    type: ClassVar[str] = "sla.clock_breached.v1"
+
+    confirmed: bool
+    owner_id: PersonId | None = None
+    explanation: Note = ""
+
+
+class ClockPaused(_Clock):
+    """The time does not count, for a reason."""
+
+    type: ClassVar[str] = "sla.clock_paused.v1"
+
+    reason: Note
+
+
+class ClockResumed(_Clock):
+    """The time counts again."""
+
+    type: ClassVar[str] = "sla.clock_resumed.v1"
+
+
+class ClockCancelled(_Clock):
+    """The promise no longer applies."""
+
+    type: ClassVar[str] = "sla.clock_cancelled.v1"
+
+    reason: Note
+
+
+class ClockAmended(_Clock):
+    """What was told before was wrong: a late event corrected the past."""
+
+    type: ClassVar[str] = "sla.clock_amended.v1"
+
+    outcome: Literal["running", "met", "breached", "cancelled"]
+    previous_outcome: Literal["running", "met", "breached", "cancelled"]
