@@ -102,8 +102,12 @@ class LocalServer(ABC):
     async def _start(self) -> Keeper:
         """Make the folder ready and start the server, once."""
 
+    async def _end_companions(self) -> None:
+        """End the processes beside the server, if it has any."""
+
     async def _clear(self) -> None:
-        """After the end of the server, or of a failed start."""
+        """After the end of the server, or of a start that failed."""
+        await self._end_companions()
         self._keeper = None
         self._lock.release()
 
@@ -114,6 +118,7 @@ class LocalServer(ABC):
             except ServerFailed as failure:
                 if not failure.passing:
                     raise
+            await self._end_companions()
             if not self._ports_known:
                 self._choose_ports()
             await asyncio.sleep(RETRY_AFTER_S)

@@ -57,9 +57,8 @@ async def local_servers(
                     if server is not None:
                         starts.create_task(run(server))
         except BaseExceptionGroup as failures:
-            raise failures.exceptions[
-                0
-            ] from None  # Both may fail; one plain reason is what a person can act on.
+            # Both may fail; one plain reason is what a person can act on.
+            raise failures.exceptions[0] from None
         yield Servers(
             postgres_url=database.url if database else database_url,
             rabbitmq_url=broker.url if broker else amqp_url,

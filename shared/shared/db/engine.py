@@ -53,8 +53,8 @@ def is_database_outage(error: BaseException) -> bool:
 class Database:
     """What one service may do with PostgreSQL: its own schema, in transactions, under its own role.
 
-    `listening` tells which event types anybody listens to; `on_emitted` is called after a commit that
-    wrote events, to wake the relay.
+    `listening` tells which event types anybody listens to; `on_emitted` are called after a commit that
+    wrote events, to wake the relay and the live pages.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Database:
     ) -> None:
         self.service = service
         self.listening = listening
-        self.on_emitted: Callable[[], None] = lambda: None
+        self.on_emitted: list[Callable[[], None]] = []
         self.engine = _engine(url, service, pool_size, purpose)
 
     @asynccontextmanager
@@ -81,7 +81,8 @@ class Database:
             emitted = await write_events(tx, self.listening)
             await _settled(connection.commit())
         if emitted:
-            self.on_emitted()
+            for told in self.on_emitted:
+                told()
 
     async def transact(self, work: Callable[[Tx], Awaitable[T]], *, lane: Lane = "live") -> T:
         """Run `work` in a transaction; again, at most five times, when the database asks to try again."""

@@ -97,6 +97,7 @@ class Watch:
         self.feed = feed
         self.database = database
         self.rows: dict[str, Row] = {}
+        self.loaded = False
         self.fresh = True
         self.rendered: dict[tuple[str, str], str] = {}
         """HTML by row id and language, kept while the row stays as it is."""
@@ -132,7 +133,7 @@ class Watch:
     async def _stop(self) -> None:
         task, self._task = self._task, None
         self._read.clear()
-        self.rows, self.rendered, self._version = {}, {}, None
+        self.rows, self.rendered, self._version, self.loaded = {}, {}, None, False
         if task is not None:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -154,13 +155,14 @@ class Watch:
     async def _look(self) -> None:
         async with self.database.transaction() as tx:
             version = await self.feed.version(tx)
-            if self._version is not None and version == self._version:
+            if self.loaded and version == self._version:
                 return
             rows = {row.id: row for row in await self.feed.snapshot(tx)}
         # The rows may be newer than the version, never older: then the next look finds nothing to tell.
         before, self.rows, self._version = self.rows, rows, version
         changed = {id for id in before.keys() | rows.keys() if before.get(id) != rows.get(id)}
-        if changed:
+        if changed or not self.loaded:
+            self.loaded = True
             self.rendered = {key: html for key, html in self.rendered.items() if key[0] not in changed}
             for follower in self._followers:
                 follower.changed |= changed
@@ -181,18 +183,18 @@ Render = Callable[[Watch, Row], str]
 def take(watch: Watch, follower: Follower, principal: Principal, render: Render) -> list[bytes]:
     """The events that bring a browser up to date, and forget that it needed them."""
     events = []
-    if follower.needs_snapshot:
+    if follower.needs_snapshot and watch.loaded:
         rows = [row for row in watch.rows.values() if watch.feed.visible(row, principal)]
         follower.known = {row.id for row in rows}
         follower.needs_snapshot, follower.changed = False, set()
         follower.needs_state = not watch.fresh
         told = [_told(watch, row, render) for row in sorted(rows, key=lambda row: (row.order, row.id))]
         events.append(_event("snapshot", {"feed": watch.name, "rows": told}))
-    elif follower.changed:
+    elif follower.changed and not follower.needs_snapshot:
         changed, follower.changed = follower.changed, set()
         if told := [*_changes(watch, follower, changed, principal, render)]:
             events.append(_event("rows", {"feed": watch.name, "rows": told}))
-    if follower.needs_state:
+    if follower.needs_state or (follower.needs_snapshot and not watch.fresh):
         follower.needs_state = False
         events.append(_event("state", {"feed": watch.name, "fresh": watch.fresh}))
     return events

@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from shared.bus import Bus, Topology
+from shared.bus import Bus, Topology, Watermark
 from shared.bus.memory import MemoryBus
 from shared.bus.rabbit import RabbitBus
 from shared.clock import SYNC_EVERY, clock
@@ -58,7 +58,11 @@ class Resident:
     def loops(self) -> Sequence[Loop]:
         """The service's own, and those every service has."""
         parked = Loop("parked", partial(retry_parked, self.receiver), every=timedelta(seconds=1))
-        return (*self.service.loops, parked, retention_loop(self.settings, KEEP_INBOX_LONGER))
+        return (*self.service.loops(self.context), parked, retention_loop(self.settings, KEEP_INBOX_LONGER))
+
+    def heard(self, watermark: Watermark) -> None:
+        """Keep the newest watermark of each producer."""
+        self.context.watermarks[watermark.producer] = watermark.until
 
     async def close(self) -> None:
         await self.database.close()
@@ -95,6 +99,11 @@ class Process:
     @property
     def contexts(self) -> dict[str, ServiceContext]:
         return {each.service.name: each.context for each in self.residents}
+
+    def follow_commits(self, told: Callable[[str], None]) -> None:
+        """Call `told(service)` after each commit of this process that wrote events."""
+        for resident in self.residents:
+            resident.database.on_emitted.append(partial(told, resident.service.name))
 
     def start(self) -> None:
         """Begin as soon as the database answers; until then every request is answered 503."""
@@ -145,13 +154,15 @@ class Process:
     def _start_resident(self, resident: Resident) -> None:
         name, bus, receiver = resident.service.name, self.buses[resident.service.name], resident.receiver
         relay = self._relays[name]
-        resident.database.on_emitted = resident.relay_database.on_emitted = relay.wake
+        resident.database.on_emitted.append(relay.wake)
 
         def keep(part: str, work: Callable[..., object], *arguments: object) -> None:
             self.supervisor.start(f"{name}.{part}", partial(work, *arguments))  # type: ignore[arg-type]
 
         keep("relay", relay.run)
         keep("watermark", announce_for_ever, resident.relay_database, bus)
+        if resident.service.hears:
+            keep("hear", bus.hear, resident.heard)
         if resident.service.consumers:
             keep("live", bus.listen, receiver, "live")
             keep("bulk", bus.listen, receiver, "bulk")

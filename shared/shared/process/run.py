@@ -14,6 +14,7 @@ import uvloop
 from shared import logs
 from shared.bus import Topology
 from shared.http.app import build_app
+from shared.http.install import install_pages
 from shared.process.assembly import Process
 from shared.process.service import Service
 from shared.settings import Settings, WrongSettings, load
@@ -44,6 +45,9 @@ async def serve(services: tuple[Service, ...], settings: dict[str, Settings], to
     process = Process(services, settings, topology)
     first = settings[services[0].name]
     app = build_app(process.contexts, {each.name: each.router for each in services}, process)
+    sites = {each.name: each.site for each in services if each.site}
+    streams = install_pages(app, sites, process.contexts)
+    process.follow_commits(streams.wake)
     server = _Server(
         uvicorn.Config(
             app,
@@ -59,6 +63,7 @@ async def serve(services: tuple[Service, ...], settings: dict[str, Settings], to
 
     def drain() -> None:
         process.draining = True
+        streams.close()
         server.should_exit = True
 
     loop = asyncio.get_running_loop()
