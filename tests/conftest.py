@@ -40,13 +40,19 @@ async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Po
     await server.remove()
 
 
-@pytest_asyncio.fixture(scope="session")
-async def postgres_url(request: pytest.FixtureRequest) -> str:
-    """An administrator's DSN: the server named in the environment, else a private one."""
+@pytest.fixture(scope="session")
+def server_url(request: pytest.FixtureRequest) -> str:
+    """Of the server named in the environment, else of a private one."""
     named = os.environ.get("AFTERCARE_ADMIN_DATABASE_URL")
-    url: str = named or request.getfixturevalue("postgres").url
-    await clock.sync(lambda: _time(url))
+    url: str = named or request.getfixturevalue("postgres").url  # an async fixture: not from within one
     return url
+
+
+@pytest_asyncio.fixture(scope="session")
+async def postgres_url(server_url: str) -> str:
+    """An administrator's DSN; the clock runs by that server from here on."""
+    await clock.sync(lambda: _time(server_url))
+    return server_url
 
 
 async def _time(url: str) -> object:

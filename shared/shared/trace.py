@@ -27,16 +27,25 @@ def trace_id() -> str | None:
     return context.split("-")[1] if context else None
 
 
-@contextmanager
-def tracing(parent: str | None) -> Iterator[str]:
-    """Continue the caller's trace in a span of our own; begin one when there is none, or a malformed one."""
+def enter_trace(parent: str | None) -> str:
+    """Continue the caller's trace in a span of our own, or begin one when there is none (or a malformed one).
+
+    It lasts as long as the task it is called in; returns the new context.
+    """
     if parent and _FORM.fullmatch(parent):
         version, trace, _, flags = parent.split("-")
     else:
         version, trace, flags = "00", secrets.token_hex(16), "01"
     context = f"{version}-{trace}-{secrets.token_hex(8)}-{flags}"
-    token = _current.set(context)
+    _current.set(context)
+    return context
+
+
+@contextmanager
+def tracing(parent: str | None) -> Iterator[str]:
+    """Like `enter_trace`, for the length of a block."""
+    before = _current.get()
     try:
-        yield context
+        yield enter_trace(parent)
     finally:
-        _current.reset(token)
+        _current.set(before)

@@ -241,6 +241,7 @@ async def test_what_another_process_committed_is_found_by_looking(
     watch = Watch("sample", source.feed(), sample.database)
     async with watch.follow(woken.set) as follower:
         take(watch, follower, VIEWER, html)
+        woken.clear()
         source.put(Row("a", "1", "x"))
         async with asyncio.timeout(10):
             await woken.wait()
@@ -257,11 +258,24 @@ async def test_what_this_process_committed_is_shown_at_once(
     watch = Watch("sample", source.feed(), sample.database)
     streams = Streams({watch.name: watch})
     async with watch.follow(woken.set):
+        woken.clear()
         source.put(Row("a", "1", "x"))
         streams.wake("other")
         streams.wake("sample")
         async with asyncio.timeout(10):
             await woken.wait()
+
+
+async def test_the_last_page_may_leave_while_its_watch_is_being_woken(
+    sample: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "POLL", 3600.0)
+    watch = Watch("sample", Source().feed(), sample.database)
+    async with asyncio.timeout(10):
+        for _ in range(3):
+            async with watch.follow(lambda: None):
+                watch.wake()
+    assert not watch.watching
 
 
 async def look(watch: Watch) -> None:

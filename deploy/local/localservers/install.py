@@ -20,8 +20,8 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 LOCK, POLICY = "/run/aftercare-install.lock", "/usr/sbin/policy-rc.d"
 # One root shell does the whole installation, so that one trap undoes what was done for its sake. The policy
-# keeps Debian from starting the service that is installed; it asks the lock, so that a policy left behind by a
-# kill forbids nothing. Erlang's epmd would outlive the installation: one that was not there before is ended.
+# keeps Debian from starting the service that is installed; it asks the lock, so one left behind by a kill
+# forbids nothing. Erlang's epmd would outlive the installation: one that was not there before is ended.
 INSTALLATION = r"""
 set -eu
 package=$1 lock=$2 policy=$3

@@ -45,7 +45,6 @@ class RabbitServer(LocalServer):
         super().__init__(folder)
         self.services = tuple(services)
         self._path = SYSTEM_PATH
-        self._epmd: Keeper | None = None
 
     @property
     def url(self) -> str:
@@ -121,20 +120,16 @@ class RabbitServer(LocalServer):
         epmd = shutil.which("epmd", path=self._path)
         if epmd is None:
             raise RabbitmqMissing("RabbitMQ is here, but not Erlang's program epmd: put it into the PATH.")
-        self._epmd = self._keeper_of(
+        port_mapper = self._keeper_of(
             "epmd",
             (epmd, "-address", "127.0.0.1", "-port", str(self._epmd_port)),
             lambda: answers(self._epmd_port, EPMD_GREETING, self._epmd_port.to_bytes(4, "big")),
         )
         broker = self._keeper_of("rabbitmq", (script,), lambda: answers(self.port, AMQP_GREETING, AMQP_REPLY))
-        await self._epmd.start()
+        self._companions.append(port_mapper)
+        await port_mapper.start()
         await broker.start()
         return broker
-
-    async def _end_companions(self) -> None:
-        if self._epmd is not None:
-            await self._epmd.stop()
-            self._epmd = None
 
     def _write_files(self) -> None:
         passwords = {user: self._password(user) for user in (definitions.ADMINISTRATOR, *self.services)}

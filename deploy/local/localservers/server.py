@@ -28,6 +28,7 @@ class LocalServer(ABC):
         self._folders = [self.folder]
         self._lock = FolderLock(self.folder)
         self._keeper: Keeper | None = None
+        self._companions: list[Keeper] = []
         self._ports_known = False
         self._choose_ports()
 
@@ -102,14 +103,15 @@ class LocalServer(ABC):
     async def _start(self) -> Keeper:
         """Make the folder ready and start the server, once."""
 
-    async def _end_companions(self) -> None:
-        """End the processes beside the server, if it has any."""
-
     async def _clear(self) -> None:
         """After the end of the server, or of a start that failed."""
         await self._end_companions()
         self._keeper = None
         self._lock.release()
+
+    async def _end_companions(self) -> None:
+        while self._companions:
+            await self._companions.pop().stop()
 
     async def _start_trying(self) -> Keeper:
         for _ in range(TRIES - 1):

@@ -91,7 +91,7 @@ def refuse_undeclared(app: FastAPI) -> None:
     silent = [
         str(route.path)
         for route in iter_route_contexts(app.routes)
-        if isinstance(route.original_route, APIRoute) and not any(access_of(route.dependant))
+        if isinstance(route.original_route, APIRoute) and not access_of(route)
     ]
     if silent:
         raise Undeclared(f"add dependencies=[Depends(allow(…))] or Depends(public()) to {', '.join(silent)}")

@@ -17,6 +17,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, RouteContext
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import GuestProtocol, OctKey
@@ -209,12 +210,18 @@ def public() -> Access:
     return Access(None)
 
 
-def access_of(dependant: Dependant) -> Iterator[Access]:
-    """Every declaration of access in a route's dependencies, outermost first."""
+def access_of(route: APIRoute | RouteContext) -> list[Access]:
+    """Every declaration of who may use a route; all of them must agree to a caller."""
+    original = route.original_route if isinstance(route, RouteContext) else route
+    taken_over: tuple[Access, ...] = getattr(original, "access", ())  # by ServiceRoute
+    return [*taken_over, *_declared(route.dependant)]
+
+
+def _declared(dependant: Dependant) -> Iterator[Access]:
     for dependency in dependant.dependencies:
         if isinstance(dependency.call, Access):
             yield dependency.call
-        yield from access_of(dependency)
+        yield from _declared(dependency)
 
 
 Caller = Annotated[Principal, Depends(current_principal)]

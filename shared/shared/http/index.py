@@ -48,7 +48,9 @@ class RouteIndex:
             for route in self._routes.get((method, length, first, place), ()):
                 if match := route.path_regex.match(path):
                     convertors = route.param_convertors
-                    return route, {name: convertors[name].convert(text) for name, text in match.groupdict().items()}
+                    return route, {
+                        name: convertors[name].convert(text) for name, text in match.groupdict().items()
+                    }
         return None
 
     def _collect(self) -> dict[_Address, list[RouteContext]]:

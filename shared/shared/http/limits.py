@@ -40,29 +40,26 @@ class Limits:
     ) -> None:
         self.app = app
         self.largest_body = largest_body
-        self.slowest_body = slowest_body
+        self.deadlines = Deadlines(slowest_body)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         check_target(scope)
         announced = check_headers(scope)
-        scope["state"]["largest_body"] = self.largest_body
+        state = scope["state"]
+        state["largest_body"] = self.largest_body
         arrived = 0
         complete = False
 
         async def counting() -> Message:
             nonlocal arrived, complete
-            limit = scope["state"]["largest_body"]
             if complete:
                 return await receive()  # only a disconnect can follow, whenever it likes
+            limit = state["largest_body"]
             if announced is not None and announced > limit:
                 raise BodyTooLarge(limit=limit)
-            try:
-                async with asyncio.timeout(self.slowest_body):
-                    message = await receive()
-            except TimeoutError:
-                raise BodyTooSlow from None
+            message = await self.deadlines.wait_for(receive)
             arrived += len(message.get("body", b""))
             complete = not message.get("more_body", False)
             if arrived > limit:
@@ -70,6 +67,43 @@ class Limits:
             return message
 
         await self.app(scope, counting, send)
+
+
+class Deadlines:
+    """One timer for all bodies that are being waited for; a timer each would cost as much as parsing does."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._waiting: dict[asyncio.Task[object], float] = {}  # oldest first
+        self._late: set[asyncio.Task[object]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def wait_for(self, receive: Receive) -> Message:
+        """What `receive` returns; `BodyTooSlow` when it takes too long."""
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert task is not None
+        self._waiting[task] = loop.time() + self.seconds
+        if self._timer is None:
+            self._timer = loop.call_later(self.seconds, self._sweep, loop)
+        try:
+            return await receive()
+        except asyncio.CancelledError:
+            if task in self._late and not task.uncancel():
+                raise BodyTooSlow from None
+            raise
+        finally:
+            self._waiting.pop(task, None)
+            self._late.discard(task)
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        for task, deadline in list(self._waiting.items()):
+            if deadline > loop.time():
+                self._timer = loop.call_at(deadline, self._sweep, loop)
+                break
+            del self._waiting[task]
+            self._late.add(task)
+            task.cancel()
 
 
 def allow_body(request: Request, size: int) -> None:

@@ -149,8 +149,10 @@ class Watch:
                 log.warning("live feed cannot be read", feed=self.name, error=type(error).__name__)
                 self._tell_state(fresh=False)
             self._read.set()
+            # Not wait_for: in Python 3.11 it loses a cancellation that comes together with a wake-up.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), POLL if self.fresh else POLL_IN_TROUBLE)
+                async with asyncio.timeout(POLL if self.fresh else POLL_IN_TROUBLE):
+                    await self._woken.wait()
 
     async def _look(self) -> None:
         async with self.database.transaction() as tx:
@@ -256,7 +258,8 @@ class Streams:
                     for event in take(watch, follower, principal, render):
                         yield event
                 try:
-                    await asyncio.wait_for(woken.wait(), HEARTBEAT)
+                    async with asyncio.timeout(HEARTBEAT):
+                        await woken.wait()
                 except TimeoutError:
                     yield _event("beat", {})
 

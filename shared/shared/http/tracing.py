@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.trace import tracing
+from shared.trace import enter_trace
 
 
 class Traced:
-    """Pure ASGI: everything a request causes carries its trace."""
+    """Pure ASGI: everything a request causes carries its trace. A server runs each request in a task of its own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -16,14 +16,14 @@ class Traced:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        with tracing(_parent(scope)) as context:
+        told = (b"traceparent", enter_trace(_parent(scope)).encode())
 
-            async def telling(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    message["headers"] = [*message.get("headers", ()), (b"traceparent", context.encode())]
-                await send(message)
+        async def telling(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), told]
+            await send(message)
 
-            await self.app(scope, receive, telling)
+        await self.app(scope, receive, telling)
 
 
 def _parent(scope: Scope) -> str | None:

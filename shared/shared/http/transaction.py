@@ -14,19 +14,18 @@ it does nothing outside of its transaction.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Request, Response, params
 from fastapi.dependencies.models import Dependant
-from fastapi.params import Form
 from fastapi.routing import APIRoute
 
 from shared.clock import clock
 from shared.db import Database, Tx, retryable
 from shared.db.engine import ATTEMPTS
-from shared.http.auth import access_of
+from shared.http.auth import Access, access_of
 from shared.http.body import StrictRequest
 from shared.http.scope import service_of
 
@@ -99,17 +98,28 @@ ReadTx = Annotated[Tx, Depends(_read)]
 class ServiceRoute(APIRoute):
     """A route whose callers are known before their input is read, and whose answer is true when it leaves."""
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        super().__init__(path, endpoint, **options)
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        dependencies: Sequence[params.Depends] | None = None,
+        **options: Any,
+    ) -> None:
+        # FastAPI would ask these again, after it has read the body.
+        declared = [each.dependency for each in dependencies or ()]
+        self.access = tuple(each for each in declared if isinstance(each, Access))
+        others = [each for each in dependencies or () if not isinstance(each.dependency, Access)]
+        super().__init__(path, endpoint, dependencies=others, **options)
         if _write in _calls(self.dependant) and {"GET", "HEAD"} & (self.methods or set()):
             raise TypeError(f"GET {path} takes a WriteTx; reading must change nothing: take ReadTx")
 
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
         run = _in_transaction(handler) if {_write, _read} & set(_calls(self.dependant)) else handler
-        access = tuple(access_of(self.dependant))
+        access = access_of(self)
         body = self.body_field
-        is_form = body is not None and isinstance(body.field_info, Form)
+        is_form = body is not None and isinstance(body.field_info, params.Form)
 
         async def door(plain: Request) -> Response:
             request = StrictRequest(plain.scope, plain.receive)
