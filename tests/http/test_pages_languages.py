@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from contracts.sample import NoSuchPromise
-from contracts.sample.app import Sample, sample_on
+from contracts.sample import NoSuchPromise, service
+from contracts.serving import Served, serving
 
 from shared.i18n import Language, explain, negotiate, speaking
 from shared.i18n.catalogues import SHARED, extract, faults, load, path_of, update
@@ -21,8 +21,8 @@ CHINESE, ENGLISH = Language("zh-CN"), Language("en")
 
 
 @pytest_asyncio.fixture(scope="module")
-async def sample(postgres_url: str) -> AsyncIterator[Sample]:
-    async with sample_on(postgres_url) as running:
+async def sample(postgres_url: str) -> AsyncIterator[Served]:
+    async with serving(postgres_url, service) as running:
         yield running
 
 
@@ -152,7 +152,7 @@ def test_a_service_uses_the_shared_words_too() -> None:
     assert load(PACKAGES[-1], "zh-CN").gettext("Sign out") == "退出"
 
 
-async def test_a_chosen_language_stays(sample: Sample) -> None:
+async def test_a_chosen_language_stays(sample: Served) -> None:
     client = sample.client()
     answer = await client.post("/language", data={"tag": "zh-CN", "next": "/sign-in?next=%2Fsample%2Fboard"})
     assert answer.headers["location"] == "/sign-in?next=%2Fsample%2Fboard"

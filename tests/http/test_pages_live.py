@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from contracts.sample import NewPromise, feed, make_promise
-from contracts.sample.app import Sample, sample_on
+from contracts.sample import NewPromise, feed, make_promise, service
+from contracts.serving import Served, serving
 from sqlalchemy import text
 
 from shared.db import Database, Tx
@@ -25,13 +25,13 @@ VIEWER = Principal("lin.mei", frozenset({"operations"}))
 
 
 @pytest_asyncio.fixture(scope="module")
-async def sample(postgres_url: str) -> AsyncIterator[Sample]:
-    async with sample_on(postgres_url) as running:
+async def sample(postgres_url: str) -> AsyncIterator[Served]:
+    async with serving(postgres_url, service) as running:
         yield running
 
 
 @pytest_asyncio.fixture(autouse=True)
-async def _nothing_due(sample: Sample) -> None:
+async def _nothing_due(sample: Served) -> None:
     await change(sample.database, "DELETE FROM promise")
 
 
@@ -40,7 +40,7 @@ async def change(database: Database, statement: str, **parameters: object) -> No
         await tx.execute(text(statement), parameters)
 
 
-async def promise(sample: Sample, customer: str = "c") -> str:
+async def promise(sample: Served, customer: str = "c") -> str:
     async def make(tx: Tx) -> str:
         due_at = tx.now + timedelta(hours=1)
         return await make_promise(tx, NewPromise(customer=customer, subject="s", due_at=due_at))
@@ -82,7 +82,7 @@ class Browser:
 
 @asynccontextmanager
 async def browsing(
-    sample: Sample, path: str, *roles: Role, language: str = "en", session: bool = False
+    sample: Served, path: str, *roles: Role, language: str = "en", session: bool = False
 ) -> AsyncIterator[Browser]:
     """A browser at `path` of the real application; leaves at the end of the block."""
     browser, answered, left = Browser(), asyncio.Event(), asyncio.Event()
@@ -126,7 +126,7 @@ async def browsing(
             await serving
 
 
-async def test_a_page_gets_everything_first_and_then_whole_rows(sample: Sample) -> None:
+async def test_a_page_gets_everything_first_and_then_whole_rows(sample: Served) -> None:
     first = await promise(sample, "first")
     async with browsing(sample, "/sample/live?feed=sample.board", "operations") as browser:
         assert browser.headers["content-type"].startswith("text/event-stream")
@@ -142,14 +142,14 @@ async def test_a_page_gets_everything_first_and_then_whole_rows(sample: Sample) 
         assert (await browser.next("rows"))["rows"] == [{"id": first}]
 
 
-async def test_a_page_that_comes_back_gets_everything_again(sample: Sample) -> None:
+async def test_a_page_that_comes_back_gets_everything_again(sample: Served) -> None:
     await promise(sample)
     for _ in range(2):
         async with browsing(sample, "/live?feed=sample.board", "dispatcher") as browser:
             assert len((await browser.next("snapshot"))["rows"]) == 1
 
 
-async def test_each_browser_reads_its_own_language(sample: Sample) -> None:
+async def test_each_browser_reads_its_own_language(sample: Served) -> None:
     await promise(sample)
     async with (
         browsing(sample, "/live?feed=sample.board", "operations", language="zh-CN") as chinese,
@@ -169,21 +169,21 @@ async def test_each_browser_reads_its_own_language(sample: Sample) -> None:
     ],
 )
 async def test_who_may_not_follow_is_told_so(
-    sample: Sample, path: str, roles: list[Role], status: int
+    sample: Served, path: str, roles: list[Role], status: int
 ) -> None:
     async with browsing(sample, path, *roles) as browser:
         assert browser.status == status
 
 
 async def test_a_stream_slides_the_session_of_a_board_on_the_wall(
-    sample: Sample, monkeypatch: pytest.MonkeyPatch
+    sample: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shared.http.sessions.RENEW_AFTER", timedelta(seconds=-1))
     async with browsing(sample, "/live?feed=sample.board", "operations", session=True) as browser:
         assert "aftercare=" in browser.headers["set-cookie"]
 
 
-async def test_the_watch_ends_with_its_last_page(sample: Sample) -> None:
+async def test_the_watch_ends_with_its_last_page(sample: Served) -> None:
     watch = sample.streams.watches["sample.board"]
     async with (
         browsing(sample, "/live?feed=sample.board", "operations") as one,
@@ -224,7 +224,7 @@ class Source:
         return replace(made, visible=visible) if visible else made
 
 
-async def test_many_pages_cost_one_look(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_pages_cost_one_look(sample: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "POLL", 3600.0)
     source = Source()
     watch = Watch("sample", source.feed(), sample.database)
@@ -234,7 +234,7 @@ async def test_many_pages_cost_one_look(sample: Sample, monkeypatch: pytest.Monk
 
 
 async def test_what_another_process_committed_is_found_by_looking(
-    sample: Sample, monkeypatch: pytest.MonkeyPatch
+    sample: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sse, "POLL", 0.01)
     source, woken = Source(), asyncio.Event()
@@ -251,7 +251,7 @@ async def test_what_another_process_committed_is_found_by_looking(
 
 
 async def test_what_this_process_committed_is_shown_at_once(
-    sample: Sample, monkeypatch: pytest.MonkeyPatch
+    sample: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sse, "POLL", 3600.0)
     source, woken = Source(), asyncio.Event()
@@ -267,7 +267,7 @@ async def test_what_this_process_committed_is_shown_at_once(
 
 
 async def test_the_last_page_may_leave_while_its_watch_is_being_woken(
-    sample: Sample, monkeypatch: pytest.MonkeyPatch
+    sample: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sse, "POLL", 3600.0)
     watch = Watch("sample", Source().feed(), sample.database)
@@ -282,7 +282,7 @@ async def look(watch: Watch) -> None:
     await watch._look()
 
 
-async def test_a_slow_page_gets_the_newest_state_only(sample: Sample) -> None:
+async def test_a_slow_page_gets_the_newest_state_only(sample: Served) -> None:
     source = Source()
     watch = Watch("sample", source.feed(), sample.database)
     follower = Follower(lambda: None)
@@ -301,7 +301,7 @@ async def test_a_slow_page_gets_the_newest_state_only(sample: Sample) -> None:
     assert take(watch, follower, VIEWER, html) == []
 
 
-async def test_a_row_for_other_eyes_is_not_even_named(sample: Sample) -> None:
+async def test_a_row_for_other_eyes_is_not_even_named(sample: Served) -> None:
     source = Source([Row("mine", "1", "lin.mei"), Row("theirs", "2", "wang.wei")])
     watch = Watch("sample", source.feed(lambda row, viewer: row.data == viewer.id), sample.database)
     follower = Follower(lambda: None)
@@ -315,7 +315,7 @@ async def test_a_row_for_other_eyes_is_not_even_named(sample: Sample) -> None:
     assert parsed(event)[0][1]["rows"] == [{"id": "mine"}]
 
 
-async def test_an_unchanged_version_is_not_read_again(sample: Sample) -> None:
+async def test_an_unchanged_version_is_not_read_again(sample: Served) -> None:
     source = Source()
     watch = Watch("sample", source.feed(), sample.database)
     for _ in range(3):
@@ -324,7 +324,7 @@ async def test_an_unchanged_version_is_not_read_again(sample: Sample) -> None:
 
 
 async def test_a_page_is_told_when_the_database_is_away_and_back(
-    sample: Sample, monkeypatch: pytest.MonkeyPatch
+    sample: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sse, "POLL_IN_TROUBLE", 0.01)
     monkeypatch.setattr(sse, "POLL", 0.01)
@@ -341,7 +341,7 @@ async def test_a_page_is_told_when_the_database_is_away_and_back(
 
 
 async def test_a_page_opened_while_the_database_is_away_is_not_told_that_there_is_nothing(
-    sample: Sample, monkeypatch: pytest.MonkeyPatch
+    sample: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sse, "POLL_IN_TROUBLE", 0.01)
     source, woken = Source([Row("a", "1", "x")], away=True), asyncio.Event()
@@ -357,7 +357,7 @@ async def test_a_page_opened_while_the_database_is_away_is_not_told_that_there_i
         assert b"<tr>x</tr>" in events[0]
 
 
-async def test_rows_are_rendered_once_for_all_readers_of_a_language(sample: Sample) -> None:
+async def test_rows_are_rendered_once_for_all_readers_of_a_language(sample: Served) -> None:
     await promise(sample)
     watch = sample.streams.watches["sample.board"]
     async with (
@@ -371,13 +371,13 @@ async def test_rows_are_rendered_once_for_all_readers_of_a_language(sample: Samp
         assert all(watch.rendered[key] is text for key, text in rendered.items())
 
 
-async def test_a_quiet_stream_beats(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_quiet_stream_beats(sample: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "HEARTBEAT", 0.01)
     async with browsing(sample, "/live?feed=sample.board", "operations") as browser:
         assert await browser.next("beat") == {}
 
 
-async def test_streams_end_when_the_process_drains(sample: Sample) -> None:
+async def test_streams_end_when_the_process_drains(sample: Served) -> None:
     watch = Watch("sample", Source().feed(), sample.database)
     streams = Streams({watch.name: watch})
     told = streams.events([watch], VIEWER, html)
@@ -390,7 +390,7 @@ async def test_streams_end_when_the_process_drains(sample: Sample) -> None:
     assert not watch.watching
 
 
-async def test_who_takes_nothing_is_let_go(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_takes_nothing_is_let_go(sample: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "SEND_TIMEOUT", 0.01)
     watch = Watch("sample", Source().feed(), sample.database)
     streams = Streams({watch.name: watch})

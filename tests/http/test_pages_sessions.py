@@ -10,8 +10,8 @@ from http.cookies import SimpleCookie
 import httpx
 import pytest
 import pytest_asyncio
-from contracts.sample import NewPromise, make_promise
-from contracts.sample.app import Sample, sample_on
+from contracts.sample import NewPromise, make_promise, service
+from contracts.serving import Served, serving
 from starlette.responses import Response
 
 from shared.clock import clock
@@ -22,13 +22,13 @@ from shared.http.sign_in import BURST, Throttle, TooManyAttempts, address_of, lo
 
 
 @pytest_asyncio.fixture(scope="module")
-async def sample(postgres_url: str) -> AsyncIterator[Sample]:
-    async with sample_on(postgres_url) as running:
+async def sample(postgres_url: str) -> AsyncIterator[Served]:
+    async with serving(postgres_url, service) as running:
         yield running
 
 
 @pytest_asyncio.fixture
-async def promise_id(sample: Sample) -> str:
+async def promise_id(sample: Served) -> str:
     async def make(tx: Tx) -> str:
         due_at = tx.now + timedelta(hours=1)
         return await make_promise(tx, NewPromise(customer="c", subject="s", due_at=due_at))
@@ -42,7 +42,7 @@ async def csrf_of(client: httpx.AsyncClient) -> str:
     return found[1]
 
 
-async def test_a_token_opens_a_session_in_a_cookie_no_script_can_read(sample: Sample) -> None:
+async def test_a_token_opens_a_session_in_a_cookie_no_script_can_read(sample: Served) -> None:
     client = sample.client()
     answer = await client.post("/sign-in", data={"token": sample.token("operations"), "next": "/sample/board"})
     cookie = answer.headers["set-cookie"].lower()
@@ -54,7 +54,7 @@ async def test_a_token_opens_a_session_in_a_cookie_no_script_can_read(sample: Sa
     assert (await client.get("/sample/board")).status_code == 200
 
 
-async def test_over_tls_the_cookie_belongs_to_the_host_alone(sample: Sample) -> None:
+async def test_over_tls_the_cookie_belongs_to_the_host_alone(sample: Served) -> None:
     settings = sample.settings.model_copy(update={"public_url": "https://service.example"})
     response = Response()
     start_session(response, Principal("x", frozenset({"care"})), settings)
@@ -65,20 +65,20 @@ async def test_over_tls_the_cookie_belongs_to_the_host_alone(sample: Sample) -> 
 
 
 @pytest.mark.parametrize("token", ["", "nonsense", "a.b.c"])
-async def test_a_wrong_token_opens_nothing_and_is_not_repeated(sample: Sample, token: str) -> None:
+async def test_a_wrong_token_opens_nothing_and_is_not_repeated(sample: Served, token: str) -> None:
     answer = await sample.client().post("/sign-in", data={"token": token})
-    assert answer.status_code == 403
+    assert answer.status_code == 422
     assert "set-cookie" not in answer.headers
     assert "not valid" in answer.text
     assert not token or token not in answer.text
 
 
-async def test_an_expired_token_opens_nothing(sample: Sample) -> None:
+async def test_an_expired_token_opens_nothing(sample: Served) -> None:
     token = sample.token("operations", lifetime=timedelta(minutes=-5))
-    assert (await sample.client().post("/sign-in", data={"token": token})).status_code == 403
+    assert (await sample.client().post("/sign-in", data={"token": token})).status_code == 422
 
 
-async def test_another_site_cannot_sign_anybody_in(sample: Sample) -> None:
+async def test_another_site_cannot_sign_anybody_in(sample: Served) -> None:
     for headers in ({"sec-fetch-site": "cross-site"}, {"origin": "https://other.example"}):
         form = {"token": sample.token("operations")}
         answer = await sample.client().post("/sign-in", data=form, headers=headers)
@@ -93,7 +93,7 @@ def test_no_link_carries_people_elsewhere(target: str) -> None:
     assert local_path(target) == "/"
 
 
-async def test_a_change_needs_the_token_of_its_own_session(sample: Sample, promise_id: str) -> None:
+async def test_a_change_needs_the_token_of_its_own_session(sample: Served, promise_id: str) -> None:
     client, other = await sample.signed_in("operations"), await sample.signed_in("operations")
     path, mine, foreign = f"/sample/promises/{promise_id}/owner", await csrf_of(client), await csrf_of(other)
 
@@ -110,7 +110,7 @@ async def test_a_change_needs_the_token_of_its_own_session(sample: Sample, promi
 
 
 async def test_the_right_token_from_another_site_is_refused_all_the_same(
-    sample: Sample, promise_id: str
+    sample: Served, promise_id: str
 ) -> None:
     client = await sample.signed_in("operations")
     form = {"owner": "a", "csrf": await csrf_of(client)}
@@ -121,7 +121,7 @@ async def test_the_right_token_from_another_site_is_refused_all_the_same(
     assert (await client.post(path, data=form, headers={"sec-fetch-site": "same-origin"})).status_code == 303
 
 
-async def test_a_bearer_token_needs_no_further_proof(sample: Sample, promise_id: str) -> None:
+async def test_a_bearer_token_needs_no_further_proof(sample: Served, promise_id: str) -> None:
     answer = await sample.client().post(
         f"/sample/promises/{promise_id}/owner",
         data={"owner": "a"},
@@ -130,7 +130,7 @@ async def test_a_bearer_token_needs_no_further_proof(sample: Sample, promise_id:
     assert answer.status_code == 303
 
 
-async def test_a_changed_cookie_is_nobody(sample: Sample) -> None:
+async def test_a_changed_cookie_is_nobody(sample: Served) -> None:
     client = await sample.signed_in("operations")
     name = cookie_name(sample.settings)
     sealed = client.cookies[name]
@@ -141,7 +141,7 @@ async def test_a_changed_cookie_is_nobody(sample: Sample) -> None:
         assert answer.headers["location"].startswith("/sign-in")
 
 
-async def test_a_session_slides_while_it_is_used_and_ends_when_it_is_not(sample: Sample) -> None:
+async def test_a_session_slides_while_it_is_used_and_ends_when_it_is_not(sample: Served) -> None:
     client, begun = await sample.signed_in("operations"), clock.now()
     try:
         assert "set-cookie" not in (await client.get("/sample/board")).headers  # nothing to gain yet
@@ -155,7 +155,7 @@ async def test_a_session_slides_while_it_is_used_and_ends_when_it_is_not(sample:
         clock.set(begun)
 
 
-async def test_no_session_slides_on_for_ever(sample: Sample) -> None:
+async def test_no_session_slides_on_for_ever(sample: Served) -> None:
     client, begun = await sample.signed_in("operations"), clock.now()
     try:
         for hours in range(7, 24 * 7, 7):
@@ -167,7 +167,7 @@ async def test_no_session_slides_on_for_ever(sample: Sample) -> None:
         clock.set(begun)
 
 
-async def test_signing_out_ends_the_session_and_needs_proof(sample: Sample) -> None:
+async def test_signing_out_ends_the_session_and_needs_proof(sample: Served) -> None:
     client = await sample.signed_in("operations")
     assert (await client.post("/sign-out")).status_code == 403
     assert (await client.get("/sample/board")).status_code == 200
@@ -176,19 +176,19 @@ async def test_signing_out_ends_the_session_and_needs_proof(sample: Sample) -> N
     assert (await client.get("/sample/board")).status_code == 303
 
 
-def test_more_than_a_browser_keeps_is_refused_instead_of_lost(sample: Sample) -> None:
+def test_more_than_a_browser_keeps_is_refused_instead_of_lost(sample: Served) -> None:
     regions = frozenset(f"region number {number}" for number in range(400))
     with pytest.raises(TooMuchForSession):
         start_session(Response(), Principal("x", frozenset({"care"}), regions=regions), sample.settings)
 
 
-async def test_wrong_tokens_are_limited_per_address(sample: Sample) -> None:
+async def test_wrong_tokens_are_limited_per_address(sample: Served) -> None:
     transport = httpx.ASGITransport(sample.app, client=("198.51.100.7", 1))
     async with httpx.AsyncClient(transport=transport, base_url=sample.settings.public_url) as client:
         statuses = [
             (await client.post("/sign-in", data={"token": "wrong"})).status_code for _ in range(BURST + 5)
         ]
-        assert statuses == [403] * BURST + [429] * 5
+        assert statuses == [422] * BURST + [429] * 5
         refused = await client.post("/sign-in", data={"token": sample.token("operations")})
         assert refused.status_code == 429
         assert 1 <= int(refused.headers["retry-after"]) <= 7

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from contracts.sample import NewPromise, make_promise
-from contracts.sample.app import Sample, sample_on
+from contracts.sample import NewPromise, make_promise, service
+from contracts.serving import Served, serving
 
 from shared.db import Tx
 from shared.http import pages as pages_module
@@ -21,12 +21,12 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'{{ 7*7 }}"
 
 
 @pytest_asyncio.fixture(scope="module")
-async def sample(postgres_url: str) -> AsyncIterator[Sample]:
-    async with sample_on(postgres_url) as running:
+async def sample(postgres_url: str) -> AsyncIterator[Served]:
+    async with serving(postgres_url, service) as running:
         yield running
 
 
-async def test_every_answer_forbids_what_a_page_does_not_need(sample: Sample) -> None:
+async def test_every_answer_forbids_what_a_page_does_not_need(sample: Served) -> None:
     client = await sample.signed_in("operations")
     for path in ("/sign-in", "/sample/board", "/nowhere", "/sample/promises/x", "/health/live"):
         headers = (await client.get(path)).headers
@@ -37,7 +37,7 @@ async def test_every_answer_forbids_what_a_page_does_not_need(sample: Sample) ->
         assert headers.get_list("content-security-policy") == [policy]
 
 
-async def test_pages_hold_nothing_the_policy_would_block(sample: Sample) -> None:
+async def test_pages_hold_nothing_the_policy_would_block(sample: Served) -> None:
     client = await sample.signed_in("operations", "dispatcher")
     for path in ("/", "/sign-in", "/sample/board", "/nowhere"):
         text = (await client.get(path)).text
@@ -46,7 +46,7 @@ async def test_pages_hold_nothing_the_policy_would_block(sample: Sample) -> None
         assert not re.search(r"(?:src|href|action)=\"(?:https?:)?//", text), path
 
 
-async def test_what_a_customer_wrote_is_text_and_nothing_else(sample: Sample) -> None:
+async def test_what_a_customer_wrote_is_text_and_nothing_else(sample: Served) -> None:
     async def make(tx: Tx) -> str:
         promise = NewPromise(customer=HOSTILE, subject=HOSTILE, due_at=tx.now + timedelta(days=1))
         return await make_promise(tx, promise)
@@ -59,13 +59,13 @@ async def test_what_a_customer_wrote_is_text_and_nothing_else(sample: Sample) ->
     assert "{{ 7*7 }}" in text
 
 
-async def test_pages_are_not_kept(sample: Sample) -> None:
+async def test_pages_are_not_kept(sample: Served) -> None:
     answer = await (await sample.signed_in("operations")).get("/sample/board")
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["content-language"] == "en"
 
 
-async def test_a_browser_gets_a_problem_as_a_page_and_a_program_as_json(sample: Sample) -> None:
+async def test_a_browser_gets_a_problem_as_a_page_and_a_program_as_json(sample: Served) -> None:
     client = await sample.signed_in("operations")
     page = await client.get("/sample/promises/x", headers=BROWSER)
     assert page.status_code == 404
@@ -77,7 +77,7 @@ async def test_a_browser_gets_a_problem_as_a_page_and_a_program_as_json(sample: 
         assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_problem_page_keeps_status_and_meaning(sample: Sample) -> None:
+async def test_a_problem_page_keeps_status_and_meaning(sample: Served) -> None:
     client = await sample.signed_in("care")
     answer = await client.get("/sample/board", headers={**BROWSER, "accept-language": "zh"})
     assert answer.status_code == 403
@@ -87,7 +87,7 @@ async def test_a_problem_page_keeps_status_and_meaning(sample: Sample) -> None:
     assert wrong_method.headers["allow"] == "GET"
 
 
-async def test_who_is_not_signed_in_comes_back_afterwards(sample: Sample) -> None:
+async def test_who_is_not_signed_in_comes_back_afterwards(sample: Served) -> None:
     client = sample.client()
     answer = await client.get("/sample/board?by=region&at=%2F")
     assert answer.status_code == 303
@@ -95,13 +95,13 @@ async def test_who_is_not_signed_in_comes_back_afterwards(sample: Sample) -> Non
     assert 'name="next" value="/sample/board?by=region&amp;at=%2F"' in form.text
 
 
-async def test_the_first_page_leads_only_where_one_may_go(sample: Sample) -> None:
+async def test_the_first_page_leads_only_where_one_may_go(sample: Served) -> None:
     assert "/sample/board" in (await (await sample.signed_in("operations")).get("/")).text
     assert "/sample/board" not in (await (await sample.signed_in("care")).get("/")).text
     assert (await sample.client().get("/")).headers["location"] == "/sign-in"
 
 
-async def test_assets_are_kept_for_ever_under_the_name_of_their_content(sample: Sample) -> None:
+async def test_assets_are_kept_for_ever_under_the_name_of_their_content(sample: Served) -> None:
     client = sample.client()
     text = (await client.get("/sign-in")).text
     found = re.findall(r'(?:src|href)="(/static/[^"]+)"', text)
@@ -114,14 +114,14 @@ async def test_assets_are_kept_for_ever_under_the_name_of_their_content(sample: 
         assert again.status_code == 304
 
 
-async def test_during_a_roll_out_the_other_version_is_served_but_not_kept(sample: Sample) -> None:
+async def test_during_a_roll_out_the_other_version_is_served_but_not_kept(sample: Served) -> None:
     answer = await sample.client().get("/static/aftercare.000000000000.css")
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-cache"
 
 
 @pytest.mark.parametrize("name", ["nothing.css", "..%2fpages.py", "htmx-2.0.11.min", ".js", "%00.js"])
-async def test_only_the_files_of_the_folder_are_served(sample: Sample, name: str) -> None:
+async def test_only_the_files_of_the_folder_are_served(sample: Served, name: str) -> None:
     answer = await sample.client().get(f"/static/{name}", headers={"accept": "*/*"})
     assert answer.status_code in (404, 422)
 
@@ -140,7 +140,7 @@ def test_htmx_comes_with_its_licence() -> None:
 
 
 async def test_an_outage_is_told_before_the_clock_is_known(
-    sample: Sample, monkeypatch: pytest.MonkeyPatch
+    sample: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = await sample.signed_in("operations")
     monkeypatch.setattr("shared.clock.clock._anchor", None)

@@ -77,7 +77,8 @@ class MemoryBus:
                 while await self._deliver(producer, receiver, lane):
                     pass
             with suppress(TimeoutError):
-                await asyncio.wait_for(wake.wait(), POLL_SECONDS)
+                async with asyncio.timeout(POLL_SECONDS):
+                    await wake.wait()
 
     async def listen_dead(self, receiver: Receiver) -> None:
         """Nothing is ever given up here: the receiver parks and buries by itself."""

@@ -237,7 +237,8 @@ class _Publisher:
         if transport is None:
             return False
         try:
-            await asyncio.wait_for(transport.connection.ready(), 0.01)
+            async with asyncio.timeout(0.01):
+                await transport.connection.ready()
         except TimeoutError:
             return True
         return False

@@ -40,7 +40,7 @@ class StrictRequest(Request):
             self._json = strict.parse(body)
 
     async def body(self) -> bytes:
-        """The bytes of the body; a loop in place of the stream of the base, which costs as much as parsing."""
+        """The bytes of the body; the base class's stream costs as much as parsing them."""
         if not hasattr(self, "_body"):
             pieces: list[bytes] = []
             more = True

@@ -22,7 +22,7 @@ _ANY: Final = "{"
 class RouteIndex:
     """ASGI, in the place of a router: dispatches to its routes, all that were added before the first request.
 
-    Among routes that match, one that is literal in its first two segments wins, then the one registered first.
+    Among routes that match, one with a literal second segment wins, then the one that was added first.
     """
 
     def __init__(self, router: APIRouter) -> None:

@@ -105,7 +105,7 @@ def sign_in_router() -> APIRouter:
         try:
             principal = read_token(token.strip(), settings)
         except InvalidToken:
-            return page(request, "sign_in.html", status_code=403, next=local_path(next), refused=True)
+            return page(request, "sign_in.html", status_code=422, next=local_path(next), refused=True)
         throttle.forgive(address)
         response = RedirectResponse(local_path(next), 303)
         start_session(response, principal, settings)

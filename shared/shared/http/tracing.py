@@ -8,7 +8,7 @@ from shared.trace import enter_trace
 
 
 class Traced:
-    """Pure ASGI: everything a request causes carries its trace. A server runs each request in a task of its own."""
+    """Pure ASGI: everything a request causes carries its trace; servers give each request its own task."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

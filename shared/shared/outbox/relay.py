@@ -81,7 +81,8 @@ class Relay:
             while await self.pump() == MOST_CLAIMED:
                 pass
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._woken.wait()
 
     async def flush(self) -> None:
         """Send all that waits, once, before the process ends."""

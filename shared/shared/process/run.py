@@ -7,15 +7,19 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 import uvloop
+from fastapi import APIRouter, Depends
 
 from shared import logs
 from shared.bus import Topology
 from shared.http.app import build_app
+from shared.http.auth import public
 from shared.http.install import install_pages
 from shared.process.assembly import Process
+from shared.process.describe import asyncapi
 from shared.process.service import Service
 from shared.settings import Settings, WrongSettings, load
 
@@ -45,6 +49,7 @@ async def serve(services: tuple[Service, ...], settings: dict[str, Settings], to
     process = Process(services, settings, topology)
     first = settings[services[0].name]
     app = build_app(process.contexts, {each.name: each.router for each in services}, process)
+    app.include_router(events_router(services, topology))
     sites = {each.name: each.site for each in services if each.site}
     streams = install_pages(app, sites, process.contexts)
     process.follow_commits(streams.wake)
@@ -77,6 +82,18 @@ async def serve(services: tuple[Service, ...], settings: dict[str, Settings], to
         watching.cancel()
         await process.stop()
     return EXIT_CUT_OFF if process.cut_off.is_set() else 0
+
+
+def events_router(services: tuple[Service, ...], topology: Topology) -> APIRouter:
+    """`/asyncapi.json`, beside FastAPI's `/openapi.json`: what these services tell and read."""
+    router = APIRouter(tags=["description"])
+    document = asyncapi(services, topology)
+
+    @router.get("/asyncapi.json", dependencies=[Depends(public())], include_in_schema=False)
+    async def events() -> dict[str, Any]:
+        return document
+
+    return router
 
 
 async def _end_when_cut_off(process: Process, drain: object) -> None:

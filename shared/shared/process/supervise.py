@@ -17,6 +17,7 @@ from shared.inbox.failure import explain
 FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 10.0
 HEALTHY_AFTER: Final = 30.0  # seconds without a failure, after which the pause starts small again
+ASK_AGAIN: Final = 1.0  # seconds until a task that goes on though it was cancelled is cancelled once more
 
 log = structlog.get_logger()
 
@@ -44,10 +45,12 @@ class Supervisor:
 
     async def stop(self, *names: str) -> None:
         """End these tasks (all when none is named) and wait for what they were doing to be undone."""
-        ending = [self._tasks.pop(name) for name in names or tuple(self._tasks)]
-        for task in ending:
-            task.cancel()
-        await asyncio.gather(*ending, return_exceptions=True)
+        ending = {self._tasks.pop(name) for name in names or tuple(self._tasks)}
+        while ending:
+            for task in ending:
+                task.cancel()
+            # Once is not enough: aiormq swallows a cancellation that meets the closing of a channel.
+            _, ending = await asyncio.wait(ending, timeout=ASK_AGAIN)
 
     async def _keep(self, name: str, state: TaskState, work: Callable[[], Awaitable[None]]) -> None:
         pause = FIRST_PAUSE
@@ -56,7 +59,9 @@ class Supervisor:
             state.running = True
             try:
                 await work()
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
+                if _asked_to_end():
+                    raise
                 state.last_error = str(error) if isinstance(error, Outage) else explain(error)
                 log.warning("task failed", task=name, error=state.last_error)
             finally:
@@ -64,3 +69,9 @@ class Supervisor:
             state.restarts += 1
             pause = FIRST_PAUSE if time.monotonic() - began > HEALTHY_AFTER else min(2 * pause, LONGEST_PAUSE)
             await asyncio.sleep(pause * random.uniform(0.5, 1))
+
+
+def _asked_to_end() -> bool:
+    """Whether somebody cancelled this task; else a library cancelled what the task was waiting for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

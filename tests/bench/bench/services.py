@@ -1,4 +1,4 @@
-"""The toy services with one more event, whose handler tells nobody anything: what `emit` costs, by difference."""
+"""The toy services with one more event, whose handler emits none: what `emit` costs, by difference."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import select
-from toy import services as toy
-from toy.events import ThingMade
 
 from shared.bus import Topology
 from shared.db import Tx, insert_rows
 from shared.events import Event, Payload
 from shared.inbox import on
 from shared.process.service import Service, topology_of
+from toy import services as toy
+from toy.events import ThingMade
 
 
 class ThingCounted(Payload):

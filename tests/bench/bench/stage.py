@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
 
 import aio_pika
 import asyncpg
+
+import bench
 import chaos
 import toy
 from chaos.processes import Replica, free_port
+from localservers.postgres import PostgresServer
 from localservers.rabbitmq import RabbitServer
-
-import bench
 from shared.bus.declare import declare
 from shared.bus.topology import Topology
 from shared.clock import clock, uuid7
@@ -23,6 +28,8 @@ from shared.process.service import Service
 
 UrlOf = Callable[[str], str]
 """The URL by which a service, given by name, connects."""
+
+SERVICES: Final = ("maker", "keeper")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,19 @@ class Stage:
         return await asyncpg.connect(f"{server}/{name}")
 
 
+@asynccontextmanager
+async def own_stage(quick: bool) -> AsyncIterator[Stage]:
+    """Servers started for this, with nobody else on them; removed in the end."""
+    with TemporaryDirectory(prefix="aftercare-bench-") as name:
+        folder = Path(name)
+        postgres, rabbit = PostgresServer(folder / "postgres"), RabbitServer(folder / "rabbitmq", SERVICES)
+        try:
+            await asyncio.gather(postgres.start(), rabbit.start())
+            yield Stage(postgres.url, rabbit, folder, quick, lambda role: f"bench-{role}")
+        finally:
+            await asyncio.gather(postgres.remove(), rabbit.remove())
+
+
 async def sync_clock(postgres_url: str) -> None:
     """Set this process's clock by the database's."""
     connection = await asyncpg.connect(postgres_url)
@@ -97,6 +117,3 @@ async def broker_version(url: str) -> str:
         transport = connection.transport
         assert transport is not None
         return str(transport.connection.server_properties["version"])
-
-
-__all__ = ["Sequence", "Stage", "UrlOf", "broker_version", "sync_clock"]

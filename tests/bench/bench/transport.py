@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,18 +13,19 @@ from typing import Final
 
 import aio_pika
 import asyncpg
-from chaos.processes import Replica, running
-from toy.events import ThingMade
 
 from bench.figure import Figure, Numbers, Ratio, Side
 from bench.services import TOPOLOGY, ThingCounted, keeper, maker
 from bench.stage import Stage
+from chaos.processes import Replica, running
 from shared.clock import uuid7
 from shared.db import Database, Tx
 from shared.events import Payload
 from shared.outbox.emit import emit
+from toy.events import ThingMade
 
 EVENT_BYTES: Final = 600
+PADDING: Final = 284  # what makes an event as long as that
 IN_FLIGHT: Final = 1000
 EVENTS_PER_SUBJECT: Final = 4  # far apart, so that the events of one batch are about different subjects
 COMMITTED_AT_ONCE: Final = 1000
@@ -61,7 +62,7 @@ class Line:
                 sequence, subject = divmod(number, subjects)
                 emit(tx, payload, subject=f"thing-{subject:010}", sequence=sequence)
 
-        payload = padded(make)
+        payload = make("x" * PADDING)
         for begin in range(0, events, COMMITTED_AT_ONCE):
             await self.database.transact(partial(work, some=min(COMMITTED_AT_ONCE, events - begin)))
 
@@ -71,6 +72,7 @@ class Line:
         return found
 
     async def until(self, events: int) -> None:
+        """Wait until as many have been handled in all."""
         while await self.handled() < events:
             await asyncio.sleep(POLL_SECONDS)
 
@@ -93,8 +95,7 @@ class Line:
         async def keep_committing() -> None:
             nonlocal committed
             while True:
-                while committed - await self.handled() >= SUSTAINED_BACKLOG:
-                    await asyncio.sleep(POLL_SECONDS)
+                await self.until(committed - SUSTAINED_BACKLOG)
                 await self.commit(COMMITTED_AT_ONCE, 5 * COMMITTED_AT_ONCE, make)
                 committed += COMMITTED_AT_ONCE
 
@@ -107,3 +108,81 @@ class Line:
             committing.cancel()
         await self.until(committed)
         return {_MEASURE: (after - before) / (ended - begun)}
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """The floor: one message an event, to a quorum queue that nobody reads, each confirmed."""
+
+    channel: aio_pika.abc.AbstractChannel
+
+    async def publish(self, messages: int) -> Numbers:
+        queue = await self.channel.declare_queue(
+            f"plain-{uuid7()}", durable=True, arguments={"x-queue-type": "quorum"}
+        )
+        body = b"x" * EVENT_BYTES
+        waiting = iter(range(messages))
+
+        async def keep_publishing() -> None:
+            for _ in waiting:
+                message = aio_pika.Message(body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
+                await self.channel.default_exchange.publish(message, queue.name)
+
+        begun = time.perf_counter()
+        await asyncio.gather(*(keep_publishing() for _ in range(IN_FLIGHT)))
+        took = time.perf_counter() - begun
+        await queue.delete(if_empty=False)
+        return {_MEASURE: messages / took}
+
+
+@asynccontextmanager
+async def sides(stage: Stage) -> AsyncIterator[Sequence[Side]]:
+    events, plain, seconds = (2_000, 1_000, 0.5) if stage.quick else (20_000, 10_000, 4.0)
+    async with line(stage) as between, await aio_pika.connect(stage.rabbit.url) as connection:
+        channel = await connection.channel()
+        yield (
+            Side(FLOOR, partial(Plain(channel).publish, plain)),
+            Side(WHOLE, partial(between.drain, events, made)),
+            Side(QUIET, partial(between.drain, events, counted)),
+            Side(SUSTAINED, partial(between.sustain, seconds, made)),
+        )
+
+
+@asynccontextmanager
+async def line(stage: Stage) -> AsyncIterator[Line]:
+    """The two services as processes, each with its own database role and broker user."""
+    database, broker = await stage.database(maker, keeper), await stage.vhost(TOPOLOGY)
+    producer, consumer = (
+        stage.replica(f"bench.{name}", AFTERCARE_DATABASE_URL=database(name), AFTERCARE_AMQP_URL=broker(name))
+        for name in ("maker", "keeper")
+    )
+    admin = await stage.admin(database("maker"))
+    own = Database("maker", database("maker"), listening=TOPOLOGY.listened_from("maker"))
+    try:
+        async with running(producer, consumer):
+            yield Line(own, admin, producer, count())
+    finally:
+        await own.close()
+        await admin.close()
+
+
+def made(text: str) -> Payload:
+    return ThingMade(amount=1, text=text)
+
+
+def counted(text: str) -> Payload:
+    return ThingCounted(amount=1, text=text)
+
+
+FIGURE: Final = Figure(
+    "transport",
+    f"Events of {EVENT_BYTES} bytes from committed outbox row to committed inbox row, producer and consumer "
+    "as separate processes with a user of their own, into quorum queues. The first is T2: its handler reads, "
+    "adds up and writes totals, a row and an event for each event.",
+    sides,
+    (
+        Ratio("T2", _MEASURE, WHOLE, FLOOR, targets=(3, 10)),
+        Ratio("T2 without events of the handler's own", _MEASURE, QUIET, FLOOR),
+        Ratio("T2 sustained", _MEASURE, SUSTAINED, FLOOR),
+    ),
+)

@@ -45,8 +45,8 @@ class Report:
         raise ProofFailed("\n".join([f"{self.checker}: {situation}", *self.violations]))
 
 
-# C1 to C3 lay what was promised and what is found into one list of facts, grouped by what they are about: with
-# no join of large tables there is none for the planner to get wrong, which has no statistics of fresh ones.
+# C1 to C3 lay what was promised and what is found into one list of facts, grouped by what they are about.
+# No join of large tables means none for the planner to get wrong while it has no statistics of them.
 
 _ANSWERS: Final = """
     fact(key, asked, accepted, id, body_hash, made) AS (

@@ -89,6 +89,23 @@ def draw_plan(seed: int, faults: Sequence[Fault], seconds: float, calm: Duration
         at += max(hold + calm(chance), _SHORTEST)
 
 
+def deal_plan(seed: int, deck: Sequence[tuple[int, Fault]]) -> Plan:
+    """Every fault exactly as often as its number says, in an order drawn from the seed.
+
+    For proofs that promise how often a thing was broken. A fault's `hold` is all the calm after it.
+    """
+    chance = random.Random(seed)
+    cards = [fault for times, fault in deck for _ in range(times)]
+    chance.shuffle(cards)
+    steps: list[Step] = []
+    at = 0.0
+    for fault in cards:
+        arguments = {name: draw(chance) for name, draw in fault.arguments.items()}
+        steps.append(Step(at, fault.name, fault.hold(chance), arguments))
+        at += steps[-1].hold
+    return Plan(seed, tuple(steps))
+
+
 def _nothing() -> None:
     """What ends a fault that is over at once."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, TypeVar
@@ -18,10 +18,13 @@ import aio_pika
 import asyncpg
 from chaos.checkers import check_deliveries, check_effects
 from localservers.rabbitmq import RabbitServer
+from sqlalchemy.engine import make_url
 
 from shared.bus.declare import declare
+from shared.bus.topology import LANES
 from shared.clock import clock, uuid7
 from shared.db import Database, Tx
+from shared.db.provision import provision, role_url
 from shared.db.tx import Lane
 from shared.events import Event
 from shared.inbox import on
@@ -212,8 +215,6 @@ class Stage:
         await self.settled()
 
 
-LANES: Final[tuple[Lane, ...]] = ("live", "bulk")
-
 _WRONG_TOTALS: Final = f"""
     SELECT subject, sum((body::json -> 'data' ->> 'amount')::int), count(*)::int FROM maker.event_log
     WHERE type = '{TYPE}' GROUP BY subject
@@ -243,17 +244,27 @@ def encoded(**changes: Any) -> bytes:
 
 
 @asynccontextmanager
-async def raised(urls: Mapping[str, str], admin_url: str, broker: Broker | None) -> AsyncIterator[Stage]:
-    """A stage over migrated schemas; queues are declared, nothing is started."""
-    admin = await asyncpg.connect(admin_url)
+async def raised(toy_urls: Mapping[str, str], server: str, broker: Broker | None) -> AsyncIterator[Stage]:
+    """A stage over the toy services' database on `server`; queues are declared, nothing is started."""
+    database = make_url(toy_urls[maker.name]).database
+    assert database is not None
+    await provision(server, database, [witness.name], password_of)
+    owner = f"{witness.name}_owner"
+    await witness.history.upgrade(role_url(server, owner, password_of(owner), database))
+    url = role_url(server, witness.name, password_of(witness.name), database)
+    admin = await asyncpg.connect(make_url(server).set(database=database).render_as_string(hide_password=False))
     if broker is not None:
         await broker.declare()
-    stage = Stage(urls, admin, broker)
+    stage = Stage({**toy_urls, witness.name: url}, admin, broker)
     try:
         yield stage
     finally:
         await stage.close()
         await admin.close()
+
+
+def password_of(role: str) -> str:
+    return f"test-{role}"
 
 
 def quicken(set_: Callable[[str, Any], None]) -> None:
@@ -270,5 +281,3 @@ def quicken(set_: Callable[[str, Any], None]) -> None:
     set_("shared.bus.rabbit.FIRST_PAUSE", 0.05)
     set_("shared.bus.rabbit.LONGEST_PAUSE", 0.2)
 
-
-__all__ = ["AbstractAsyncContextManager"]

@@ -107,4 +107,4 @@ site = Site(
     links=(Link("/sample/board", N_("Promises"), N_("What is due, and what is late."), frozenset(DESK)),),
     feeds=(feed,),
 )
-service = Service(name="sample", router=router, migrations=HERE / "migrations")
+service = Service(name="sample", router=router, site=site, migrations=HERE / "migrations")

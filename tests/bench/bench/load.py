@@ -1,0 +1,52 @@
+"""HTTP load by wrk (Debian: `apt-get install wrk`), which costs far less than what it measures."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from pathlib import Path
+from typing import Final
+
+from bench.figure import Numbers
+from shared.clock import uuid7
+
+SCRIPT: Final = Path(__file__).with_name("post.lua")
+
+
+class WrkMissing(Exception):
+    """The load generator is not here; on Debian: apt-get install wrk."""
+
+
+class RequestsFailed(Exception):
+    """Some requests were not answered with a success, so the figure would be of something else."""
+
+
+async def post(url: str, clients: int, seconds: float, token: str = "-") -> Numbers:
+    """Let `clients` POST new things to `url`, each its next when it has its answer."""
+    arguments = ("-t1", f"-c{clients}", f"-d{max(1, round(seconds))}s", "-s", str(SCRIPT), url, "--")
+    output = await _wrk(*arguments, uuid7().hex, token)
+    told = json.loads(output.splitlines()[-1])
+    if told["failed"] or not told["requests"]:
+        raise RequestsFailed(f"{url}: {told['failed']} of {told['requests']} requests failed\n{output}")
+    return {
+        "requests/s": told["requests"] / told["microseconds"] * 1e6,
+        "p50 ms": told["p50"] / 1000,
+        "p99 ms": told["p99"] / 1000,
+    }
+
+
+async def wrk_version() -> str:
+    """`4.1.0`, as it says itself."""
+    return (await _wrk("-v")).split()[1]
+
+
+async def _wrk(*arguments: str) -> str:
+    program = shutil.which("wrk")
+    if program is None:
+        raise WrkMissing(WrkMissing.__doc__)
+    process = await asyncio.create_subprocess_exec(
+        program, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    output, _ = await process.communicate()
+    return output.decode()

@@ -1,0 +1,54 @@
+"""What breaks servers and replicas, as actors for a plan."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from chaos.processes import Replica
+from chaos.schedule import Actor
+from testbed.ground import Ground
+
+RELAY_POINTS: Final = ("relay.claimed", "relay.published")
+CONSUMER_POINTS: Final = ("consumer.handled", "consumer.committed")
+RECOVERED_WITHIN: Final = 90.0  # a broker boots in 10 to 20 s; the replica in hand may be waiting for it
+
+
+def server_deaths(ground: Ground) -> Mapping[str, Actor]:
+    """kill -9; what follows in the plan does not wait for the server to be back."""
+
+    async def kill_broker() -> None:
+        await ground.broker.until_ready()
+        await ground.broker.settle()
+        await ground.broker.kill()
+
+    async def kill_database() -> None:
+        await ground.postgres.until_ready()
+        await ground.postgres.kill()
+
+    return {"broker killed": Actor(kill_broker), "database killed": Actor(kill_database)}
+
+
+def replica_deaths(makers: Sequence[Replica], keepers: Sequence[Replica]) -> Mapping[str, Actor]:
+    """kill -9 of one replica, at once or at a crash point; where one process is both, it is in both lists."""
+
+    everyone = list(dict.fromkeys([*makers, *keepers]))
+
+    async def kill(replica: int) -> None:
+        chosen = everyone[replica % len(everyone)]
+        await chosen.ready(RECOVERED_WITHIN)
+        await chosen.kill()
+
+    def dying_at(point: str, replicas: Sequence[Replica]) -> Actor:
+        async def begin(replica: int, times: int) -> None:
+            chosen = replicas[replica % len(replicas)]
+            await chosen.ready(RECOVERED_WITHIN)
+            chosen.arm(f"{point}:{times}")
+            await chosen.kill()
+            await chosen.crashed(RECOVERED_WITHIN)
+
+        return Actor(begin)
+
+    return {
+        "replica killed": Actor(kill),
+        **{point: dying_at(point, makers) for point in RELAY_POINTS},
+        **{point: dying_at(point, keepers) for point in CONSUMER_POINTS},
+    }

@@ -1,0 +1,86 @@
+"""A fresh database and virtual host of the toy services, on servers that a proof may kill."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+from localservers.postgres import PostgresServer
+from localservers.rabbitmq import RabbitServer
+from toy.services import TOPOLOGY, keeper, maker
+
+from shared.bus.declare import declare
+from shared.clock import clock, uuid7
+from shared.db.provision import provision, role_url
+
+SERVICES = (maker, keeper)
+
+
+def password_of(role: str) -> str:
+    return f"proof-{role}"
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where one proof happens; `rabbit` is None for the memory bus.
+
+    `name` is that of the database and of the virtual host.
+    """
+
+    postgres: PostgresServer
+    rabbit: RabbitServer | None
+    name: str
+
+    @property
+    def broker(self) -> RabbitServer:
+        assert self.rabbit is not None, "this proof runs without a broker"
+        return self.rabbit
+
+    def database_url(self, role: str) -> str:
+        """As that role; "postgres" is the administrator, who may look into every schema."""
+        if role == "postgres":
+            return f"{self.postgres.url.rpartition('/')[0]}/{self.name}"
+        return role_url(self.postgres.url, role, password_of(role), self.name)
+
+    def amqp_url(self, user: str) -> str:
+        return self.broker.url_of(user, self.name)
+
+
+@asynccontextmanager
+async def fresh_ground(postgres: PostgresServer, rabbit: RabbitServer | None) -> AsyncIterator[Ground]:
+    """Provisioned, migrated and declared; gone at the end of the block."""
+    await clock.sync(lambda: _time(postgres.url))
+    ground = Ground(postgres, rabbit, f"proof_{uuid7().hex}")
+    await provision(postgres.url, ground.name, [each.name for each in SERVICES], password_of)
+    for service in SERVICES:
+        await service.history.upgrade(ground.database_url(f"{service.name}_owner"))
+    if rabbit is not None:
+        await rabbit.add_vhost(ground.name)
+        await declare(ground.amqp_url("admin"), TOPOLOGY)
+        await rabbit.settle()
+    try:
+        yield ground
+    finally:
+        await _remove(ground)
+
+
+async def _remove(ground: Ground) -> None:
+    await ground.postgres.until_ready()
+    connection = await asyncpg.connect(ground.postgres.url)
+    try:
+        await connection.execute(f"DROP DATABASE {ground.name} WITH (FORCE)")
+    finally:
+        await connection.close()
+    if ground.rabbit is not None:
+        await ground.rabbit.until_ready()
+        await ground.rabbit.remove_vhost(ground.name)
+
+
+async def _time(url: str) -> datetime:
+    connection = await asyncpg.connect(url)
+    try:
+        instant: datetime = await connection.fetchval("SELECT clock_timestamp()")
+        return instant
+    finally:
+        await connection.close()

@@ -1,0 +1,107 @@
+"""Services as a process would serve them, on a database of their own, without their background work."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import asyncpg
+import httpx
+from fastapi import FastAPI
+
+from shared.clock import clock, uuid7
+from shared.context import ServiceContext
+from shared.db import Database
+from shared.db.provision import provision, role_url
+from shared.http.app import build_app
+from shared.http.auth import Principal, Role, mint
+from shared.http.health import FlowReport
+from shared.http.install import install_pages
+from shared.http.sse import Streams
+from shared.process.service import Service
+from shared.settings import Settings
+
+
+class Quiet:
+    """A process that has nothing to report."""
+
+    draining = False
+
+    async def readiness(self) -> dict[str, str | None]:
+        return {}
+
+    async def flow(self) -> FlowReport:
+        return FlowReport(bus=None, services={}, tasks={})
+
+
+@dataclass(frozen=True)
+class Served:
+    """An application and what stands behind it; `context` is the first service's."""
+
+    app: FastAPI
+    context: ServiceContext
+    streams: Streams
+
+    @property
+    def settings(self) -> Settings:
+        return self.context.settings
+
+    @property
+    def database(self) -> Database:
+        return self.context.database
+
+    def token(self, *roles: Role, lifetime: timedelta = timedelta(hours=1)) -> str:
+        return mint(Principal("lin.mei", frozenset(roles)), self.settings, lifetime)
+
+    def client(self) -> httpx.AsyncClient:
+        """A browser without scripts: it keeps cookies, asks for pages and follows nothing by itself."""
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app),
+            base_url=self.settings.public_url,
+            headers={"accept": "text/html", "accept-language": "en"},
+        )
+
+    async def signed_in(self, *roles: Role) -> httpx.AsyncClient:
+        client = self.client()
+        answer = await client.post("/sign-in", data={"token": self.token(*roles)})
+        assert answer.status_code == 303, answer.text
+        return client
+
+
+@asynccontextmanager
+async def serving(
+    admin_url: str, *services: Service, public_url: str = "http://127.0.0.1:8000"
+) -> AsyncIterator[Served]:
+    """`services` on a fresh database of the server at `admin_url`."""
+    name = f"test_{uuid7().hex}"
+    await provision(admin_url, name, [each.name for each in services], _password_of)
+    for each in services:
+        await each.history.upgrade(_url(admin_url, f"{each.name}_owner", name))
+    contexts = {each.name: _context(each.name, _url(admin_url, each.name, name), public_url) for each in services}
+    await clock.sync(contexts[services[0].name].database.time)
+    app = build_app(contexts, {each.name: each.router for each in services}, Quiet())
+    streams = install_pages(app, {each.name: each.site for each in services if each.site}, contexts)
+    try:
+        yield Served(app, contexts[services[0].name], streams)
+    finally:
+        for context in contexts.values():
+            await context.database.close()
+        connection = await asyncpg.connect(admin_url)
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await connection.close()
+
+
+def _password_of(role: str) -> str:
+    """Roles belong to the whole cluster: these are the passwords that all tests give them."""
+    return f"test-{role}"
+
+
+def _url(admin_url: str, role: str, database: str) -> str:
+    return role_url(admin_url, role, _password_of(role), database)
+
+
+def _context(name: str, url: str, public_url: str) -> ServiceContext:
+    settings = Settings(database_url=url, bus="memory", public_url=public_url)  # type: ignore[arg-type]
+    return ServiceContext(name, Database(name, url), settings)
