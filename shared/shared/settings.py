@@ -25,7 +25,7 @@ from pydantic import (
 
 PREFIX: Final = "AFTERCARE_"
 # Read by the tools around the services, not by the services.
-_OF_TOOLS: Final = ("ADMIN_", "POSTGRES_", "RABBITMQ_", "CRASH_AT", "PROOF_")
+_OF_TOOLS: Final = ("ADMIN_", "POSTGRES_", "RABBITMQ_", "CRASH_AT", "GATEWAY", "PROOF_")
 _DEVELOPMENT_SECRET: Final = "development-only-secret-of-no-value"
 
 

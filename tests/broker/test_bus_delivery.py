@@ -173,6 +173,7 @@ async def test_a_handler_issues_as_many_statements_for_500_events_as_for_one(sta
         body = b"[" + b",".join(encoded(subject=f"thing {each % 50}") for each in range(length)) + b"]"
         await receiver.receive([body], "live")
         counts.append(len([each for each in seen if "outbox" not in each and "parked" not in each]))
+        print(seen)
     assert counts[0] == counts[1] == counts[2] <= 6
 
 

@@ -20,7 +20,7 @@ def test_every_published_event_keeps_a_sample() -> None:
 
 
 def kept(published: Any, decoded: Any) -> bool:
-    """Whether all that was published is still there after decoding; newer optional fields may stand beside it."""
+    """Whether all that was published is still there; newer optional fields may stand beside it."""
     if isinstance(published, dict):
         return all(name in decoded and kept(each, decoded[name]) for name, each in published.items())
     if isinstance(published, list):

@@ -1,12 +1,14 @@
 """What the private RabbitMQ offers tests: it can be killed, frozen and alarmed; its users have few rights."""
 
 import asyncio
+import secrets
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aio_pika
 import pytest
-from aio_pika.abc import AbstractChannel
+import pytest_asyncio
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from aiormq.exceptions import ChannelAccessRefused
 
 from localservers import RabbitServer
@@ -14,6 +16,15 @@ from localservers.loopback import answers
 from localservers.rabbitmq import AMQP_GREETING, AMQP_REPLY
 
 PATIENCE_S = 30
+
+
+@pytest_asyncio.fixture
+async def vhost(rabbit: RabbitServer) -> AsyncIterator[str]:
+    """A fresh virtual host, without the database that the suite's own takes its names from."""
+    name = f"test_{secrets.token_hex(8)}/维修"
+    await rabbit.add_vhost(name)
+    yield name
+    await rabbit.remove_vhost(name)
 
 
 async def send(channel: AbstractChannel, queue: str) -> None:
@@ -24,10 +35,10 @@ async def send(channel: AbstractChannel, queue: str) -> None:
 async def received(rabbitmq_url: str, queue: str) -> bytes:
     async with await aio_pika.connect(rabbitmq_url) as broker:
         channel = await broker.channel()
-        messages: asyncio.Queue[bytes] = asyncio.Queue()
+        messages: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
         declared = await channel.get_queue(queue)
-        await declared.consume(lambda message: messages.put(message.body), no_ack=True)
-        return await asyncio.wait_for(messages.get(), PATIENCE_S)
+        await declared.consume(messages.put, no_ack=True)
+        return (await asyncio.wait_for(messages.get(), PATIENCE_S)).body
 
 
 async def test_killed_it_is_back_at_its_port_with_its_messages(rabbit: RabbitServer, vhost: str) -> None:

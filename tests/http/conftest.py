@@ -161,7 +161,8 @@ def lines() -> Iterator[io.StringIO]:
 
 
 @pytest.fixture(scope="module")
-def toy_settings() -> Settings:
+def toy_settings(postgres_url: str) -> Settings:
+    """Settings of a service; with them comes a clock that runs."""
     return Settings(database_url="postgresql://toy@127.0.0.1/unused", bus="memory")  # type: ignore[arg-type]
 
 

@@ -52,9 +52,11 @@ async def test_a_route_that_requires_a_key_says_so(toy: Toy) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    ["", '""', '"' + "x" * 256 + '"', "x" * 256, '"open', 'a"b', "two words", '"tab\there"', "ключ", '"ключ"']
-    + ["a,b", '"a", "b"', '"bad \\escape"', "a;b=1", '"a";b=1'],
-)  # fmt: skip
+    [
+        *("", '""', '"' + "x" * 256 + '"', "x" * 256, '"open', 'a"b', "two words", '"tab\there"', "ключ"),
+        *('"ключ"', "a,b", '"a", "b"', '"bad \\escape"', "a;b=1", '"a";b=1'),
+    ],
+)
 async def test_a_malformed_key_is_refused(toy: Toy, key: str) -> None:
     async with toy.client() as client:
         headers = [("Idempotency-Key", key.encode())]
@@ -188,7 +190,9 @@ async def test_a_returned_refusal_is_kept_like_any_answer(toy: Toy) -> None:
     assert (answer.status_code, answer.headers["Idempotent-Replayed"]) == (409, "true")
 
 
-@pytest.mark.parametrize(("age", "replayed"), [(timedelta(days=6, hours=23), True), (timedelta(days=7), False)])
+@pytest.mark.parametrize(
+    ("age", "replayed"), [(timedelta(days=6, hours=23), True), (timedelta(days=7), False)]
+)
 async def test_an_answer_is_kept_for_seven_days(toy: Toy, age: timedelta, replayed: bool) -> None:
     async with toy.client() as client:
         await client.post("/toy/touch/one", headers=keyed("abc"))
@@ -202,7 +206,9 @@ async def test_old_answers_are_swept_in_batches(toy: Toy) -> None:
     async with toy.client() as client:
         for number in range(5):
             await client.post("/toy/touch/one", headers=keyed(f"key-{number}"))
-    await toy.admin.execute("UPDATE toy.idempotency SET created_at = now() - interval '8 days' WHERE key < 'key-3'")
+    await toy.admin.execute(
+        "UPDATE toy.idempotency SET created_at = now() - interval '8 days' WHERE key < 'key-3'"
+    )
     before = clock.now() - timedelta(days=7)
     swept = [await toy.database.transact(lambda tx: forget_answers(tx, before, batch=2)) for _ in range(3)]
     assert swept == [2, 1, 0]

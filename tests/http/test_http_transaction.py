@@ -125,7 +125,10 @@ async def test_a_database_that_is_away_is_503_with_a_time_to_come_back(
     away = Database("toy", "postgresql://toy:secret@127.0.0.1:1/nowhere")  # nobody listens there
     monkeypatch.setattr(toy.database, "engine", away.engine)
     async with toy.client() as client:
-        for answer in (await client.post("/toy/things", json={"name": "pump"}), await client.get("/toy/things")):
+        for answer in (
+            await client.post("/toy/things", json={"name": "pump"}),
+            await client.get("/toy/things"),
+        ):
             assert (answer.status_code, answer.json()["type"]) == (503, "/problems/outage")
             assert answer.headers["Retry-After"]
             assert "127.0.0.1" not in answer.text

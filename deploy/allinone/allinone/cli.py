@@ -31,6 +31,36 @@ def run() -> None:
 
 
 @app.command()
+def up() -> None:
+    """Start five processes, RabbitMQ and PostgreSQL on this machine, behind one address (PORT)."""
+    from allinone import suite
+
+    port = int(os.environ.get("PORT", "8000"))
+    try:
+        suite.up(port)
+    except suite.NotStarted as reason:
+        typer.echo(str(reason), err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"Aftercare is at http://127.0.0.1:{port}/ (`make down` stops it)")
+
+
+@app.command()
+def down() -> None:
+    """Stop what `aftercare up` started; the data stay."""
+    from allinone import suite
+
+    typer.echo("stopped" if suite.down() else "nothing was running")
+
+
+@app.command(hidden=True)
+def keep() -> None:
+    """What `aftercare up` leaves running."""
+    from allinone import suite
+
+    asyncio.run(suite.keep(int(os.environ.get("PORT", "8000"))))
+
+
+@app.command()
 def provision() -> None:
     """Create database, roles and schemas, as database administrator."""
     _do(operations.provision_all())
@@ -109,11 +139,10 @@ def replay_letters(
 @app.command("map")
 def write_map() -> None:
     """Regenerate what is generated from the services (for developers)."""
-    from allinone.services import topology as current
-    from shared.bus.topology import FILE
+    from allinone import generated
 
-    FILE.write_text(current().dump())
-    typer.echo(f"wrote {FILE.relative_to(Path.cwd())}")
+    for file in generated.write(Path.cwd()):
+        typer.echo(f"wrote {file}")
 
 
 def _do(work: object) -> None:

@@ -8,13 +8,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Final
 
 from allinone import access, operations
+from allinone.children import child
 from localservers import local_servers
-from localservers.keeper import Command, Keeper
 
 FOLDER: Final = Path(".aftercare")
 DATABASE: Final = "aftercare"
@@ -22,16 +21,15 @@ DATABASE: Final = "aftercare"
 
 async def run(port: int) -> None:
     """Serve until SIGINT or SIGTERM; the data stay in `.aftercare/` for the next time."""
-    ended = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    ended = until_ended()
     async with local_servers(FOLDER, rabbitmq=False) as servers:
-        environment = _environment(servers.postgres_url, port)
-        os.environ.update(environment)
+        kept = access.kept_secrets(FOLDER / "secrets")
+        os.environ.update(access.database_environment(servers.postgres_url, DATABASE, kept))
+        os.environ.update(common_environment(port, kept["secret"]) | {"AFTERCARE_BUS": "memory"})
         await operations.provision_all()
         async for _ in operations.migrate_all():
             pass
-        services = _keeper(port)
+        services = child("aftercare", "allinone", port, os.environ, FOLDER)
         await services.start()
         try:
             print(f"Aftercare is at http://127.0.0.1:{port}/ (Ctrl-C stops it)", flush=True)
@@ -40,34 +38,18 @@ async def run(port: int) -> None:
             await services.stop(signal.SIGTERM)
 
 
-def _environment(admin_url: str, port: int) -> dict[str, str]:
-    kept = access.kept_secrets(FOLDER / "secrets")
-    return access.database_environment(admin_url, DATABASE, kept) | {
-        "AFTERCARE_BUS": "memory",
-        "AFTERCARE_PORT": str(port),
+def common_environment(port: int, secret: str) -> dict[str, str]:
+    """What every process of a suite on this machine is told, whichever way it runs."""
+    return {
         "AFTERCARE_PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "AFTERCARE_SECRET": kept["secret"],
+        "AFTERCARE_SECRET": secret,
         "AFTERCARE_LOG_LEVEL": os.environ.get("AFTERCARE_LOG_LEVEL", "warning"),
     }
 
 
-def _keeper(port: int) -> Keeper:
-    command = Command(
-        title="Aftercare",
-        arguments=(sys.executable, "-m", "allinone"),
-        environment=dict(os.environ),
-        log=FOLDER / "aftercare.log",
-    )
-    return Keeper(command, FOLDER / "aftercare.pid", lambda: _ready(port))
-
-
-async def _ready(port: int) -> bool:
-    try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    try:
-        writer.write(b"GET /health/ready HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
-        return (await reader.readline()).split()[1:2] == [b"200"]
-    finally:
-        writer.close()
+def until_ended() -> asyncio.Event:
+    """Set by Ctrl-C or SIGTERM."""
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    return ended

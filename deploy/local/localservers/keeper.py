@@ -219,7 +219,7 @@ def leftover(pid_file: Path) -> int | None:
     if not pid_file.exists():
         return None
     pid, _, began = pid_file.read_text().partition(" ")
-    return int(pid) if began and started_at(int(pid)) == began else None
+    return int(pid) if pid.isdigit() and started_at(int(pid)) == began else None
 
 
 def started_at(pid: int) -> str | None:

@@ -70,6 +70,7 @@ class PostgresServer(LocalServer):
         await end_leftover(self._pid_file)
         if self._home != self.folder:
             own_folder_in_public(self._home)
+            (self._home / "belongs-to").write_text(f"{self.folder}\n")  # The name does not tell a person.
             programs = await self._readable(programs)
         self._password = kept_secret(self._home / "password")
         if not self.data.exists():

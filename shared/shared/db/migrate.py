@@ -66,17 +66,19 @@ class Migrations:
         config.set_main_option("path_separator", "newline")
         config.set_main_option("version_locations", "\n".join(map(str, self.folders)))
         scripts = ScriptDirectory.from_config(config)
-        context = MigrationContext.configure(
-            connection,
-            opts={
-                "fn": lambda applied, _: scripts._upgrade_revs("heads", applied),
-                "script": scripts,
-                "schema": self.service,
-                "version_table_schema": self.service,
-            },
-        )
-        with Operations.context(context):
-            context.run_migrations()
+        # The histories do not depend on each other: a revision that another needs loses its own version row.
+        for target in ("core@head", "heads"):
+            context = MigrationContext.configure(
+                connection,
+                opts={
+                    "fn": lambda applied, _, target=target: scripts._upgrade_revs(target, applied),
+                    "script": scripts,
+                    "schema": self.service,
+                    "version_table_schema": self.service,
+                },
+            )
+            with Operations.context(context):
+                context.run_migrations()
 
 
 def _branch(revision: str) -> str:

@@ -39,7 +39,7 @@ outbox = Table(
     core,
     Column("event_id", Uuid, primary_key=True),
     Column("type", Text, nullable=False),
-    Column("lane", Text, nullable=False),
+    Column("lane", Text, primary_key=True),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("retry_at", _moment),
     comment="Events the bus has not confirmed yet; retry_at is set when a message was returned.",

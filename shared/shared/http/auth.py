@@ -136,9 +136,10 @@ def _verified(token: str, keys: tuple[Key, ...]) -> _Claims:
     """The claims of a token one of `keys` signed. Kept: they never change, only their time runs out."""
 
     def named(signature: GuestProtocol) -> OctKey:
-        kid = signature.headers().get("kid")
+        header = signature.headers()
         for key in keys:
-            if key.id == kid:
+            # Nothing else may stand there: `jwk`, `jku` and their like tell a verifier which key to trust.
+            if header == {"alg": ALGORITHM, "kid": key.id, "typ": "JWT"}:
                 return OctKey.import_key(key.material)
         raise InvalidToken
 

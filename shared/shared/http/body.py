@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from typing import ClassVar, Final
+from urllib.parse import unquote_to_bytes
 
 from fastapi import Request
 from starlette.datastructures import UploadFile
@@ -13,12 +14,12 @@ from starlette.requests import ClientDisconnect
 
 from shared.errors import AftercareError
 from shared.http import strict
+from shared.http.clean import check_text
 from shared.http.problem import invalid
 
-_JSON: Final = re.compile(r"application/(?:[\w.-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
-_FORM: Final = re.compile(
-    r"(?:application/x-www-form-urlencoded|multipart/form-data)\s*(?:;.*)?", re.IGNORECASE
-)
+_JSON: Final = re.compile(r"application/(?:[\w.-]+\+)?json[ \t]*(?:;.*)?", re.IGNORECASE)
+_ENCODED_FORM: Final = "application/x-www-form-urlencoded"
+_FORM: Final = re.compile(rf"(?:{_ENCODED_FORM}|multipart/form-data)[ \t]*(?:;.*)?", re.IGNORECASE)
 
 
 class UnsupportedMediaType(AftercareError):
@@ -33,7 +34,7 @@ class StrictRequest(Request):
     async def read(self, *, form: bool) -> None:
         """Read the body now; raises what is wrong with it."""
         if form:
-            self._require(_FORM, "application/x-www-form-urlencoded or multipart/form-data")
+            self._require(_FORM, f"{_ENCODED_FORM} or multipart/form-data")
             await self._check_form()
         elif body := await self.body():
             self._require(_JSON, "application/json")
@@ -79,6 +80,10 @@ class StrictRequest(Request):
             raise UnsupportedMediaType(expected=expected)
 
     async def _check_form(self) -> None:
+        if self.headers["content-type"].lower().startswith(_ENCODED_FORM):
+            check_text(
+                "body", unquote_to_bytes(await self.body())
+            )  # the parser would replace what is not UTF-8
         for name, value in (await self.form()).multi_items():
             text = value if isinstance(value, str) else value.filename or ""
             if not strict.storable(name + text):

@@ -43,11 +43,11 @@ def check_target(scope: Scope) -> None:
     if len(path) + len(query) > LONGEST_TARGET:
         raise TargetTooLong(limit=LONGEST_TARGET)
     if b"%" in path:
-        _check_text("path", unquote_to_bytes(path))
+        check_text("path", unquote_to_bytes(path))
     elif not path.isascii():
-        _check_text("path", path)
+        check_text("path", path)
     if b"%" in query or not query.isascii():
-        _check_text("query", unquote_to_bytes(query))
+        check_text("query", unquote_to_bytes(query))
 
 
 def check_headers(scope: Scope) -> int | None:
@@ -72,7 +72,8 @@ def check_headers(scope: Scope) -> int | None:
     return int(length[:20])
 
 
-def _check_text(source: str, raw: bytes) -> None:
+def check_text(source: str, raw: bytes) -> None:
+    """Refuse percent-decoded bytes that are not UTF-8 or hold U+0000; `source` as in `invalid`."""
     if b"\0" in raw:
         raise invalid(source, (), "a character that cannot be stored", "character")
     try:

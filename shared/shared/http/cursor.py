@@ -64,7 +64,7 @@ class Paging:
         if len(rows) <= self.limit:
             return Page(items=items)
         cursor = seal(key(items[-1]), self._list, self._settings)
-        filters = json.loads(self._list)[1:]
+        filters = [(name, value) for name, value in json.loads(self._list)[1:]]
         target = urlencode([*filters, ("limit", self.limit), ("cursor", cursor)])
         self._response.headers["Link"] = f'<{self._path}?{target}>; rel="next"'
         return Page(items=items, next=cursor)

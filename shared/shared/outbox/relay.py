@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from shared import crash
 from shared.bus.contract import Bus, ListenerMissing, Message, Outcome
 from shared.clock import clock, uuid7_floor
 from shared.db import Database, Tx
+from shared.db.tx import Lane
 from shared.errors import Outage
 from shared.outbox.resend import queue_again
 
@@ -31,17 +33,22 @@ _RESCAN: Final = timedelta(seconds=10)
 _NOTHING: Final = UUID(int=0)
 
 # The floor keeps the scan away from the dead entries that deleted rows leave at the start of the index.
+_WAITING: Final = """
+    SELECT event_id, type, lane FROM outbox
+    WHERE lane = '{lane}' AND event_id > :floor AND (retry_at IS NULL OR retry_at <= :now)
+    ORDER BY event_id LIMIT :most
+    FOR UPDATE SKIP LOCKED
+"""
+# What is bulk is looked for, and locked, only as far as the live events leave room.
 _CLAIM = text(
-    """
-    SELECT outbox.event_id, outbox.type, outbox.lane, event_log.body
-    FROM outbox JOIN event_log ON event_log.id = outbox.event_id
-    WHERE outbox.event_id > :floor AND (outbox.retry_at IS NULL OR outbox.retry_at <= :now)
-    ORDER BY outbox.event_id LIMIT :most
-    FOR UPDATE OF outbox SKIP LOCKED
+    f"""
+    WITH live AS ({_WAITING.format(lane="live")}), bulk AS ({_WAITING.format(lane="bulk")}),
+         claimed AS (SELECT * FROM live UNION ALL SELECT * FROM bulk LIMIT :most)
+    SELECT claimed.*, event_log.body FROM claimed JOIN event_log ON event_log.id = claimed.event_id
     """
 ).bindparams(bindparam("floor", type_=Uuid), bindparam("most", type_=Integer))
 
-_FORGET = text("DELETE FROM outbox WHERE event_id = ANY(CAST(:ids AS uuid[]))").bindparams(
+_FORGET = text("DELETE FROM outbox WHERE lane = :lane AND event_id = ANY(CAST(:ids AS uuid[]))").bindparams(
     bindparam("ids", type_=ARRAY(Uuid))
 )
 
@@ -49,7 +56,7 @@ _LATER = text(
     """
     UPDATE outbox SET attempts = attempts + 1,
            retry_at = :now + least(60, power(2, least(attempts, 6))) * interval '1 second'
-    WHERE event_id = ANY(CAST(:ids AS uuid[]))
+    WHERE lane = :lane AND event_id = ANY(CAST(:ids AS uuid[]))
     """
 ).bindparams(bindparam("ids", type_=ARRAY(Uuid)))
 
@@ -158,16 +165,11 @@ def batched(rows: Iterable[Row[Any]]) -> Iterator[Message]:
 
 
 async def _settle(tx: Tx, messages: Sequence[Message], outcomes: Sequence[Outcome]) -> None:
-    confirmed, returned = (
-        sorted(
-            event_id
-            for message, outcome in zip(messages, outcomes, strict=True)
-            if outcome is wanted
-            for event_id in message.event_ids
-        )
-        for wanted in (Outcome.CONFIRMED, Outcome.RETURNED)
-    )
-    if confirmed:
-        await tx.execute(_FORGET, {"ids": confirmed})
-    if returned:
-        await tx.execute(_LATER, {"ids": returned, "now": clock.now()})
+    settled: defaultdict[tuple[Outcome, Lane], list[UUID]] = defaultdict(list)
+    for message, outcome in zip(messages, outcomes, strict=True):
+        settled[outcome, message.lane] += message.event_ids
+    for (outcome, lane), ids in settled.items():
+        if outcome is Outcome.CONFIRMED:
+            await tx.execute(_FORGET, {"lane": lane, "ids": sorted(ids)})
+        elif outcome is Outcome.RETURNED:
+            await tx.execute(_LATER, {"lane": lane, "ids": sorted(ids), "now": clock.now()})

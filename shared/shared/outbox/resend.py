@@ -16,7 +16,7 @@ _QUEUE_AGAIN = text(
     SELECT id, type, 'bulk' FROM event_log
     WHERE id >= :since AND type = ANY(CAST(:listening AS text[]))
     ORDER BY id
-    ON CONFLICT (event_id) DO NOTHING
+    ON CONFLICT (lane, event_id) DO NOTHING
     """
 ).bindparams(bindparam("since", type_=Uuid), bindparam("listening", type_=ARRAY(Text)))
 

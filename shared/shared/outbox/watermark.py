@@ -23,7 +23,11 @@ _OLDEST_OPEN = text(
     WHERE datname = current_database() AND application_name = :name AND pid <> pg_backend_pid()
     """
 )
-_OLDEST_UNSENT = text("SELECT event_id FROM outbox ORDER BY event_id LIMIT 1")
+# Each from its end of the index; PostgreSQL has no minimum of UUIDs before 18.
+OLDEST_UNSENT: Final = """
+    SELECT least((SELECT event_id FROM outbox WHERE lane = 'live' ORDER BY event_id LIMIT 1),
+                 (SELECT event_id FROM outbox WHERE lane = 'bulk' ORDER BY event_id LIMIT 1))
+"""
 
 
 async def watermark(database: Database) -> Watermark:
@@ -32,7 +36,7 @@ async def watermark(database: Database) -> Watermark:
     async with database.transaction() as tx:
         # In this order: what commits between the two statements is seen by the second.
         open_since = (await tx.execute(_OLDEST_OPEN, {"name": f"aftercare-{database.service}-work"})).scalar()
-        unsent = (await tx.execute(_OLDEST_UNSENT)).scalar()
+        unsent = (await tx.execute(text(OLDEST_UNSENT))).scalar()
     until = min(asked, open_since - _MARGIN) if open_since else asked
     return Watermark(database.service, min(until, made_at(unsent)) if unsent else until)
 

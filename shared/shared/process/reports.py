@@ -13,6 +13,7 @@ from shared.db import Database
 from shared.http import metrics
 from shared.http.health import FlowReport, ServiceFlow, TaskReport
 from shared.inbox.failure import explain
+from shared.outbox.watermark import OLDEST_UNSENT
 
 if TYPE_CHECKING:
     from shared.process.assembly import Process, Resident
@@ -24,8 +25,8 @@ LAG_SECONDS: Final = 0.5
 _QUEUES_OF_A_CONSUMER: Final = 3  # live, bulk, dead
 
 _LOOK = text(
-    """
-    SELECT (SELECT event_id FROM outbox ORDER BY event_id LIMIT 1) AS oldest,
+    f"""
+    SELECT ({OLDEST_UNSENT}) AS oldest,
            (SELECT count(*) FROM parked) AS parked,
            (SELECT count(*) FROM dead_letter) AS dead_letters
     """

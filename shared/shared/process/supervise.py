@@ -61,7 +61,7 @@ class Supervisor:
                 await work()
             except (Exception, asyncio.CancelledError) as error:
                 if _asked_to_end():
-                    raise
+                    return
                 state.last_error = str(error) if isinstance(error, Outage) else explain(error)
                 log.warning("task failed", task=name, error=state.last_error)
             finally:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from typing import Final
 
 import aio_pika
@@ -27,7 +27,7 @@ from toy.events import ThingMade
 EVENT_BYTES: Final = 600
 PADDING: Final = 284  # what makes an event as long as that
 IN_FLIGHT: Final = 1000
-EVENTS_PER_SUBJECT: Final = 4  # far apart, so that the events of one batch are about different subjects
+SUBJECTS: Final = 5000  # more than wait in one batch, as with tickets: no two of its events share a subject
 COMMITTED_AT_ONCE: Final = 1000
 POLL_SECONDS: Final = 0.02
 SUSTAINED_BACKLOG: Final = 4000  # events waiting, so that nobody on the way runs dry
@@ -53,18 +53,18 @@ class Line:
     producer: Replica
     numbers: count[int]
 
-    async def commit(self, events: int, subjects: int, make: Make) -> None:
-        """Write `events` events to the outbox, none about a subject that had one just before."""
+    async def commit(self, events: int, make: Make) -> int:
+        """Write `events` events to the outbox; returns how many. Subjects take turns."""
+        payload = make("x" * PADDING)
 
         async def work(tx: Tx, some: int) -> None:
-            for _ in range(some):
-                number = next(self.numbers)
-                sequence, subject = divmod(number, subjects)
+            for number in islice(self.numbers, some):
+                sequence, subject = divmod(number, SUBJECTS)
                 emit(tx, payload, subject=f"thing-{subject:010}", sequence=sequence)
 
-        payload = make("x" * PADDING)
         for begin in range(0, events, COMMITTED_AT_ONCE):
             await self.database.transact(partial(work, some=min(COMMITTED_AT_ONCE, events - begin)))
+        return events
 
     async def handled(self) -> int:
         """How many events have had their effect; committed with their inbox rows, and cheap to ask for."""
@@ -73,7 +73,7 @@ class Line:
 
     async def until(self, events: int) -> None:
         """Wait until as many have been handled in all."""
-        while await self.handled() < events:
+        while await self.handled() < events:  # noqa: ASYNC110 - it happens in another process
             await asyncio.sleep(POLL_SECONDS)
 
     async def drain(self, events: int, make: Make) -> Numbers:
@@ -81,7 +81,7 @@ class Line:
         goal = await self.handled() + events
         self.producer.suspend()
         try:
-            await self.commit(events, events // EVENTS_PER_SUBJECT, make)
+            await self.commit(events, make)
         finally:
             self.producer.resume()
         begun = time.perf_counter()
@@ -89,23 +89,15 @@ class Line:
         return {_MEASURE: events / (time.perf_counter() - begun)}
 
     async def sustain(self, seconds: float, make: Make) -> Numbers:
-        """Keep committing, and count what comes out within `seconds`."""
+        """Commit as fast as events come out, some always waiting; count what comes out within `seconds`."""
         committed = await self.handled()
-
-        async def keep_committing() -> None:
-            nonlocal committed
-            while True:
-                await self.until(committed - SUSTAINED_BACKLOG)
-                await self.commit(COMMITTED_AT_ONCE, 5 * COMMITTED_AT_ONCE, make)
-                committed += COMMITTED_AT_ONCE
-
-        async with asyncio.TaskGroup() as tasks:
-            committing = tasks.create_task(keep_committing())
-            await self.until(committed + SUSTAINED_BACKLOG)
-            before, begun = await self.handled(), time.perf_counter()
-            await asyncio.sleep(seconds)
-            after, ended = await self.handled(), time.perf_counter()
-            committing.cancel()
+        for _ in range(SUSTAINED_BACKLOG // COMMITTED_AT_ONCE):
+            committed += await self.commit(COMMITTED_AT_ONCE, make)
+        before, begun = await self.handled(), time.perf_counter()
+        while time.perf_counter() - begun < seconds:
+            committed += await self.commit(COMMITTED_AT_ONCE, make)
+            await self.until(committed - SUSTAINED_BACKLOG)
+        after, ended = await self.handled(), time.perf_counter()
         await self.until(committed)
         return {_MEASURE: (after - before) / (ended - begun)}
 
@@ -131,7 +123,7 @@ class Plain:
         begun = time.perf_counter()
         await asyncio.gather(*(keep_publishing() for _ in range(IN_FLIGHT)))
         took = time.perf_counter() - begun
-        await queue.delete(if_empty=False)
+        await queue.delete(if_unused=False, if_empty=False)
         return {_MEASURE: messages / took}
 
 

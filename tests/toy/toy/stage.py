@@ -274,6 +274,7 @@ def quicken(set_: Callable[[str, Any], None]) -> None:
     set_("shared.outbox.relay._RESCAN", timedelta(seconds=0.5))
     set_("shared.process.supervise.FIRST_PAUSE", 0.05)
     set_("shared.process.supervise.LONGEST_PAUSE", 0.5)
+    set_("shared.process.supervise.ASK_AGAIN", 0.2)
     set_("shared.bus.memory.POLL_SECONDS", 0.1)
     set_("shared.bus.rabbit.CONNECT_SECONDS", 2.0)
     set_("shared.bus.rabbit.PUBLISH_SECONDS", 1.0)

@@ -65,11 +65,12 @@ CREATE TABLE event_log (
 CREATE INDEX event_log_subject ON event_log (subject, sequence);
 
 CREATE TABLE outbox (
-    event_id uuid PRIMARY KEY,
+    event_id uuid NOT NULL,
     type text NOT NULL,
     lane text NOT NULL CHECK (lane IN ('live', 'bulk')),
     attempts integer NOT NULL DEFAULT 0,
-    retry_at timestamptz
+    retry_at timestamptz,
+    PRIMARY KEY (lane, event_id)  -- so that what is live is found behind any amount of bulk
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 
 CREATE TABLE delivery (

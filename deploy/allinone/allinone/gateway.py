@@ -1,0 +1,134 @@
+"""One address in front of five processes: `/sla/…` goes to sla-monitor, what all share to the first of them.
+
+For one machine. In a larger installation any reverse proxy does the same; the paths never differ.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+# Between two hops only (RFC 9110, 7.6.1); what the other end said to us is not what we say.
+_HOP_BY_HOP: Final = {
+    b"connection",
+    b"keep-alive",
+    b"proxy-authenticate",
+    b"proxy-authorization",
+    b"te",
+    b"trailer",
+    b"transfer-encoding",
+    b"upgrade",
+}
+_METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+class Gateway:
+    """Passes requests on, bodies and event streams as they come."""
+
+    def __init__(self, ports: dict[str, int]) -> None:
+        self._ports = ports
+        self._first = next(iter(ports))
+        self._client = httpx.AsyncClient(
+            trust_env=False,
+            timeout=httpx.Timeout(30.0, read=None),  # an event stream may be quiet for long
+            limits=httpx.Limits(max_connections=1000, max_keepalive_connections=100),
+        )
+
+    async def ready(self, request: Request) -> Response:
+        """All of them, or none."""
+        services: dict[str, object] = {}
+        for name, port in self._ports.items():
+            try:
+                answer = await self._client.get(f"http://127.0.0.1:{port}/health/ready", timeout=2.0)
+                services |= answer.json()["services"]
+            except (httpx.HTTPError, ValueError, KeyError):
+                services[name] = "does not answer"
+        is_ready = not any(services.values())
+        return JSONResponse({"ready": is_ready, "services": services}, 200 if is_ready else 503)
+
+    async def forward(self, request: Request) -> Response:
+        name = request.url.path.split("/", 2)[1]
+        port = self._ports.get(name, self._ports[self._first])
+        path = request.scope["raw_path"] + (b"?" + query if (query := request.scope["query_string"]) else b"")
+        sent = self._client.build_request(
+            request.method,
+            httpx.URL(scheme="http", host="127.0.0.1", port=port, raw_path=path),
+            headers=[pair for pair in request.headers.raw if pair[0] not in _HOP_BY_HOP],
+            content=request.stream() if _has_body(request) else None,
+        )
+        try:
+            answer = await self._client.send(sent, stream=True)
+        except httpx.TransportError:
+            return _unavailable(name if name in self._ports else self._first)
+        response = StreamingResponse(
+            answer.aiter_raw(), status_code=answer.status_code, background=BackgroundTask(answer.aclose)
+        )
+        response.raw_headers = [
+            (key.lower(), value) for key, value in answer.headers.raw if key.lower() not in _HOP_BY_HOP
+        ]
+        return response
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+
+def _has_body(request: Request) -> bool:
+    return "content-length" in request.headers or "transfer-encoding" in request.headers
+
+
+def _unavailable(service: str) -> Response:
+    problem = {
+        "type": "/problems/service-restarting",
+        "title": "Service restarting",
+        "status": 503,
+        "detail": f"{service} does not answer just now; the same request succeeds in a moment.",
+    }
+    return JSONResponse(problem, 503, {"retry-after": "1"}, media_type="application/problem+json")
+
+
+def build(ports: dict[str, int]) -> Starlette:
+    """The application; `ports` by service, the first also serves what all share."""
+    gateway = Gateway(ports)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        await gateway.close()
+
+    return Starlette(
+        routes=[
+            Route("/health/ready", gateway.ready),
+            Route("/{path:path}", gateway.forward, methods=_METHODS),
+        ],
+        lifespan=lifespan,
+    )
+
+
+def main() -> None:
+    named = (each.partition("=") for each in os.environ["AFTERCARE_GATEWAY"].split(","))
+    ports = {name: int(port) for name, _, port in named}
+    # httptools closes a connection whose client sends nonsense; the services judge all else.
+    uvicorn.run(
+        build(ports),
+        host="127.0.0.1",
+        port=int(os.environ["AFTERCARE_PORT"]),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=3,
+    )
+
+
+if __name__ == "__main__":
+    main()
