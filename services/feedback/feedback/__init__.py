@@ -1,5 +1,7 @@
 """The quality loop: return visits, surveys, complaints, improvement and the scorecard.
 
-owns       surveys and scores, complaint cases, improvement actions
-path       /feedback
+owns        surveys and every answer ever given to them
+events in   dispatch.ticket_closed
+events out  feedback.survey_sent, feedback.survey_answered, feedback.customer_message_requested
+loops       none
 """

@@ -1,5 +1,7 @@
-"""Spare parts: catalogue, stock, reservations, purchasing, returns, tools and charges.
+"""Spare parts: what there is, where it lies, who it is held for.
 
-owns       the stock ledger and everything that moves goods or money
-path       /parts
+owns        the catalogue, the stock ledger and its balances, requisitions
+events in   dispatch.parts_requested, dispatch.ticket_closed
+events out  parts.parts_reserved, parts.parts_short, parts.parts_used
+loops       holds that ran out are given back
 """

@@ -5,37 +5,23 @@ Read where a calendar version is made, never while serving: the library behind i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, time
-from typing import Final, Literal
+from datetime import time
+from importlib.metadata import version
+from typing import Final
 
-from sla_monitor.calendars.rules import Window, window
+from sla_monitor.calendars.rules import ExceptionalDay, window
 
 ZONE: Final = "Asia/Shanghai"
 OFFICE_HOURS: Final = (window(time(9), time(18)),)
 WEEK: Final = (OFFICE_HOURS,) * 5 + ((),) * 2
 
 
-@dataclass(frozen=True, slots=True)
-class ExceptionalDay:
-    """A day that differs from its weekday, and where that is known from.
-
-    provenance  "announced" by the State Council, or "statutory": by law, its make-up days not announced yet
-    """
-
-    day: date
-    windows: tuple[Window, ...]
-    name: str
-    provenance: Literal["announced", "statutory"]
-
-
 def chinese_days(first_year: int, last_year: int) -> tuple[str, tuple[ExceptionalDay, ...]]:
     """The source with its version, and the exceptional days of the years, both included."""
-    import holidays
     from holidays.countries.china import China
 
     years = range(first_year, last_year + 1)
-    known = China(years=years, language="zh_CN")
+    known = China(years=years, language="zh_CN")  # type: ignore[no-untyped-call]
     made_up = {day for day in known.weekend_workdays if day.year in years}
     announced = {day.year for day in made_up}
     days = [
@@ -44,5 +30,5 @@ def chinese_days(first_year: int, last_year: int) -> tuple[str, tuple[Exceptiona
         if day not in made_up and day.weekday() < 5
     ]
     days += [ExceptionalDay(day, OFFICE_HOURS, "调休上班", "announced") for day in made_up]
-    source = f"PyPI holidays {holidays.__version__}, country CN"
+    source = f"PyPI holidays {version('holidays')}, country CN"
     return source, tuple(sorted(days, key=lambda each: each.day))

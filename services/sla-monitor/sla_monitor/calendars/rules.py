@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
-from typing import Final
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from shared.errors import AftercareError
@@ -51,6 +51,19 @@ def window(opens: time, closes: time) -> Window:
 
 def _seconds(moment: time) -> int:
     return moment.hour * 3600 + moment.minute * 60 + moment.second
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionalDay:
+    """A day that differs from its weekday, and where that is known from.
+
+    provenance  "announced" by the authorities, or "statutory": by law, with changes still to be announced
+    """
+
+    day: date
+    windows: tuple[Window, ...]
+    name: str
+    provenance: Literal["announced", "statutory"]
 
 
 @dataclass(frozen=True, eq=False)

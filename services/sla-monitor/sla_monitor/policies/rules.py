@@ -28,21 +28,26 @@ class _Data(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Wall(_Data):
+class _Timed(_Data):
+    requirement: Code
+    """The row of the requirements that asks for it, or the house's own rule."""
+
+
+class Wall(_Timed):
     """So long by the clock on the wall, day and night."""
 
     kind: Literal["wall"] = "wall"
     length: Length
 
 
-class Working(_Data):
+class Working(_Timed):
     """So much working time."""
 
     kind: Literal["working"] = "working"
     length: Length
 
 
-class NextWorkingDay(_Data):
+class NextWorkingDay(_Timed):
     """By a time of the next working day, whatever its opening time (R53)."""
 
     kind: Literal["next_working_day"] = "next_working_day"
@@ -72,7 +77,6 @@ class Case(_Data):
 
     when: dict[Code, tuple[str | bool, ...]] = {}
     target: Target
-    requirement: Code
 
 
 class Waiting(_Data):
@@ -85,7 +89,7 @@ class Waiting(_Data):
 
 
 class AtCustomersWish(_Data):
-    """The clock stands until the start of a visit that the customer wished later than promised (decision 5)."""
+    """The clock stands until a visit that the customer wished later than promised (decision 5)."""
 
     kind: Literal["at_customers_wish"] = "at_customers_wish"
     agreed: Kind
@@ -162,16 +166,17 @@ class Allowance:
 
     measure: Measure
     amount: timedelta
+    requirement: str
     rule: str
 
 
 def allow(target: Target, calendar: Calendar, start: datetime) -> Allowance | None:
     """What `target` allows from `start` on; None when nothing is promised at that time."""
     match target:
-        case Wall(length=length):
-            return Allowance("wall", length, f"{length} by the wall clock")
-        case Working(length=length):
-            return Allowance("working", length, f"{length} of working time")
+        case Wall(length=length, requirement=requirement):
+            return Allowance("wall", length, requirement, f"{length} by the wall clock")
+        case Working(length=length, requirement=requirement):
+            return Allowance("working", length, requirement, f"{length} of working time")
         case NextWorkingDay():
             return _until_next_working_day(target, calendar, start)
         case ByHours():
@@ -182,4 +187,5 @@ def allow(target: Target, calendar: Calendar, start: datetime) -> Allowance | No
 def _until_next_working_day(target: NextWorkingDay, calendar: Calendar, start: datetime) -> Allowance:
     day = next_working_day(calendar, start, strict=target.strict)
     amount = max(instant_on(calendar, day, target.by) - start, target.at_least)
-    return Allowance("wall", amount, f"by {target.by:%H:%M} of the next working day, {day}")
+    rule = f"by {target.by:%H:%M} of the next working day, {day}"
+    return Allowance("wall", amount, target.requirement, rule)

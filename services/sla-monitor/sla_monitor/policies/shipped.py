@@ -22,26 +22,24 @@ _NOT_REACHED: Final = ("intake.call_busy", "intake.call_missed", "intake.call_en
 _ASSIGNED: Final = "dispatch.ticket_assigned"
 _CLOSED: Final = "dispatch.ticket_closed"
 
-_NINE_O_CLOCK: Final = NextWorkingDay(by=time(9), at_least=timedelta(hours=1))  # R53, decisions 17 and 20
-
 _WHILE_THE_CUSTOMER_TRIES: Final = Waiting(
     begins=("dispatch.ticket_resolved",), ends=("dispatch.result_rejected",), reason="awaiting_acceptance"
 )
 
 
-def _hours(hours: int) -> Wall:
-    return Wall(length=timedelta(hours=hours))
+def _within(requirement: str, *, hours: int = 0, minutes: int = 0, seconds: int = 0) -> Wall:
+    return Wall(length=timedelta(hours=hours, minutes=minutes, seconds=seconds), requirement=requirement)
 
 
-def _minutes(minutes: int) -> Wall:
-    return Wall(length=timedelta(minutes=minutes))
+def _by_nine(requirement: str) -> NextWorkingDay:
+    return NextWorkingDay(
+        by=time(9), at_least=timedelta(hours=1), requirement=requirement
+    )  # decisions 17, 20
 
 
-def _graded(severity: str, target: Target, requirement: str, **facts: bool) -> Case:
-    when: dict[str, tuple[str | bool, ...]] = {"severity": (severity,)}
-    return Case(
-        when=when | {name: (value,) for name, value in facts.items()}, target=target, requirement=requirement
-    )
+def _graded(severity: str, target: Target, **facts: bool) -> Case:
+    named: dict[str, str | bool] = {"severity": severity, **facts}
+    return Case(when={name: (value,) for name, value in named.items()}, target=target)
 
 
 ANSWER_CALL: Final = Promise(
@@ -51,7 +49,7 @@ ANSWER_CALL: Final = Promise(
     starts=("intake.call_rang",),
     stops=(_ANSWERED,),
     cancels=_NOT_REACHED,  # decision 19: the promise to call back takes its place
-    cases=(Case(target=ByHours(in_hours=Wall(length=timedelta(seconds=60))), requirement="R50"),),
+    cases=(Case(target=ByHours(in_hours=_within("R50", seconds=60))),),
 )
 RETURN_CALL: Final = Promise(
     code="return_call",
@@ -60,12 +58,7 @@ RETURN_CALL: Final = Promise(
     starts=_NOT_REACHED,
     unless=(_ANSWERED,),
     stops=("intake.call_returned",),
-    cases=(
-        Case(
-            target=ByHours(in_hours=Wall(length=timedelta(seconds=180)), out_of_hours=_NINE_O_CLOCK),
-            requirement="R51",
-        ),
-    ),
+    cases=(Case(target=ByHours(in_hours=_within("R51", seconds=180), out_of_hours=_by_nine("R51"))),),
 )
 FIRST_REPLY: Final = Promise(
     code="first_reply",
@@ -74,15 +67,13 @@ FIRST_REPLY: Final = Promise(
     starts=("intake.request_registered",),
     stops=("intake.request_answered",),  # decision 12: by a person; an acknowledgement is no such event
     cases=(
-        Case(
+        Case(  # decision 1: an hour by the wall clock, also when the office closes in between
             when={"channel": ("email", "web_chat")},
-            target=ByHours(in_hours=_hours(1), out_of_hours=_NINE_O_CLOCK),  # decision 1: by the wall clock
-            requirement="R52",
+            target=ByHours(in_hours=_within("R52", hours=1), out_of_hours=_by_nine("R53")),
         ),
-        Case(
+        Case(  # decision 13
             when={"channel": ("web_form", "social", "sms", "webhook")},
-            target=ByHours(in_hours=_hours(1), out_of_hours=_NINE_O_CLOCK),
-            requirement="R59",
+            target=ByHours(in_hours=_within("R59", hours=1), out_of_hours=_by_nine("R59")),
         ),
     ),
 )
@@ -94,9 +85,9 @@ ACCEPT: Final = Promise(
     stops=("dispatch.assignment_accepted",),
     cancels=("dispatch.assignment_declined", _ASSIGNED, _CLOSED),
     cases=(  # decision 3
-        _graded("urgent", _minutes(5), "R61"),
-        _graded("important", _minutes(30), "R61"),
-        _graded("general", _hours(4), "R61"),
+        _graded("urgent", _within("R61", minutes=5)),
+        _graded("important", _within("R61", minutes=30)),
+        _graded("general", _within("R61", hours=4)),
     ),
 )
 ON_SITE: Final = Promise(
@@ -108,10 +99,10 @@ ON_SITE: Final = Promise(
     cancels=(_CLOSED,),
     pauses=(AtCustomersWish(agreed="dispatch.visit_agreed"), _WHILE_THE_CUSTOMER_TRIES),
     cases=(
-        _graded("urgent", _hours(2), "R54", same_city=True),
-        _graded("urgent", _hours(24), "R55", same_city=False),
-        _graded("important", _hours(24), "R56", same_city=True),
-        _graded("important", _hours(48), "R57", same_city=False),
+        _graded("urgent", _within("R54", hours=2), same_city=True),
+        _graded("urgent", _within("R55", hours=24), same_city=False),
+        _graded("important", _within("R56", hours=24), same_city=True),
+        _graded("important", _within("R57", hours=48), same_city=False),
     ),
     regrades_past=True,
 )
@@ -123,7 +114,7 @@ VISIT_AGREED: Final = Promise(
     stops=("dispatch.visit_agreed",),
     cancels=(_CLOSED,),
     pauses=(_WHILE_THE_CUSTOMER_TRIES,),
-    cases=(_graded("general", _hours(48), "R58"),),
+    cases=(_graded("general", _within("R58", hours=48)),),
     regrades_past=True,
 )
 

@@ -1,0 +1,171 @@
+"""The organisation as one document, and what makes it fit to decide by."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from shared.events.terms import Code, PersonId, Tier
+
+Role = Literal["engineer", "dispatcher", "operations", "storekeeper", "care", "admin"]
+TeamType = Literal["support", "technical", "operations", "installation", "key_accounts", "training"]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+Codes = Annotated[tuple[Code, ...], Field(max_length=100)]
+People = Annotated[tuple[PersonId, ...], Field(max_length=100)]
+Path = tuple[str | int, ...]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Person(_Part):
+    """An employee. `product_lines` empty means all of them."""
+
+    id: PersonId
+    display_name: Name
+    active: bool = True
+    roles: Annotated[tuple[Role, ...], Field(max_length=6)] = ()
+    tier: Tier | None = None
+    skills: Codes = ()
+    regions: Codes = ()
+    product_lines: Codes = ()
+    centre: Code | None = None
+
+    @property
+    def is_engineer(self) -> bool:
+        return "engineer" in self.roles
+
+
+class Centre(_Part):
+    """A service centre; work in its city is work in the same city (decision 4)."""
+
+    code: Code
+    region: Code
+    city: Code
+
+
+class Team(_Part):
+    """People with a task in common (R35)."""
+
+    code: Code
+    type: TeamType
+    members: People = ()
+
+
+class Region(_Part):
+    """Who answers for a region.
+
+    duty_lead         owns whatever nobody else can (R24, decision 9)
+    supervisors       guide important tickets (R21)
+    emergency_leader  owns urgent tickets; with the experts, the emergency group (R22)
+    leadership        is informed of urgent tickets (R23)
+    """
+
+    code: Code
+    duty_lead: PersonId
+    supervisors: Annotated[People, Field(min_length=1)]
+    emergency_leader: PersonId
+    emergency_experts: Annotated[People, Field(min_length=1)]
+    leadership: Annotated[People, Field(min_length=1)]
+
+    def answerable(self) -> Iterator[tuple[Path, PersonId]]:
+        """Everybody the region names, and where in the region it does."""
+        yield ("duty_lead",), self.duty_lead
+        yield ("emergency_leader",), self.emergency_leader
+        for name in ("supervisors", "emergency_experts", "leadership"):
+            for index, person_id in enumerate(getattr(self, name)):
+                yield (name, index), person_id
+
+
+class Organisation(_Part):
+    """Everybody and everything that tickets are given to; `default_region` answers for unlisted regions."""
+
+    default_region: Code
+    regions: Annotated[tuple[Region, ...], Field(min_length=1, max_length=200)]
+    centres: Annotated[tuple[Centre, ...], Field(min_length=1, max_length=1000)]
+    people: Annotated[tuple[Person, ...], Field(min_length=1, max_length=5000)]
+    teams: Annotated[tuple[Team, ...], Field(max_length=500)] = ()
+
+    def region_for(self, code: str) -> Region:
+        """The region that answers for `code`."""
+        listed = {region.code: region for region in self.regions}
+        return listed.get(code) or listed[self.default_region]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with the document: where, what, and a stable code."""
+
+    path: Path
+    detail: str
+    code: str
+
+
+def faults(document: Organisation) -> list[Fault]:
+    """Everything that would leave a ticket without somebody to go to; empty when the document is fit."""
+    return [*_repeated(document), *_unknown_places(document), *_unfit_people(document), *_unfit_regions(document)]
+
+
+def _repeated(document: Organisation) -> Iterator[Fault]:
+    keyed: Mapping[str, Sequence[object]] = {
+        "regions": [region.code for region in document.regions],
+        "centres": [centre.code for centre in document.centres],
+        "people": [person.id for person in document.people],
+        "teams": [team.code for team in document.teams],
+    }
+    for name, keys in keyed.items():
+        seen: Counter[object] = Counter()
+        for index, key in enumerate(keys):
+            seen[key] += 1
+            if seen[key] == 2:
+                yield Fault((name, index), "this stands twice in the list", "repeated")
+
+
+def _unknown_places(document: Organisation) -> Iterator[Fault]:
+    regions = {region.code for region in document.regions}
+    if document.default_region not in regions:
+        yield Fault(("default_region",), "no such region", "unknown_region")
+    for index, centre in enumerate(document.centres):
+        if centre.region not in regions:
+            yield Fault(("centres", index, "region"), "no such region", "unknown_region")
+    for index, person in enumerate(document.people):
+        for place, code in enumerate(person.regions):
+            if code not in regions:
+                yield Fault(("people", index, "regions", place), "no such region", "unknown_region")
+
+
+def _unfit_people(document: Organisation) -> Iterator[Fault]:
+    centres = {centre.code for centre in document.centres}
+    known = {person.id for person in document.people}
+    for index, person in enumerate(document.people):
+        if person.centre is not None and person.centre not in centres:
+            yield Fault(("people", index, "centre"), "no such centre", "unknown_centre")
+        if person.is_engineer:
+            for name in ("tier", "centre", "regions"):
+                if not getattr(person, name):
+                    yield Fault(("people", index, name), f"an engineer needs a {name}", "missing")
+    for index, team in enumerate(document.teams):
+        for place, person_id in enumerate(team.members):
+            if person_id not in known:
+                yield Fault(("teams", index, "members", place), "no such person", "unknown_person")
+
+
+def _unfit_regions(document: Organisation) -> Iterator[Fault]:
+    people = {person.id: person for person in document.people}
+    for index, region in enumerate(document.regions):
+        for place, person_id in region.answerable():
+            person = people.get(person_id)
+            where: Path = ("regions", index, *place)
+            if person is None:
+                yield Fault(where, "no such person", "unknown_person")
+            elif not person.active:
+                yield Fault(where, "this person is not active", "inactive_person")
+            elif place[0] in ("emergency_leader", "emergency_experts") and not person.is_engineer:
+                yield Fault(where, "the emergency group consists of engineers", "not_an_engineer")
+        if region.emergency_leader in region.emergency_experts:
+            yield Fault(("regions", index, "emergency_experts"), "the leader is no expert beside", "repeated")

@@ -1,0 +1,55 @@
+"""The one way a change of tickets is stored and told: rows, history, loads and events together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dispatch.assignment.rules import Decision
+from dispatch.assignment.store import save_decisions
+from dispatch.tickets import store
+from dispatch.tickets.rules import Steps, Ticket
+from shared.db import Tx
+from shared.events import Event
+from shared.outbox.emit import emit
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens to one ticket: before (None when it is new), the steps, and what led to it.
+
+    `decision` is kept as the explanation; `cause` is the event being handled.
+    """
+
+    before: Ticket | None
+    steps: Steps
+    decision: Decision | None = None
+    cause: Event[Any] | None = None
+
+    @property
+    def after(self) -> Ticket:
+        return self.steps[-1].ticket
+
+
+async def record(tx: Tx, changes: Sequence[Change], by: str | None) -> None:
+    """Store `changes` and tell of them; at most five statements whatever their number.
+
+    `by` is the principal who asked for it, None for the service itself.
+    """
+    if not changes:
+        return
+    fresh = [change.after for change in changes if change.before is None]
+    changed = [change.after for change in changes if change.before is not None]
+    await store.save_tickets(tx, fresh, changed)
+    await store.add_history(tx, [step for change in changes for step in change.steps], by, tx.now)
+    decided = [
+        (change.after.id, change.after.version, change.decision) for change in changes if change.decision
+    ]
+    await save_decisions(tx, decided, by)
+    await store.shift_loads(tx, [(change.before, change.after) for change in changes])
+    for change in changes:
+        for step in change.steps:
+            if step.payload is not None:
+                ticket = step.ticket
+                emit(tx, step.payload, subject=ticket.id, sequence=ticket.version, cause=change.cause)

@@ -1,0 +1,248 @@
+"""Tickets and their history."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Column,
+    DateTime,
+    Double,
+    Identity,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+    TextClause,
+    Uuid,
+    and_,
+    bindparam,
+    or_,
+    select,
+    text,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
+
+from dispatch.organisation.store import metadata
+from dispatch.tickets.rules import WORKING, State, Step, Ticket
+from shared.db import Tx, insert_rows
+from shared.events.terms import PersonId, Severity, Site
+
+ticket: Final = Table(
+    "ticket",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("number", BigInteger, Identity(always=True), nullable=False, unique=True),
+    Column("request_id", Uuid, nullable=False, unique=True),
+    Column("request_version", BigInteger, nullable=False),
+    Column("customer_id", Uuid, nullable=False),
+    Column("customer_level", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("difficulty", SmallInteger, nullable=False),
+    Column("skills", JSONB, nullable=False),
+    Column("product_line", Text),
+    Column("region", Text, nullable=False),
+    Column("city", Text, nullable=False),
+    Column("latitude", Double),
+    Column("longitude", Double),
+    Column("title", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("owner_id", Uuid, nullable=False),
+    Column("engineer_id", Uuid),
+    Column("supervisor_id", Uuid),
+    Column("group_ids", JSONB, nullable=False),
+    Column("declined_ids", JSONB, nullable=False),
+    Column("tier", Text),
+    Column("centre", Text),
+    Column("same_city", Boolean),
+    Column("episode", Integer, nullable=False),
+    Column("arrivals", Integer, nullable=False),
+    Column("opened_at", DateTime(timezone=True), nullable=False),
+    Column("version", BigInteger, nullable=False),
+)
+
+history: Final = Table(
+    "history",
+    metadata,
+    Column("ticket_id", Uuid, primary_key=True),
+    Column("version", BigInteger, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("what", Text, nullable=False),
+    Column("by", Text),
+    Column("facts", JSONB, nullable=False),
+    comment="Each version of a ticket, once, with who made it and why; append-only.",
+)
+
+# What no step ever changes.
+_FIXED: Final = frozenset(
+    {"id", "number", "request_id", "customer_id", "customer_level", "region", "city", "latitude", "longitude"}
+)
+_CHANGING: Final = tuple(column for column in ticket.columns if column.name not in _FIXED)
+_SITE: Final = ("region", "city", "latitude", "longitude")
+_LISTS: Final = ("group_ids", "declined_ids")
+
+
+def ticket_of(row: Any) -> Ticket:
+    """The ticket in a row that has (at least) all columns of `ticket`."""
+    values = {column.name: getattr(row, column.name) for column in ticket.columns}
+    site = Site.model_construct(**{name: values.pop(name) for name in _SITE})
+    people = {name: tuple(map(UUID, values.pop(name))) for name in _LISTS}
+    return Ticket(site=site, skills=tuple(values.pop("skills")), **people, **values)
+
+
+def _row_of(each: Ticket) -> dict[str, Any]:
+    row = {name: getattr(each, name) for name in Ticket.__slots__ if name not in ("site", "number")}
+    row |= {name: getattr(each.site, name) for name in _SITE}
+    row |= {name: [str(person_id) for person_id in row[name]] for name in _LISTS}
+    return row | {"skills": list(each.skills)}
+
+
+async def load_tickets(tx: Tx, found_by: ColumnElement[bool], *, lock: bool = False) -> list[Ticket]:
+    """Every ticket that fits, in the order of ids; with `lock` nobody else changes them until the end."""
+    chosen = select(ticket).where(found_by).order_by(ticket.c.id)
+    if lock:
+        chosen = chosen.with_for_update(key_share=True)  # the history's foreign keys may still refer to it
+    return [ticket_of(row) for row in await tx.execute(chosen)]
+
+
+async def load_ticket(tx: Tx, ticket_id: UUID, *, lock: bool = False) -> Ticket | None:
+    found = await load_tickets(tx, ticket.c.id == ticket_id, lock=lock)
+    return found[0] if found else None
+
+
+async def lock_by_request(tx: Tx, request_ids: Collection[UUID]) -> dict[UUID, Ticket]:
+    """The tickets of requests, by request; requests that have none are missing."""
+    found = await load_tickets(tx, ticket.c.request_id.in_(request_ids), lock=True)
+    return {each.request_id: each for each in found}
+
+
+async def lock_open_of(tx: Tx, people: Collection[PersonId]) -> list[Ticket]:
+    """The open tickets that any of `people` owns or works on."""
+    involved = or_(ticket.c.owner_id.in_(people), ticket.c.engineer_id.in_(people))
+    return await load_tickets(tx, and_(ticket.c.state != "closed", involved), lock=True)
+
+
+async def list_tickets(
+    tx: Tx,
+    seen_by: ColumnElement[bool],
+    *,
+    state: State | None,
+    severity: Severity | None,
+    region: str | None,
+    owner_id: PersonId | None,
+    open_only: bool,
+    before: UUID | None,
+    limit: int,
+) -> list[Ticket]:
+    """The newest first, from before the ticket `before`."""
+    filters = {
+        ticket.c.state: state,
+        ticket.c.severity: severity,
+        ticket.c.region: region,
+        ticket.c.owner_id: owner_id,
+    }
+    chosen = select(ticket).where(seen_by)
+    chosen = chosen.where(*(column == value for column, value in filters.items() if value is not None))
+    if open_only:
+        chosen = chosen.where(ticket.c.state != "closed")
+    if before is not None:
+        chosen = chosen.where(ticket.c.id < before)
+    return [ticket_of(row) for row in await tx.execute(chosen.order_by(ticket.c.id.desc()).limit(limit))]
+
+
+async def save_tickets(tx: Tx, fresh: Sequence[Ticket], changed: Sequence[Ticket]) -> None:
+    """Insert those that are new and update the others, which the caller has locked."""
+    await insert_rows(tx, ticket, [_row_of(each) for each in fresh])
+    if changed:
+        rows = [_row_of(each) for each in sorted(changed, key=lambda each: each.id)]
+        await tx.execute(_update(), {name: [row[name] for row in rows] for name in _UPDATED})
+
+
+_UPDATED: Final = ("id", *(column.name for column in _CHANGING))
+
+
+@cache
+def _update() -> TextClause:
+    columns = [ticket.c[name] for name in _UPDATED]
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    arrays = ", ".join(f"CAST(:{each.name} AS {each.type.compile(dialect)}[])" for each in columns)
+    changes = ", ".join(f"{each.name} = given.{each.name}" for each in _CHANGING)
+    names = ", ".join(_UPDATED)
+    statement = f"UPDATE ticket SET {changes} FROM unnest({arrays}) AS given ({names}) WHERE ticket.id = given.id"
+    return text(statement).bindparams(*(bindparam(each.name, type_=ARRAY(each.type)) for each in columns))
+
+
+async def add_history(tx: Tx, steps: Iterable[Step], by: str | None, at: datetime) -> None:
+    """One line per step."""
+    rows = [
+        {
+            "ticket_id": step.ticket.id,
+            "version": step.ticket.version,
+            "at": at,
+            "what": step.what,
+            "by": by,
+            "facts": _facts(step),
+        }
+        for step in steps
+    ]
+    await insert_rows(tx, history, rows)
+
+
+def _facts(step: Step) -> dict[str, Any]:
+    told = step.payload.model_dump(mode="json", exclude_none=True) if step.payload else {}
+    return {**told, **step.notes}
+
+
+async def list_history(tx: Tx, ticket_id: UUID) -> list[Mapping[str, Any]]:
+    """What became of a ticket, the newest first."""
+    chosen = select(history).where(history.c.ticket_id == ticket_id).order_by(history.c.version.desc())
+    return [dict(row) for row in (await tx.execute(chosen)).mappings()]
+
+
+_SHIFT: Final = text(
+    """
+    WITH shift AS (
+        SELECT * FROM unnest(CAST(:people AS uuid[]), CAST(:working AS integer[]), CAST(:supervising AS integer[]))
+                      AS shift (person_id, working, supervising)
+    ), held AS (
+        SELECT person_id FROM capacity WHERE person_id = ANY(CAST(:people AS uuid[]))
+        ORDER BY person_id FOR UPDATE
+    )
+    UPDATE capacity SET working = capacity.working + shift.working,
+                        supervising = capacity.supervising + shift.supervising
+    FROM shift JOIN held USING (person_id) WHERE capacity.person_id = shift.person_id
+    """
+).bindparams(bindparam("people", type_=ARRAY(Uuid)))
+
+
+async def shift_loads(tx: Tx, changes: Iterable[tuple[Ticket | None, Ticket]]) -> None:
+    """Keep the loads of engineers and supervisors what their open tickets are: (before, after)."""
+    working: Counter[PersonId] = Counter()
+    supervising: Counter[PersonId] = Counter()
+    for before, after in changes:
+        for each, sign in ((before, -1), (after, 1)):
+            if each is not None and each.state in WORKING:
+                working[each.given_to] += sign
+                if each.supervisor_id is not None:
+                    supervising[each.supervisor_id] += sign
+    people = sorted({each for counted in (working, supervising) for each in counted if counted[each]})
+    if people:
+        await tx.execute(
+            _SHIFT,
+            {
+                "people": people,
+                "working": [working[each] for each in people],
+                "supervising": [supervising[each] for each in people],
+            },
+        )

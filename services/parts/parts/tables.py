@@ -1,0 +1,65 @@
+"""The tables of this service; `migrations/` creates them."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, DateTime, Integer, MetaData, Table, Text, Uuid
+
+metadata = MetaData()
+
+part = Table(
+    "part",
+    metadata,
+    Column("part_number", Text, primary_key=True),
+    Column("name_en", Text, nullable=False),
+    Column("name_zh", Text, nullable=False),
+)
+
+warehouse = Table(
+    "warehouse",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("centre", Text, nullable=False),
+    comment="One per service centre.",
+)
+
+movement = Table(
+    "movement",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("warehouse", Text, nullable=False),
+    Column("part_number", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("reference", Text, nullable=False),
+    comment="The ledger: append-only, and the truth. In positive, out negative.",
+)
+
+balance = Table(
+    "balance",
+    metadata,
+    Column("warehouse", Text, primary_key=True),
+    Column("part_number", Text, primary_key=True),
+    Column("on_hand", Integer, nullable=False),
+    Column("reserved", Integer, nullable=False),
+    comment="What the ledger and the held requisitions add up to.",
+)
+
+requisition = Table(
+    "requisition",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("ticket_id", Uuid, nullable=False),
+    Column("engineer_id", Uuid, nullable=False),
+    Column("warehouse", Text),
+    Column("state", Text, nullable=False),
+    Column("held_until", DateTime(timezone=True)),
+    Column("version", Integer, nullable=False),
+)
+
+requisition_line = Table(
+    "requisition_line",
+    metadata,
+    Column("requisition_id", Uuid, primary_key=True),
+    Column("part_number", Text, primary_key=True),
+    Column("quantity", Integer, nullable=False),
+)

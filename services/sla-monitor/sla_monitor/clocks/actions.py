@@ -1,0 +1,87 @@
+"""Fold subjects anew, and tell what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from shared.clock import uuid7
+from shared.db import Tx
+from shared.events import Event
+from shared.outbox.emit import emit
+from sla_monitor.clocks import store
+from sla_monitor.clocks.rules import Clock, Happening, describe, evaluate
+from sla_monitor.clocks.rules.changes import Change, StoredClock, Timer, amend, begin, timers
+from sla_monitor.clocks.rules.history import Subject
+from sla_monitor.clocks.telling import payload_of
+from sla_monitor.policies.store import Governing, load_rulebook
+
+Causes: TypeAlias = Mapping[UUID, Event[Any]]
+"""The last new event of each subject, whose trace goes on."""
+
+Armed: TypeAlias = tuple[str, Sequence[Timer]]
+Key: TypeAlias = tuple[str, int]
+
+
+async def take(tx: Tx, happenings: Sequence[tuple[UUID, Happening]], causes: Causes) -> None:
+    """Add to the histories of subjects, whose locks are held, and bring their clocks to what follows."""
+    await store.save_happenings(tx, happenings)
+    await refold(tx, sorted({subject_id for subject_id, _ in happenings}), causes)
+
+
+async def refold(tx: Tx, subject_ids: Sequence[UUID], causes: Causes) -> None:
+    """Fold the whole history of each subject; store and tell what differs from what was known."""
+    rulebook = await load_rulebook(tx)
+    histories = await store.load_histories(tx, subject_ids)
+    known = await store.lock_clocks(tx, subject_ids)
+    subjects = {id: describe(histories[id]) for id in subject_ids}
+    await store.save_subjects(tx, subjects)
+    changes: list[Change] = []
+    armed: dict[UUID, Armed] = {}
+    for id in subject_ids:
+        governing = rulebook.at(subjects[id].first_at)
+        for change, folded in _changes(id, histories[id], known.get(id, []), governing, tx.now):
+            changes.append(change)
+            armed[change.clock.id] = _armed(change.clock, folded, governing)
+    await store.save_clocks(tx, [change.clock for change in changes])
+    await store.rearm(tx, armed)
+    for change in changes:
+        subject_id = change.clock.subject_id
+        tell(tx, change, subjects[subject_id], causes.get(subject_id))
+
+
+def _changes(
+    subject_id: UUID,
+    history: Sequence[Happening],
+    known: Sequence[StoredClock],
+    governing: Governing,
+    now: datetime,
+) -> Iterator[tuple[Change, Clock | None]]:
+    """What differs, each with the clock as it was folded; None for one that is not there any more."""
+    folded = {_key(each): each for each in evaluate(governing.policy, governing.calendar, history)}
+    for stored in known:
+        clock = folded.pop(_key(stored), None)
+        change = amend(stored, clock, governing.versions, now)
+        if change.clock != stored:
+            yield change, clock
+    for clock in folded.values():
+        yield begin(uuid7(), subject_id, clock, governing.versions, now), clock
+
+
+def _key(clock: Clock | StoredClock) -> Key:
+    return clock.promise, clock.occurrence
+
+
+def _armed(clock: StoredClock, folded: Clock | None, governing: Governing) -> Armed:
+    promise = governing.policy.promise(clock.promise)
+    awaits = ",".join(promise.producers) if promise else ""
+    return awaits, timers(clock, folded.warnings if folded else ())
+
+
+def tell(tx: Tx, change: Change, subject: Subject, cause: Event[Any] | None = None) -> None:
+    """Emit what a change has to tell."""
+    for told in change.told:
+        payload = payload_of(told.what, change, subject)
+        emit(tx, payload, subject=change.clock.id, sequence=told.version, cause=cause)

@@ -1,0 +1,82 @@
+"""What happened to a ticket, a request or a call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal, TypeAlias
+from uuid import UUID
+
+Facts: TypeAlias = Mapping[str, Any]
+SubjectKind = Literal["ticket", "request", "call"]
+_EPISODE_ENDS: Final = "dispatch.ticket_closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One event of a subject as the fold sees it; `kind` is its type without the version."""
+
+    id: UUID
+    kind: str
+    sequence: int
+    at: datetime
+    facts: Facts
+
+
+def in_order(history: Sequence[Happening]) -> list[Happening]:
+    """Each event once, in the order things happened.
+
+    By time before version: what an engineer did without a network is told late, with a later version.
+    """
+    unique = {each.id: each for each in history}
+    return sorted(unique.values(), key=lambda each: (each.at, each.sequence, each.id))
+
+
+def episodes(ordered: Sequence[Happening]) -> dict[int, list[Happening]]:
+    """The runs of a ticket from open to closed; an event that names no episode belongs to the current one."""
+    found: dict[int, list[Happening]] = {}
+    current = 1
+    for each in ordered:
+        current = each.facts.get("episode") or current
+        found.setdefault(current, []).append(each)
+        if each.kind == _EPISODE_ENDS:
+            current += 1
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What the board and the alerts say of a subject beside its clocks; None while it is not known."""
+
+    kind: SubjectKind
+    title: str | None
+    region: str | None
+    severity: str | None
+    owner_id: UUID | None
+    first_at: datetime
+
+
+def describe(history: Sequence[Happening]) -> Subject:
+    """The newest of each fact in a history of at least one event."""
+    ordered = in_order(history)
+    known: dict[str, Any] = {}
+    for each in ordered:
+        known |= {name: value for name, value in each.facts.items() if value is not None}
+    # The engineer is asked, the owner is accountable; whoever is accountable is told (R24).
+    owner = known.get("owner_id") or known.get("engineer_id")
+    return Subject(
+        kind=_kind(ordered[0].kind),
+        title=known.get("title"),
+        region=known.get("region"),
+        severity=known.get("severity"),
+        owner_id=UUID(owner) if owner else None,
+        first_at=ordered[0].at,
+    )
+
+
+def _kind(event: str) -> SubjectKind:
+    owner, _, name = event.partition(".")
+    if owner == "dispatch":
+        return "ticket"
+    return "call" if name.startswith("call_") else "request"

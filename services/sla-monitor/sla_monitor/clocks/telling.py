@@ -1,0 +1,78 @@
+"""The events about a clock."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from shared.events import Payload
+from shared.events.sla import (
+    ClockAmended,
+    ClockBreached,
+    ClockCancelled,
+    ClockMet,
+    ClockPaused,
+    ClockResumed,
+    ClockStarted,
+    ClockWarned,
+)
+from sla_monitor.clocks.rules.changes import Change, StoredClock, Telling
+from sla_monitor.clocks.rules.history import Subject
+
+
+def payload_of(what: Telling, change: Change, subject: Subject) -> Payload:
+    """What to say of a change."""
+    clock = change.clock
+    known = _known(clock, subject)
+    match what:
+        case "started":
+            return ClockStarted(**known, started_at=clock.started_at)
+        case "met":
+            assert clock.stopped_at is not None
+            return ClockMet(**known, met_at=clock.stopped_at)
+        case "cancelled":
+            return ClockCancelled(**known, reason=clock.reason or "")
+        case "paused":
+            assert clock.pause is not None
+            return ClockPaused(**known, reason=clock.pause.reason)
+        case "resumed":
+            return ClockResumed(**known)
+        case "amended":
+            return ClockAmended(**known, outcome=clock.outcome, previous_outcome=change.previous)
+
+
+def warned(clock: StoredClock, subject: Subject) -> ClockWarned:
+    """That so much of the time is gone."""
+    return ClockWarned(**_known(clock, subject), threshold=clock.warned, owner_id=subject.owner_id)
+
+
+def breached(clock: StoredClock, subject: Subject, now: datetime) -> ClockBreached:
+    """That a promise was missed, and by what reckoning."""
+    return ClockBreached(
+        **_known(clock, subject),
+        confirmed=bool(clock.confirmed),
+        owner_id=subject.owner_id,
+        explanation=_reckoning(clock, now),
+    )
+
+
+def _known(clock: StoredClock, subject: Subject) -> dict[str, Any]:
+    return {
+        "about": clock.subject_id,
+        "about_kind": subject.kind,
+        "promise": clock.promise,
+        "severity": clock.severity,
+        "region": subject.region,
+        "deadline": clock.deadline,
+        "revision": clock.revision,
+    }
+
+
+def _reckoning(clock: StoredClock, now: datetime) -> str:
+    end = f"ended {_written(clock.stopped_at)}" if clock.stopped_at else f"not ended by {_written(now)}"
+    began, due = _written(clock.started_at), _written(clock.deadline)
+    return f"{clock.requirement}: began {began}, due {due}, {end}"
+
+
+def _written(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%dT%H:%M:%S}Z"

@@ -1,0 +1,5 @@
+"""Where the features' tables are gathered."""
+
+from sqlalchemy import MetaData
+
+metadata = MetaData()
