@@ -84,10 +84,13 @@ def uuid7_floor(instant: datetime) -> UUID:
 
 
 def made_at(identifier: UUID) -> datetime:
-    """The instant a UUIDv7 was made, to the millisecond; ValueError for any other kind of UUID."""
+    """The instant a UUIDv7 was made, to the millisecond; ValueError for what cannot be one."""
     if identifier.version != 7:
         raise ValueError("not a UUIDv7")
-    return _EPOCH + timedelta(milliseconds=identifier.int >> 80)
+    try:
+        return _EPOCH + timedelta(milliseconds=identifier.int >> 80)
+    except OverflowError:
+        raise ValueError("a UUIDv7 made after the year 9999") from None
 
 
 clock: Final = DatabaseClock()

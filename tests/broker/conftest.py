@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from toy.stage import Broker, Stage, quicken, raised
+from toy.stage import Broker, Stage, build, quicken, raised, tear_down
 
 
 @pytest.fixture(autouse=True)
@@ -28,10 +28,18 @@ def broker(request: pytest.FixtureRequest, bus: str) -> Broker | None:
     return Broker(request.getfixturevalue("rabbit"), request.getfixturevalue("vhost"))
 
 
+@pytest_asyncio.fixture(scope="session")
+async def stage_urls(postgres_url: str) -> AsyncIterator[dict[str, str]]:
+    """One database for all stages, emptied between them."""
+    urls = await build(postgres_url)
+    yield urls
+    await tear_down(postgres_url, urls)
+
+
 @pytest_asyncio.fixture
 async def stage(
-    toy_urls: dict[str, str], postgres_url: str, broker: Broker | None
+    postgres_url: str, stage_urls: dict[str, str], broker: Broker | None
 ) -> AsyncIterator[Stage]:
     """Everything in place, nothing started."""
-    async with raised(toy_urls, postgres_url, broker) as stage:
+    async with raised(postgres_url, stage_urls, broker) as stage:
         yield stage

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event as hooks
 from toy.events import ThingMade
 from toy.services import ignore_thing, make_things
-from toy.stage import Stage, Thing, encoded, until
+from toy.stage import Stage, encoded, until
 
 from shared.clock import clock
-from shared.db import Database, Tx
+from shared.db import Tx
 from shared.db.tx import Lane
 from shared.events import Event
 from shared.outbox.resend import queue_again
@@ -152,37 +151,6 @@ async def test_what_a_rolled_back_transaction_meant_to_tell_is_never_told(stage:
     assert await stage.count("maker.event_log") == 1
 
 
-def statements_of(database: Database) -> list[str]:
-    """Fills with what is executed on the database's connections."""
-    seen: list[str] = []
-
-    @hooks.listens_for(database.engine.sync_engine, "before_cursor_execute")
-    def note(connection: object, cursor: object, statement: str, *_: object) -> None:
-        seen.append(statement)
-
-    return seen
-
-
-async def test_a_handler_issues_as_many_statements_for_500_events_as_for_one(stage: Stage) -> None:
-    await stage.start()
-    receiver = stage.process.residents[1].receiver
-    seen = statements_of(receiver.database)
-    counts = []
-    for length in (1, 10, 500):
-        del seen[:]
-        body = b"[" + b",".join(encoded(subject=f"thing {each % 50}") for each in range(length)) + b"]"
-        await receiver.receive([body], "live")
-        counts.append(len([each for each in seen if "outbox" not in each and "parked" not in each]))
-        print(seen)
-    assert counts[0] == counts[1] == counts[2] <= 6
-
-
-async def test_a_thousand_events_are_written_in_two_statements(stage: Stage) -> None:
-    seen = statements_of(stage.maker)
-    await stage.make(1000)
-    assert len(seen) == 2  # the things; the log together with the outbox
-
-
 class Order:
     """In which order keeper handled what, by lane."""
 
@@ -220,7 +188,7 @@ async def test_what_is_told_while_handling_bulk_stays_bulk_and_keeps_its_trace(s
     assert all(trace.startswith("00-4bf92f3577b34da6a3ce929d0e0e4736-") for trace in sent.values())
 
 
-async def test_two_replicas_share_the_work(stage: Stage, postgres_url: str) -> None:
+async def test_two_replicas_share_the_work(stage: Stage) -> None:
     other = Stage(stage.urls, stage.admin, stage.broker)
     try:
         await asyncio.gather(stage.start(), other.start())
@@ -229,7 +197,3 @@ async def test_two_replicas_share_the_work(stage: Stage, postgres_url: str) -> N
         await stage.settled()
     finally:
         await other.close()
-
-
-def spread(things: Sequence[Thing]) -> set[str]:
-    return {subject for subject, _, _ in things}

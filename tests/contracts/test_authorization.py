@@ -63,7 +63,8 @@ async def test_a_route_without_a_row_and_a_row_without_a_route_are_noticed(serve
 
 
 async def test_a_declaration_that_differs_from_the_table_is_noticed(served: Served) -> None:
-    table = {**read_table(TABLE), **SAMPLE, "GET /sample/board": frozenset({"care"})}
+    table = {**read_table(TABLE), **SAMPLE}
+    table["GET /sample/board"] = frozenset({"care"})
     found = await deviations(served.app, table, served.settings)
     assert 'GET /sample/board declares ["dispatcher", "operations"], the table says ["care"]' in found
     assert "GET /sample/board as care by token: expected let in, observed 403" in found
@@ -147,9 +148,7 @@ async def test_a_route_that_breaks_is_noticed(served: Served) -> None:
         raise RuntimeError
 
     app = app_with(served, "/broken", broken, method="GET", dependencies=[Depends(allow("care"))])
-    assert "GET /broken as care by token: expected let in, observed a fault" in await found_in(
-        app, served
-    )
+    assert "GET /broken as care by token: expected let in, observed a fault" in await found_in(app, served)
 
 
 def test_a_row_with_an_unknown_role_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Installing a Debian package starts no service, and leaves the system's policy as it was, come what may."""
 
+import contextlib
 import os
+import select
 import signal
 import subprocess
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 
 from localservers import install
 from localservers.install import CHROMIUM, INSTALLATION, RABBITMQ, ChromiumMissing, RabbitmqMissing
+from localservers.keeper import started_at
 
 pytestmark = pytest.mark.skipif(not Path("/usr/bin/flock").exists(), reason="Debian's way to install")
 
@@ -35,17 +38,13 @@ def run(system: Path, apt_get: str) -> int:
 
 
 def installing(system: Path) -> subprocess.Popen[bytes]:
-    command = (
-        "/bin/sh",
-        "-c",
-        INSTALLATION,
-        "install",
-        "some-package",
-        str(system / "lock"),
-        str(system / "policy"),
+    arguments = ("install", "some-package", system / "lock", system / "policy")
+    return subprocess.Popen(
+        ("/bin/sh", "-c", INSTALLATION, *arguments),
+        env={"PATH": f"{system}/bin:{install.SYSTEM_PATH}"},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
     )
-    path = f"{system}/bin:{install.SYSTEM_PATH}"
-    return subprocess.Popen(command, env={"PATH": path}, stdout=subprocess.PIPE, start_new_session=True)
 
 
 def verdict(system: Path) -> int:
@@ -75,11 +74,26 @@ def test_a_policy_left_behind_by_a_kill_forbids_nothing(system: Path) -> None:
         assert process.stdout.readline() == b"ready\n"
         assert verdict(system) == 101
         os.killpg(process.pid, signal.SIGKILL)
+    subprocess.run(["flock", system / "lock", "true"], timeout=20, check=True)  # The last holder is gone.
     assert (system / "policy.before-aftercare").exists()
     assert verdict(system) == 7
     assert run(system, "exit 0") == 0
     assert verdict(system) == 7
     assert not (system / "policy.before-aftercare").exists()
+
+
+def test_an_epmd_started_on_the_way_is_ended_and_no_other(system: Path) -> None:
+    os.mkfifo(system / "never")
+    write_program(system / "epmd", f"read -r _ <{system}/never")
+    start = "{0}/epmd {1} 9>&- >/dev/null & echo $! >{0}/{2}\n"
+    assert run(system, start.format(system, "-daemon", "ended") + start.format(system, "", "kept")) == 0
+    ended, kept = (int((system / name).read_text()) for name in ("ended", "kept"))
+    with contextlib.suppress(ProcessLookupError):
+        descriptor = os.pidfd_open(ended)
+        assert select.select([descriptor], [], [], 20)[0]
+        os.close(descriptor)
+    assert started_at(kept) is not None
+    os.kill(kept, signal.SIGTERM)
 
 
 def test_two_installations_take_turns(system: Path) -> None:
@@ -95,9 +109,9 @@ def test_an_outdated_list_of_packages_is_renewed(system: Path) -> None:
 def test_who_may_not_install_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(install, "find_program", lambda *_: None)
     monkeypatch.setattr(install, "_root_shell", lambda: None)
-    with pytest.raises(RabbitmqMissing, match="may not install it.*`apt-get install rabbitmq-server`"):
+    with pytest.raises(RabbitmqMissing, match=r"may not install it.*`apt-get install rabbitmq-server`"):
         install.ensure_program(RABBITMQ)
-    with pytest.raises(ChromiumMissing, match="`apt-get install chromium`.*AFTERCARE_CHROMIUM"):
+    with pytest.raises(ChromiumMissing, match=r"`apt-get install chromium`.*AFTERCARE_CHROMIUM"):
         install.ensure_program(CHROMIUM)
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -78,30 +77,28 @@ async def test_a_failed_start_shows_the_log_and_where_it_is(tmp_path: Path) -> N
     assert "no room for me" in str(failed.value)
 
 
-async def test_a_start_without_an_answer_ends_the_process(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(keeper, "START_WITHIN_S", 0.2)
+async def test_a_start_without_an_answer_ends_the_process(tmp_path: Path) -> None:
     silent = Keeper(command(tmp_path), tmp_path / "sleeper.pid", never)
-    with pytest.raises(ServerFailed, match="did not answer within 0.2 s"):
-        await silent.start()
+    with pytest.raises(ServerFailed, match=r"did not answer within 0\.2 s"):
+        await silent.start(within_s=0.2)
     assert silent.pid is None
 
 
 async def test_what_an_earlier_parent_left_is_ended_first(tmp_path: Path) -> None:
-    with subprocess.Popen(SLEEPS) as left:
-        (tmp_path / "sleeper.pid").write_text(f"{left.pid} {keeper.started_at(left.pid)}")
-        async with kept(tmp_path) as process:
-            assert left.wait() == -signal.SIGKILL
-            assert process.pid not in (left.pid, None)
+    left = await asyncio.create_subprocess_exec(*SLEEPS)
+    (tmp_path / "sleeper.pid").write_text(f"{left.pid} {keeper.started_at(left.pid)}")
+    async with kept(tmp_path) as process:
+        assert await left.wait() == -signal.SIGKILL
+        assert process.pid not in (left.pid, None)
 
 
 async def test_a_stranger_with_the_number_of_the_dead_is_left_alone(tmp_path: Path) -> None:
-    with subprocess.Popen(SLEEPS) as stranger:
-        (tmp_path / "sleeper.pid").write_text(f"{stranger.pid} 1")
-        async with kept(tmp_path):
-            assert stranger.poll() is None
-        stranger.kill()
+    stranger = await asyncio.create_subprocess_exec(*SLEEPS)
+    (tmp_path / "sleeper.pid").write_text(f"{stranger.pid} 1")
+    async with kept(tmp_path):
+        assert keeper.started_at(stranger.pid) is not None
+    stranger.kill()
+    await stranger.wait()
 
 
 async def test_stop_ends_even_a_suspended_process_in_order(tmp_path: Path) -> None:

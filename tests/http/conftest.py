@@ -6,6 +6,7 @@ import asyncio
 import io
 import logging
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -34,7 +35,6 @@ from shared.http.cursor import Page, Paged
 from shared.http.etag import IfMatch, show_version
 from shared.http.health import FlowReport
 from shared.http.idempotency import idempotent
-from shared.http.limits import allow_body
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
 from shared.outbox.emit import emit
 from shared.settings import Settings
@@ -93,6 +93,20 @@ class Thing(BaseModel):
 
 
 @dataclass
+class Moments:
+    """How far the endpoints have come: who ran, who is inside, who may go on."""
+
+    attempts: list[str] = field(default_factory=list)
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+moments = Moments()
+router = APIRouter(route_class=ServiceRoute)
+adapter = Depends(allow("adapter"))
+
+
+@dataclass
 class Health:
     """What the process would report, as a test wants it."""
 
@@ -121,9 +135,7 @@ class Toy:
     settings: Settings
     health: Health
     admin: asyncpg.Connection
-    attempts: list[str]
-    gate: asyncio.Event
-    entered: asyncio.Event
+    moments: Moments
 
     def token(self, *roles: Role, id: str = "adapter-1", lifetime: timedelta = timedelta(hours=1)) -> str:
         return mint(Principal(id, frozenset(roles or ("adapter",))), self.settings, lifetime)
@@ -153,17 +165,21 @@ class Toy:
 def lines() -> Iterator[io.StringIO]:
     """Everything the test logs, as the process would write it."""
     root, out = logging.getLogger(), io.StringIO()
-    before = root.handlers[:], root.level, structlog.get_config(), sys.excepthook, sys.unraisablehook
+    handlers, level, config = root.handlers[:], root.level, structlog.get_config()
+    hooks = sys.excepthook, sys.unraisablehook, threading.excepthook
     logs.configure("debug", out)
     yield out
-    root.handlers[:], root.level, config, sys.excepthook, sys.unraisablehook = before
+    root.handlers[:] = handlers
+    root.setLevel(level)
     structlog.configure(**config)
+    logging.captureWarnings(False)
+    sys.excepthook, sys.unraisablehook, threading.excepthook = hooks
 
 
 @pytest.fixture(scope="module")
 def toy_settings(postgres_url: str) -> Settings:
     """Settings of a service; with them comes a clock that runs."""
-    return Settings(database_url="postgresql://toy@127.0.0.1/unused", bus="memory")  # type: ignore[arg-type]
+    return Settings(database_url="postgresql://toy@127.0.0.1/unused", bus="memory")
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -174,15 +190,13 @@ async def toy_module(
     url = make_url(postgres_url).set(database=database.engine.url.database)
     admin = await asyncpg.connect(url.render_as_string(hide_password=False))
     await admin.execute(_TABLES)
-    attempts: list[str] = []
-    gate, entered = asyncio.Event(), asyncio.Event()
     health = Health()
     app = build_app(
         {"toy": ServiceContext("toy", database, toy_settings)},
-        {"toy": toy_router(attempts, gate, entered)},
+        {"toy": router},
         health,
     )
-    yield Toy(app, database, toy_settings, health, admin, attempts, gate, entered)
+    yield Toy(app, database, toy_settings, health, admin, moments)
     await admin.close()
 
 
@@ -190,9 +204,7 @@ async def toy_module(
 async def toy(toy_module: Toy) -> AsyncIterator[Toy]:
     """The toy service, empty."""
     await toy_module.admin.execute("TRUNCATE toy.thing, toy.late, toy.idempotency, toy.event_log, toy.outbox")
-    toy_module.attempts.clear()
-    toy_module.gate.clear()
-    toy_module.entered.clear()
+    vars(moments).update(vars(Moments()))
     vars(toy_module.health).update(vars(Health()))
     yield toy_module
     assert toy_module.free_connections(), "a connection leaked"
@@ -208,136 +220,146 @@ async def _add(tx: WriteTx, body: NewThing) -> Thing:
     return thing
 
 
-def toy_router(attempts: list[str], gate: asyncio.Event, entered: asyncio.Event) -> APIRouter:
-    router = APIRouter(route_class=ServiceRoute)
-    adapter = Depends(allow("adapter"))
+@router.post("/things", status_code=201, dependencies=[adapter, Depends(idempotent())])
+async def add(tx: WriteTx, body: NewThing, response: Response) -> Thing:
+    moments.attempts.append("add")
+    thing = await _add(tx, body)
+    response.headers["Location"] = f"/toy/things/{thing.id}"
+    return thing
 
-    @router.post("/things", status_code=201, dependencies=[adapter, Depends(idempotent())])
-    async def add(tx: WriteTx, body: NewThing, response: Response) -> Thing:
-        attempts.append("add")
-        thing = await _add(tx, body)
-        response.headers["Location"] = f"/toy/things/{thing.id}"
-        return thing
 
-    @router.post("/sure-things", status_code=201, dependencies=[adapter, Depends(idempotent(required=True))])
-    async def add_surely(tx: WriteTx, body: NewThing) -> Thing:
-        attempts.append("add")
-        return await _add(tx, body)
+@router.post("/sure-things", status_code=201, dependencies=[adapter, Depends(idempotent(required=True))])
+async def add_surely(tx: WriteTx, body: NewThing) -> Thing:
+    moments.attempts.append("add")
+    return await _add(tx, body)
 
-    @router.post("/slow-things", status_code=201, dependencies=[adapter, Depends(idempotent())])
-    async def add_slowly(tx: WriteTx, body: NewThing) -> Thing:
-        attempts.append("add")
-        thing = await _add(tx, body)
-        entered.set()
-        await gate.wait()
-        return thing
 
-    @router.post("/touch/{name}", dependencies=[adapter, Depends(idempotent())])
-    async def touch(tx: WriteTx, name: str) -> str:
-        attempts.append("touch")
-        return f"touched {name}"
+@router.post("/slow-things", status_code=201, dependencies=[adapter, Depends(idempotent())])
+async def add_slowly(tx: WriteTx, body: NewThing) -> Thing:
+    moments.attempts.append("add")
+    thing = await _add(tx, body)
+    moments.entered.set()
+    await moments.gate.wait()
+    return thing
 
-    @router.post("/patience", dependencies=[adapter, Depends(idempotent())])
-    async def patience(tx: WriteTx) -> str:
-        return str((await tx.execute(text("SHOW lock_timeout"))).scalar_one())
 
-    @router.post("/late-failures", status_code=201, dependencies=[adapter])
-    async def add_what_fails_at_commit(tx: WriteTx) -> str:
-        await tx.execute(text("INSERT INTO late VALUES (:id, :other)"), {"id": uuid7(), "other": uuid7()})
-        return "added"
+@router.post("/touch/{name}", dependencies=[adapter, Depends(idempotent())])
+async def touch(tx: WriteTx, name: str) -> str:
+    moments.attempts.append("touch")
+    return f"touched {name}"
 
-    @router.post("/contended", status_code=201, dependencies=[adapter])
-    async def contended(tx: WriteTx, body: NewThing, times: int, state: str = "40001") -> Thing:
-        attempts.append("contended")
-        thing = await _add(tx, body)
-        if len(attempts) <= times:
-            await tx.execute(text("SELECT fail(:state)"), {"state": state})
-        return thing
 
-    @router.post("/answers/{status}", dependencies=[adapter, Depends(idempotent())])
-    async def answer(tx: WriteTx, status: int, raised: bool = False) -> Response:
-        await _add(tx, NewThing(name=f"answered {status}"))
-        if raised:
-            raise HTTPException(status)
-        return JSONResponse({"status": status}, status)
+@router.post("/patience", dependencies=[adapter, Depends(idempotent())])
+async def patience(tx: WriteTx) -> str:
+    return str((await tx.execute(text("SHOW lock_timeout"))).scalar_one())
 
-    @router.get("/things", dependencies=[adapter])
-    async def list_things(tx: ReadTx, paging: Paged, starts: str = "") -> Page[Thing]:
-        rows = await tx.execute(
-            text(
-                "SELECT * FROM thing WHERE starts_with(name, :starts) AND name > :after"
-                " ORDER BY name LIMIT :limit"
-            ),
-            {
-                "starts": starts,
-                "after": paging.after[0] if paging.after else "",
-                "limit": paging.limit + 1,
-            },
-        )
-        things = [Thing(**row) for row in rows.mappings()]
-        return paging.page(things, key=lambda thing: (thing.name, thing.id))
 
-    @router.get("/sneaky", dependencies=[adapter])
-    async def write_while_reading(tx: ReadTx) -> None:
-        await tx.execute(_ADD, {"id": uuid7(), "name": "sneaky", "quantity": 1})
+@router.post("/late-failures", status_code=201, dependencies=[adapter])
+async def add_what_fails_at_commit(tx: WriteTx) -> str:
+    await tx.execute(text("INSERT INTO late VALUES (:id, :other)"), {"id": uuid7(), "other": uuid7()})
+    return "added"
 
-    @router.get("/sneaky-event", dependencies=[adapter])
-    async def emit_while_reading(tx: ReadTx) -> None:
-        emit(tx, ThingAdded(name="x"), subject="x", sequence=1)
 
-    @router.put("/things/{id}", dependencies=[adapter])
-    async def change(id: UUID, tx: WriteTx, seen: IfMatch, response: Response, body: NewThing) -> Thing:
-        row = (
-            (await tx.execute(text("SELECT * FROM thing WHERE id = :id FOR UPDATE"), {"id": id}))
-            .mappings()
-            .one()
-        )
-        seen.require(row["version"])
-        version = row["version"] + 1
-        await tx.execute(
-            text("UPDATE thing SET name = :name, version = :version WHERE id = :id"),
-            {"id": id, "name": body.name, "version": version},
-        )
-        show_version(response, version)
-        return Thing(id=id, name=body.name, quantity=body.quantity, version=version)
+@router.post("/contended", status_code=201, dependencies=[adapter])
+async def contended(tx: WriteTx, body: NewThing, times: int, state: str = "40001") -> Thing:
+    moments.attempts.append("contended")
+    thing = await _add(tx, body)
+    if len(moments.attempts) <= times:
+        await tx.execute(text("SELECT fail(:state)"), {"state": state})
+    return thing
 
-    @router.get("/search", dependencies=[adapter])
-    async def search(
-        tx: ReadTx,
-        q: str,
-        since: AwareDatetime | None = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 10,
-    ) -> str:
-        return str((await tx.execute(text("SELECT :q"), {"q": q})).scalar_one())
 
-    @router.get("/by-name/{name}", dependencies=[adapter])
-    async def by_name(tx: ReadTx, name: str) -> int:
-        found = await tx.execute(text("SELECT count(*) FROM thing WHERE name = :name"), {"name": name})
-        return int(found.scalar_one())
+@router.post("/answers/{status}", dependencies=[adapter, Depends(idempotent())])
+async def answer(tx: WriteTx, status: int, raised: bool = False) -> Response:
+    await _add(tx, NewThing(name=f"answered {status}"))
+    if raised:
+        raise HTTPException(status)
+    return JSONResponse({"status": status}, status)
 
-    @router.post("/forms", dependencies=[adapter])
-    async def form(tx: WriteTx, name: Annotated[str, Form(max_length=20)]) -> str:
-        return str((await tx.execute(text("SELECT :name"), {"name": name})).scalar_one())
 
-    @router.post("/raw", dependencies=[adapter])
-    async def raw(request: Request) -> int:
-        return len(await request.body())
+@router.get("/things", dependencies=[adapter])
+async def list_things(tx: ReadTx, paging: Paged, starts: str = "") -> Page[Thing]:
+    rows = await tx.execute(
+        text(
+            "SELECT * FROM thing WHERE starts_with(name, :starts) AND name > :after"
+            " ORDER BY name LIMIT :limit"
+        ),
+        {
+            "starts": starts,
+            "after": paging.after[0] if paging.after else "",
+            "limit": paging.limit + 1,
+        },
+    )
+    things = [Thing(**row) for row in rows.mappings()]
+    return paging.page(things, key=lambda thing: (thing.name, thing.id))
 
-    @router.post("/files", dependencies=[adapter])
-    async def files(request: Request) -> int:
-        allow_body(request, 2 * 1024 * 1024)
-        return len(await request.body())
 
-    @router.get("/breaks", dependencies=[adapter])
-    async def breaks(q: str = "nothing") -> None:
-        raise RuntimeError(f"broken by {q}")
+@router.get("/sneaky", dependencies=[adapter])
+async def write_while_reading(tx: ReadTx) -> None:
+    await tx.execute(_ADD, {"id": uuid7(), "name": "sneaky", "quantity": 1})
 
-    @router.get("/mine", dependencies=[Depends(allow("engineer", "dispatcher"))])
-    async def mine(caller: Caller) -> str:
-        return caller.id
 
-    @router.get("/open", dependencies=[Depends(public())])
-    async def open_to_all() -> str:
-        return "open"
+@router.get("/sneaky-event", dependencies=[adapter])
+async def emit_while_reading(tx: ReadTx) -> None:
+    emit(tx, ThingAdded(name="x"), subject="x", sequence=1)
 
-    return router
+
+@router.put("/things/{id}", dependencies=[adapter])
+async def change(id: UUID, tx: WriteTx, seen: IfMatch, response: Response, body: NewThing) -> Thing:
+    row = (
+        (await tx.execute(text("SELECT * FROM thing WHERE id = :id FOR UPDATE"), {"id": id})).mappings().one()
+    )
+    seen.require(row["version"])
+    version = row["version"] + 1
+    await tx.execute(
+        text("UPDATE thing SET name = :name, version = :version WHERE id = :id"),
+        {"id": id, "name": body.name, "version": version},
+    )
+    show_version(response, version)
+    return Thing(id=id, name=body.name, quantity=body.quantity, version=version)
+
+
+@router.get("/search", dependencies=[adapter])
+async def search(
+    tx: ReadTx,
+    q: str,
+    since: AwareDatetime | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 10,
+) -> str:
+    return str((await tx.execute(text("SELECT :q"), {"q": q})).scalar_one())
+
+
+@router.get("/by-name/{name}", dependencies=[adapter])
+async def by_name(tx: ReadTx, name: str) -> int:
+    found = await tx.execute(text("SELECT count(*) FROM thing WHERE name = :name"), {"name": name})
+    return int(found.scalar_one())
+
+
+@router.post("/forms", dependencies=[adapter])
+async def form(tx: WriteTx, name: Annotated[str, Form(max_length=20)]) -> str:
+    return str((await tx.execute(text("SELECT :name"), {"name": name})).scalar_one())
+
+
+@router.post("/raw", dependencies=[adapter])
+async def raw(request: Request) -> int:
+    return len(await request.body())
+
+
+@router.post("/files", dependencies=[adapter], max_body_size=2 * 1024 * 1024)
+async def files(request: Request) -> int:
+    return len(await request.body())
+
+
+@router.get("/breaks", dependencies=[adapter])
+async def breaks(q: str = "nothing") -> None:
+    raise RuntimeError(f"broken by {q}")
+
+
+@router.get("/mine", dependencies=[Depends(allow("engineer", "dispatcher"))])
+async def mine(caller: Caller) -> str:
+    return caller.id
+
+
+@router.get("/open", dependencies=[Depends(public())])
+async def open_to_all() -> str:
+    return "open"

@@ -260,7 +260,7 @@ async def test_an_open_route_asks_nobody(toy: Toy) -> None:
 
 
 def test_only_roles_that_exist_can_be_allowed() -> None:
-    assert allow("engineer").roles == {"engineer"}
+    assert allow("engineer").roles == frozenset({"engineer"})
     for roles in [(), ("root",)]:
         with pytest.raises(TypeError):
             allow(*roles)  # type: ignore[arg-type]

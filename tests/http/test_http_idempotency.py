@@ -31,7 +31,7 @@ async def test_a_repeated_request_gets_the_first_answer_and_changes_nothing(toy:
     assert second.headers["Idempotent-Replayed"] == "true"
     for name in ("content-type", "location"):
         assert first.headers[name] == second.headers[name]
-    assert toy.attempts == ["add"]
+    assert toy.moments.attempts == ["add"]
     assert await toy.count("event_log") == 1
 
 
@@ -121,35 +121,35 @@ async def test_a_key_belongs_to_its_caller_and_its_route(toy: Toy) -> None:
 async def test_a_concurrent_repetition_waits_for_the_first_answer(toy: Toy) -> None:
     async with toy.client() as client:
         first = asyncio.create_task(client.post("/toy/slow-things", json=PUMP, headers=keyed("abc")))
-        await toy.entered.wait()
+        await toy.moments.entered.wait()
         second = asyncio.create_task(client.post("/toy/slow-things", json=PUMP, headers=keyed("abc")))
         await _somebody_waits_for_a_lock(toy)
-        toy.gate.set()
+        toy.moments.gate.set()
         assert (await first).content == (await second).content
         assert (await second).headers["Idempotent-Replayed"] == "true"
-    assert toy.attempts == ["add"]
+    assert toy.moments.attempts == ["add"]
 
 
 async def test_a_concurrent_repetition_that_waits_too_long_is_told_so(toy: Toy) -> None:
     async with toy.client() as client:
         first = asyncio.create_task(client.post("/toy/slow-things", json=PUMP, headers=keyed("abc")))
-        await toy.entered.wait()
+        await toy.moments.entered.wait()
         begun = asyncio.get_running_loop().time()
         second = await client.post("/toy/slow-things", json=PUMP, headers=keyed("abc"))
         assert (second.status_code, second.json()["type"]) == (409, "/problems/request-in-progress")
         assert 1.9 <= asyncio.get_running_loop().time() - begun < 5
-        toy.gate.set()
+        toy.moments.gate.set()
         assert (await first).status_code == 201
 
 
 async def test_when_the_first_fails_the_one_that_waited_takes_its_place(toy: Toy) -> None:
     async with toy.client() as client:
         first = asyncio.create_task(client.post("/toy/slow-things", json=PUMP, headers=keyed("abc")))
-        await toy.entered.wait()
+        await toy.moments.entered.wait()
         second = asyncio.create_task(client.post("/toy/slow-things", json=PUMP, headers=keyed("abc")))
         await _somebody_waits_for_a_lock(toy)
         first.cancel()
-        toy.gate.set()
+        toy.moments.gate.set()
         answer = await second
     assert answer.status_code == 201
     assert "Idempotent-Replayed" not in answer.headers
@@ -217,5 +217,5 @@ async def test_old_answers_are_swept_in_batches(toy: Toy) -> None:
 
 async def _somebody_waits_for_a_lock(toy: Toy) -> None:
     async with asyncio.timeout(5):
-        while not await toy.admin.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+        while not await toy.admin.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
             await asyncio.sleep(0.005)

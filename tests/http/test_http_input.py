@@ -200,9 +200,11 @@ async def test_a_body_that_does_not_arrive_is_given_up() -> None:
     async def reading(scope: Any, receive: Any, send: Any) -> None:
         await receive()
 
+    async def nowhere(message: Any) -> None: ...
+
     scope = {"type": "http", "path": "/", "query_string": b"", "headers": [], "state": {}}
     with pytest.raises(Exception, match="did not arrive"):
-        await Limits(reading, slowest_body=0.01)(scope, never, never)
+        await Limits(reading, slowest_body=0.01)(scope, never, nowhere)
 
 
 async def test_being_cancelled_while_waiting_for_a_body_is_not_mistaken_for_slowness() -> None:
@@ -341,7 +343,7 @@ async def port(toy: Toy) -> AsyncIterator[int]:
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server._serve())
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110
         await asyncio.sleep(0.005)
     yield server.servers[0].sockets[0].getsockname()[1]
     server.should_exit = True

@@ -238,7 +238,7 @@ def test_access_can_be_read_from_every_route(toy: Toy) -> None:
         for route in iter_route_contexts(toy.app.routes)
         if isinstance(route.original_route, APIRoute)
     }
-    assert declared["/toy/mine"] == [{"engineer", "dispatcher"}]
+    assert declared["/toy/mine"] == [frozenset({"engineer", "dispatcher"})]
     assert declared["/toy/open"] == [None]
     assert declared["/health/live"] == [None]
 
@@ -253,7 +253,7 @@ def test_access_declared_where_a_router_is_included_counts(toy_settings: Setting
     outer.include_router(inner, prefix="/inner", dependencies=[Depends(allow("care"))])
     app = app_of(toy_settings, toy=outer)
     route = next(each for each in iter_route_contexts(app.routes) if each.path == "/toy/inner/things")
-    assert [access.roles for access in access_of(route)] == [{"care"}]
+    assert [access.roles for access in access_of(route)] == [frozenset({"care"})]
 
 
 # the index of routes

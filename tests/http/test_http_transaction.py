@@ -56,7 +56,7 @@ async def test_the_endpoint_runs_again_when_the_database_asks_for_it(toy: Toy, s
     async with toy.client() as client:
         answer = await client.post(f"/toy/contended?times=3&state={state}", json={"name": "pump"})
     assert answer.status_code == 201
-    assert len(toy.attempts) == 4
+    assert len(toy.moments.attempts) == 4
     assert await toy.names() == ["pump"]
     assert await toy.count("event_log") == 1
 
@@ -66,7 +66,7 @@ async def test_after_five_attempts_the_caller_is_told_to_come_back(toy: Toy) -> 
         answer = await client.post("/toy/contended?times=99", json={"name": "pump"})
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/busy")
     assert answer.headers["Retry-After"]
-    assert len(toy.attempts) == 5
+    assert len(toy.moments.attempts) == 5
     assert await toy.names() == []
 
 
@@ -74,7 +74,7 @@ async def test_other_database_errors_are_not_tried_again(toy: Toy) -> None:
     async with toy.client() as client:
         answer = await client.post("/toy/contended?times=99&state=22012", json={"name": "pump"})
     assert answer.status_code == 500
-    assert len(toy.attempts) == 1
+    assert len(toy.moments.attempts) == 1
 
 
 @pytest.mark.parametrize(
@@ -107,15 +107,15 @@ def test_a_get_route_that_would_write_is_refused_when_it_is_declared() -> None:
 async def test_a_cancelled_request_leaves_no_connection_and_no_row(toy: Toy) -> None:
     async with toy.client() as client:
         for _ in range(12):  # more than the pool holds
-            toy.entered.clear()
+            toy.moments.entered.clear()
             request = asyncio.create_task(client.post("/toy/slow-things", json={"name": "pump"}))
-            await toy.entered.wait()
+            await toy.moments.entered.wait()
             request.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await request
         assert toy.free_connections()
         assert await toy.names() == []
-        toy.gate.set()
+        toy.moments.gate.set()
         assert (await client.post("/toy/slow-things", json={"name": "pump"})).status_code == 201
 
 
@@ -138,12 +138,12 @@ async def test_a_database_that_is_away_is_503_with_a_time_to_come_back(
 async def test_a_connection_lost_in_the_middle_is_503_and_nothing_is_kept(toy: Toy) -> None:
     async with toy.client() as client:
         request = asyncio.create_task(client.post("/toy/slow-things", json={"name": "pump"}))
-        await toy.entered.wait()
+        await toy.moments.entered.wait()
         await toy.admin.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE usename = 'toy' AND state = 'idle in transaction' AND datname = current_database()"
         )
-        toy.gate.set()
+        toy.moments.gate.set()
         assert (await request).status_code == 503
         assert await toy.names() == []
         assert (await client.post("/toy/things", json={"name": "pump"})).status_code in (201, 503)

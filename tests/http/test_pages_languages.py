@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
 from contracts.sample import NoSuchPromise, service
 from contracts.serving import Served, serving
-
 from shared.i18n import Language, explain, negotiate, speaking
 from shared.i18n.catalogues import SHARED, extract, faults, load, path_of, update
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from contracts.sample import NewPromise, feed, make_promise, service
-from contracts.serving import Served, serving
 from sqlalchemy import text
 
+from contracts.sample import NewPromise, feed, make_promise, service
+from contracts.serving import Served, serving
 from shared.db import Database, Tx
 from shared.http import sse
 from shared.http.auth import Principal, Role
@@ -155,8 +155,16 @@ async def test_each_browser_reads_its_own_language(sample: Served) -> None:
         browsing(sample, "/live?feed=sample.board", "operations", language="zh-CN") as chinese,
         browsing(sample, "/live?feed=sample.board", "operations") as english,
     ):
-        assert "一般" in (await chinese.next("snapshot"))["rows"][0]["html"]
+        html = (await chinese.next("snapshot"))["rows"][0]["html"]
+        assert "一般" in html
+        assert 'data-label="级别"' in html  # a word of the service, not of the shared pages
         assert "General" in (await english.next("snapshot"))["rows"][0]["html"]
+
+
+async def test_a_stream_speaks_the_language_its_page_names(sample: Served) -> None:
+    await promise(sample)
+    async with browsing(sample, "/live?feed=sample.board&lang=zh-CN", "operations") as browser:
+        assert "一般" in (await browser.next("snapshot"))["rows"][0]["html"]
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from http.cookies import SimpleCookie
 import httpx
 import pytest
 import pytest_asyncio
-from contracts.sample import NewPromise, make_promise, service
-from contracts.serving import Served, serving
 from starlette.responses import Response
 
+from contracts.sample import NewPromise, make_promise, service
+from contracts.serving import Served, serving
 from shared.clock import clock
 from shared.db import Tx
 from shared.http.auth import Principal
@@ -44,7 +44,9 @@ async def csrf_of(client: httpx.AsyncClient) -> str:
 
 async def test_a_token_opens_a_session_in_a_cookie_no_script_can_read(sample: Served) -> None:
     client = sample.client()
-    answer = await client.post("/sign-in", data={"token": sample.token("operations"), "next": "/sample/board"})
+    answer = await client.post(
+        "/sign-in", data={"token": sample.token("operations"), "next": "/sample/board"}
+    )
     cookie = answer.headers["set-cookie"].lower()
     assert answer.status_code == 303
     assert answer.headers["location"] == "/sample/board"
@@ -136,7 +138,9 @@ async def test_a_changed_cookie_is_nobody(sample: Served) -> None:
     sealed = client.cookies[name]
     body, signature = sealed.split(".")
     for forged in (f"{body}x.{signature}", f"{body}.{signature[:-2]}AA", body, "..", "é", f"{sealed}.x"):
-        answer = await sample.client().get("/sample/board", headers=[(b"cookie", f"{name}={forged}".encode())])
+        answer = await sample.client().get(
+            "/sample/board", headers=[(b"cookie", f"{name}={forged}".encode())]
+        )
         assert answer.status_code == 303, forged
         assert answer.headers["location"].startswith("/sign-in")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
 from contracts.sample import NewPromise, make_promise, service
 from contracts.serving import Served, serving
-
 from shared.db import Tx
 from shared.http import pages as pages_module
 from shared.http.assets import Assets
@@ -99,6 +99,13 @@ async def test_the_first_page_leads_only_where_one_may_go(sample: Served) -> Non
     assert "/sample/board" in (await (await sample.signed_in("operations")).get("/")).text
     assert "/sample/board" not in (await (await sample.signed_in("care")).get("/")).text
     assert (await sample.client().get("/")).headers["location"] == "/sign-in"
+
+
+async def test_the_first_page_speaks_in_the_words_of_each_service(sample: Served) -> None:
+    client = await sample.signed_in("operations")
+    text = (await client.get("/", headers={"accept-language": "zh"})).text
+    assert "承诺" in text
+    assert "即将到期与已经超时的事项。" in text
 
 
 async def test_assets_are_kept_for_ever_under_the_name_of_their_content(sample: Served) -> None:

@@ -21,13 +21,16 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LOCK, POLICY = "/run/aftercare-install.lock", "/usr/sbin/policy-rc.d"
 # One root shell does the whole installation, so that one trap undoes what was done for its sake. The policy
 # keeps Debian from starting the service that is installed; it asks the lock, so one left behind by a kill
-# forbids nothing. Erlang's epmd would outlive the installation: one that was not there before is ended.
+# forbids nothing. An epmd that Erlang started on the way would stay: the ones that were not there are ended.
 INSTALLATION = r"""
 set -eu
 package=$1 lock=$2 policy=$3
 exec 9>"$lock"
 flock 9
-port_mappers() { grep --files-with-matches --line-regexp --no-messages epmd /proc/[0-9]*/comm | cut -d/ -f3; }
+port_mappers() {
+    grep --files-with-matches --null-data --line-regexp --no-messages -e -daemon /proc/[0-9]*/cmdline |
+        cut -d/ -f3 | while read -r pid; do [ "$(cat "/proc/$pid/comm")" != epmd ] || echo "$pid"; done
+}
 before=$(port_mappers)
 restore() {
     rm -f "$policy"

@@ -111,7 +111,7 @@ class Keeper:
             return None
         return self._process.pid
 
-    async def start(self) -> None:
+    async def start(self, within_s: float = START_WITHIN_S) -> None:
         """Return when the server answers. Ends what an earlier, killed parent left. Raises `ServerFailed`."""
         if self._watch is not None:
             return
@@ -119,7 +119,7 @@ class Keeper:
         logged = log_size(self.command.log)
         process = await self._spawn()
         try:
-            await self._until_started(process, logged)
+            await self._until_started(process, within_s, logged)
         except BaseException:
             await end(process)
             raise
@@ -153,11 +153,11 @@ class Keeper:
                 while not await self._answers():  # noqa: ASYNC110 (a server gives no signal to wait for)
                     await asyncio.sleep(POLL_S)
         except TimeoutError:
-            raise self._failed(f"did not answer within {within_s:.0f} s", logged) from None
+            raise self._failed(f"did not answer within {within_s:g} s", logged) from None
 
-    async def _until_started(self, process: asyncio.subprocess.Process, logged: int) -> None:
+    async def _until_started(self, process: asyncio.subprocess.Process, within_s: float, logged: int) -> None:
         ended = asyncio.create_task(process.wait())
-        ready = asyncio.create_task(self.until_ready())
+        ready = asyncio.create_task(self.until_ready(within_s))
         try:
             await asyncio.wait([ended, ready], return_when=asyncio.FIRST_COMPLETED)
             if ended.done():

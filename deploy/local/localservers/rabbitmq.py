@@ -1,9 +1,9 @@
 """A private RabbitMQ: AMQP, Erlang distribution and epmd on 127.0.0.1 only, restarted when it dies.
 
-Written for Debian's 3.10 and for 4.x: the variables set here mean the same in both (4.x keeps Khepri's data
-in what is still called the Mnesia folder), and both read the classic format of the configuration, with which
-3.10 skips the schemas of its plugins. Boot takes one core 6 to 10 s, half of it to load code.
-No plugin is enabled.
+Written for Debian's 3.10 and for 4.x (tried with 3.10 only): the variables set here mean the same in both
+(4.x keeps Khepri's data in what is still called the Mnesia folder), and both read the classic format of the
+configuration, with which 3.10 skips the schemas of its plugins. Boot takes one core 6 to 10 s, half of it to
+load code. No plugin is enabled.
 """
 
 import asyncio

@@ -1,5 +1,7 @@
 """Requests in, conversation out: the service desk.
 
-owns       customers and their contact data, requests, conversations, triage, knowledge
-path       /intake
+owns        customers and all contact data, requests with their raw source, calls, messages
+events in   dispatch.ticket_opened, dispatch.customer_message_requested, feedback.customer_message_requested
+events out  intake.request_registered, request_reclassified, request_answered, call_*, message_sent
+loops       requests without a ticket raise an alarm; calls that ring too long count as missed
 """

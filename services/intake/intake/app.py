@@ -1,5 +1,59 @@
 """The whole service on one screen."""
 
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from fastapi import APIRouter
+
+from intake.calls.actions import miss_forgotten
+from intake.calls.routes import router as calls
+from intake.channels.routes import router as channels
+from intake.desk import feeds
+from intake.desk.routes import router as desk
+from intake.messages.consumers import on_customer_message_requested
+from intake.requests.consumers import on_ticket_opened
+from intake.requests.loops import watch_for_tickets
+from intake.requests.routes import router as requests
+from intake.tables import metadata
+from shared.context import ServiceContext
+from shared.events import dispatch, feedback
+from shared.http.pages import Link, Site
+from shared.i18n import N_
+from shared.inbox import on
+from shared.process.loops import Loop
 from shared.process.service import Service
 
-service = Service("intake")
+PACKAGE = Path(__file__).parent
+
+router = APIRouter()
+for feature in (channels, calls, requests, desk):
+    router.include_router(feature)
+
+
+def loops(context: ServiceContext) -> Sequence[Loop]:
+    return (
+        Loop("forgotten-calls", miss_forgotten, every=timedelta(seconds=5)),
+        Loop("tickets", watch_for_tickets, every=timedelta(seconds=10)),
+    )
+
+
+service = Service(
+    "intake",
+    router=router,
+    consumers=(
+        on(dispatch.TicketOpened, on_ticket_opened),
+        on(dispatch.CustomerMessageRequested, on_customer_message_requested),
+        on(feedback.CustomerMessageRequested, on_customer_message_requested),
+    ),
+    loops=loops,
+    metadata=metadata,
+    migrations=PACKAGE / "migrations",
+    site=Site(
+        PACKAGE,
+        links=(
+            Link("/intake/desk", N_("Service desk"), N_("What came in, and what was answered."), feeds.ROLES),
+        ),
+        feeds=(feeds.REQUESTS,),
+    ),
+)

@@ -23,7 +23,8 @@ T = TypeVar("T")
 
 ATTEMPTS: Final = 5
 _RETRY_STATES: Final = {"40001", "40P01", "55P03"}  # serialisation failure, deadlock, lock not available
-_OUTAGE_CLASSES: Final = {"08", "53", "57", "58"}  # connection, resources, operator, system
+# Connection, authorization (a password that is being changed), resources, operator, system.
+_OUTAGE_CLASSES: Final = {"08", "28", "53", "57", "58"}
 _STATEMENT_TIMEOUT: Final = "57014"  # one slow statement is the work's fault, not the server's
 
 

@@ -78,7 +78,7 @@ class Event(BaseModel, Generic[P]):
     id: Annotated[UUID, AfterValidator(_time_ordered)]
     source: str = Field(min_length=1, max_length=200)
     type: str
-    subject: str = Field(min_length=1, max_length=200)
+    subject: str = Field(max_length=200, pattern=r"^[^\x00]+$")  # PostgreSQL stores it, except U+0000
     sequence: str = Field(pattern=r"^[0-9]{10}$")
     time: AwareDatetime
     traceparent: str | None = Field(default=None, max_length=200)

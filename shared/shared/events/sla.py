@@ -87,3 +87,14 @@ class ClockAmended(_Clock):
 
     outcome: Literal["running", "met", "breached", "cancelled"]
     previous_outcome: Literal["running", "met", "breached", "cancelled"]
+
+
+class AlertAcknowledged(_Clock):
+    """Somebody has seen an alert and looks after it."""
+
+    type: ClassVar[str] = "sla.alert_acknowledged.v1"
+
+    alert_id: UUID
+    threshold: int
+    """Percent; 100 is the breach."""
+    by: PersonId | None = None

@@ -157,19 +157,20 @@ async def current_principal(request: Request) -> Principal:
     state: dict[str, Any] = request.scope["state"]
     principal: Principal | None = state.get("principal")
     if principal is None:
-        principal = state["principal"] = _identify(request)
+        principal = state["principal"] = await _identify(request)
     return principal
 
 
-def _identify(request: Request) -> Principal:
+async def _identify(request: Request) -> Principal:
     settings = settings_of(request)
     if (token := _bearer(request)) is not None:
         return read_token(token, settings)
-    from shared.http.sessions import principal_of_session  # pages need tokens too: they import this file
+    from shared.http import sessions  # which needs the principals of this file
 
-    principal = principal_of_session(request, settings)
+    principal = sessions.principal_of_session(request, settings)
     if principal is None:
         raise NotSignedIn
+    await sessions.require_csrf(request, settings)  # browsers send a cookie whoever wrote the page
     return principal
 
 

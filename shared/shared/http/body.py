@@ -81,9 +81,8 @@ class StrictRequest(Request):
 
     async def _check_form(self) -> None:
         if self.headers["content-type"].lower().startswith(_ENCODED_FORM):
-            check_text(
-                "body", unquote_to_bytes(await self.body())
-            )  # the parser would replace what is not UTF-8
+            # The parser would put U+FFFD for what is not UTF-8.
+            check_text("body", unquote_to_bytes(await self.body()))
         for name, value in (await self.form()).multi_items():
             text = value if isinstance(value, str) else value.filename or ""
             if not strict.storable(name + text):

@@ -79,3 +79,16 @@ async def _if_match(
 
 IfMatch = Annotated[Precondition, Depends(_if_match)]
 """What the caller has seen: 428 without If-Match."""
+
+
+async def _if_told(
+    request: Request,
+    sent: Annotated[
+        str | None, Header(alias="If-Match", description="The ETag of the version that is to be changed.")
+    ] = None,
+) -> Precondition | None:
+    return None if sent is None else await _if_match(request, sent)
+
+
+IfTold = Annotated[Precondition | None, Depends(_if_told)]
+"""The same where the version may stand in the body instead: None without If-Match."""

@@ -113,7 +113,7 @@ class Idempotent:
                 raise IdempotencyKeyMissing
             return
         assert isinstance(request, StrictRequest)
-        place = {"principal": caller.id, "route": _route(request), "key": _key(request)}
+        place = {"principal": caller.id, "route": _route(request), "key": key_of(request)}
         await _reserve(tx, place, await request.fingerprint(), settings_of(request).idempotency_days)
 
         async def complete(response: Response) -> None:
@@ -132,7 +132,7 @@ async def forget_answers(tx: Tx, before: datetime, batch: int = 1000) -> int:
     return (await tx.execute(_EXPIRE, {"before": before, "batch": batch})).rowcount
 
 
-def _key(request: Request) -> str:
+def key_of(request: Request) -> str:
     sent = request.headers.getlist("idempotency-key")
     match = _KEY.fullmatch(sent[0].strip()) if len(sent) == 1 else None
     key = re.sub(r"\\(.)", r"\1", match[1]) if match and match[1] else match[2] if match else ""

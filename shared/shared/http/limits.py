@@ -31,8 +31,8 @@ class BodyTooSlow(AftercareError):
 class Limits:
     """Pure ASGI: refuses unclean addresses and headers, and cuts a body off at its limit.
 
-    The limit is looked up when the body is read, after routing, so that a route may have set its own with
-    `allow_body`.
+    The limit is looked up when the body is read, after routing, so that a route may have set its own:
+    `@router.post("/photos", max_body_size=…)`.
     """
 
     def __init__(
@@ -107,5 +107,5 @@ class Deadlines:
 
 
 def allow_body(request: Request, size: int) -> None:
-    """Let this request bring up to `size` bytes; for routes that take files, before they read them."""
+    """Let this request bring up to `size` bytes; called before its body is read."""
     request.scope["state"]["largest_body"] = size

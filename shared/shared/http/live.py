@@ -20,6 +20,7 @@ from shared.http.pages import Pages
 from shared.http.scope import settings_of
 from shared.http.sessions import renew
 from shared.http.sse import EventStream, Watch
+from shared.i18n import LANGUAGES
 
 Names = Annotated[list[str], Query(alias="feed", min_length=1, max_length=20)]
 
@@ -46,9 +47,11 @@ def _add_route(router: APIRouter, path: str, pages: Pages, watches: Sequence[Wat
     roles = sorted({role for watch in watches for role in watch.feed.roles})
 
     @router.get(path, dependencies=[Depends(allow(*roles))], include_in_schema=False)
-    async def live(request: Request, principal: Caller, feed: Names) -> Response:
+    async def live(request: Request, principal: Caller, feed: Names, lang: str | None = None) -> Response:
         followed = [_allowed(served, name, principal) for name in dict.fromkeys(feed)]
-        render = partial(pages.render_row, pages.language(request))
+        # A shared worker need not accept the languages of the pages it works for: they say theirs.
+        tag = lang if lang in LANGUAGES else pages.language(request).tag
+        render = partial(pages.render_row, tag)
         response = EventStream(pages.streams.events(followed, principal, render))
         renew(request, response, settings_of(request))
         return response

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -78,13 +78,20 @@ class Pages:
         return segment[0] if segment and segment[0] in self.sites else None
 
     def language(self, request: HTTPConnection) -> Language:
+        """What the reader chose, else the best of what their browser accepts."""
         tag = negotiate(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language"))
         return self._languages[self.service_at(request.scope["path"]), tag]
 
-    def links(self, viewer: Principal | None) -> list[Link]:
-        """Where `viewer` may go, in the order of the services."""
+    def links(self, viewer: Principal | None, tag: str) -> list[Link]:
+        """Where `viewer` may go, in the order of the services, each in the words of its own."""
         roles = viewer.roles if viewer else frozenset()
-        return [link for site in self.sites.values() for link in site.links if link.roles & roles]
+        return [
+            replace(link, label=say(link.label), about=say(link.about))
+            for name, site in self.sites.items()
+            for say in [self._languages[name, tag].messages.gettext]
+            for link in site.links
+            if link.roles & roles
+        ]
 
     @property
     def live_url(self) -> str:
@@ -95,12 +102,15 @@ class Pages:
         with speaking(language):
             return self._environments[service].get_template(template).render(language=language, **data)
 
-    def render_row(self, language: Language, watch: Watch, row: Row) -> str:
+    def render_row(self, tag: str, watch: Watch, row: Row) -> str:
         """One row of a feed, rendered once for all who read the language."""
-        known = watch.rendered.get((row.id, language.tag))
+        known = watch.rendered.get((row.id, tag))
         if known is None:
-            known = self.render(watch.service, language, watch.feed.template, row=row, now=clock.now()).strip()
-            watch.rendered[row.id, language.tag] = known
+            language = self._languages[watch.service, tag]
+            known = self.render(
+                watch.service, language, watch.feed.template, row=row, now=clock.now()
+            ).strip()
+            watch.rendered[row.id, tag] = known
         return known
 
     def _package(self, service: str | None) -> Path:
@@ -154,20 +164,23 @@ def page(request: Request, template: str, *, status_code: int = 200, **data: Any
     session = session_of(request, settings) if clock.synced else None
     service = pages.service_at(request.url.path)
     language = pages.language(request)
-    content = pages.render(service, language, template, **_surroundings(request, pages, session), **data)
+    around = _surroundings(request, pages, session, language)
+    content = pages.render(service, language, template, **around, **data)
     response = HTMLResponse(content, status_code, {**_NOT_KEPT, "content-language": language.tag})
     if session:
         renew(request, response, settings)
     return response
 
 
-def _surroundings(request: Request, pages: Pages, session: Session | None) -> dict[str, Any]:
+def _surroundings(
+    request: Request, pages: Pages, session: Session | None, language: Language
+) -> dict[str, Any]:
     viewer = session.principal if session else None
     return {
         "viewer": viewer,
         "viewing": hashlib.sha256(session.id.encode()).hexdigest()[:16] if session else "",
         "csrf": csrf_token(session, settings_of(request)) if session else "",
-        "links": pages.links(viewer),
+        "links": pages.links(viewer, language.tag),
         "here": request.url.path,
         "here_again": target_of(request),
         "now": clock.now() if clock.synced else None,

@@ -25,7 +25,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.db.engine import is_database_outage, retryable
+from shared.db.engine import is_database_outage, retryable, sqlstate
 from shared.errors import AftercareError, Kind, Outage
 from shared.http.strict import pointer
 from shared.trace import trace_id
@@ -198,8 +198,17 @@ class Faults:
             return  # nobody is left to answer
         except Exception as error:
             problem = problem_of(error)
-            if problem.status >= 500:
-                log.error("request failed", status=problem.status, exc_info=error)
+            _note(error, problem)
             if started:
                 raise  # the server cuts the connection, which is the only way left to say so
             await problem.response()(scope, receive, send)
+
+
+def _note(error: Exception, problem: Problem) -> None:
+    """Outages are one line each, since every request of a minute may meet one; bugs come with their places."""
+    if problem.status == 503:
+        log.warning(
+            "request turned away", problem=problem.slug, error=type(error).__name__, sqlstate=sqlstate(error)
+        )
+    elif problem.status >= 500:
+        log.error("request failed", status=problem.status, exc_info=error)

@@ -27,6 +27,7 @@ from shared.db import Database, Tx, retryable
 from shared.db.engine import ATTEMPTS
 from shared.http.auth import Access, access_of
 from shared.http.body import StrictRequest
+from shared.http.limits import allow_body
 from shared.http.scope import service_of
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -104,8 +105,10 @@ class ServiceRoute(APIRoute):
         endpoint: Callable[..., Any],
         *,
         dependencies: Sequence[params.Depends] | None = None,
+        max_body_size: int | None = None,
         **options: Any,
     ) -> None:
+        self.largest_body = max_body_size  # in bytes; kept from FastAPI, whose limit answers in plain text
         # FastAPI would ask these again, after it has read the body.
         declared = [each.dependency for each in dependencies or ()]
         self.access = tuple(each for each in declared if isinstance(each, Access))
@@ -117,7 +120,7 @@ class ServiceRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
         run = _in_transaction(handler) if {_write, _read} & set(_calls(self.dependant)) else handler
-        access = access_of(self)
+        access, largest_body = access_of(self), self.largest_body
         body = self.body_field
         is_form = body is not None and isinstance(body.field_info, params.Form)
 
@@ -125,6 +128,8 @@ class ServiceRoute(APIRoute):
             request = StrictRequest(plain.scope, plain.receive)
             for declared in access:
                 await declared(request)
+            if largest_body is not None:
+                allow_body(request, largest_body)
             if body is not None:
                 await request.read(form=is_form)
             return await run(request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from shared.events.envelope import Event, Payload, event_model
 
 LARGEST_MESSAGE: Final = 1024 * 1024  # bytes; our relay sends at most 256 KiB
 _FUTURE: Final = timedelta(days=1)
+_NAME: Final = re.compile(r"[a-z][a-z0-9_.]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +98,16 @@ class Decoder:
 
 def extract(body: bytes, event_id: UUID) -> bytes:
     """The batch of one event, all its fields kept, from the message that carried it."""
-    wanted = str(event_id)
-    items = json.loads(body)
-    [item] = [item for item in items if item.get("id") == wanted][:1]
+    [item] = [item for item in json.loads(body) if UUID(item["id"]) == event_id][:1]  # spelled in any way
     return json.dumps([item], ensure_ascii=False).encode()
 
 
 def _explain(error: ValidationError) -> str:
     """Where and why, never the value: it may be somebody's name."""
     faults = error.errors(include_input=False, include_url=False, include_context=False)
-    return "; ".join(f"/{'/'.join(map(str, fault['loc']))}: {fault['type']}" for fault in faults[:5])
+    return "; ".join(f"/{'/'.join(map(_place, fault['loc']))}: {fault['type']}" for fault in faults[:5])
+
+
+def _place(part: int | str) -> str:
+    """A name of ours; what else may be the key of a mapping, so content."""
+    return str(part) if isinstance(part, int) or _NAME.fullmatch(part) else "*"

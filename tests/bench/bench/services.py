@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import select
-
 from shared.bus import Topology
 from shared.db import Tx, insert_rows
 from shared.events import Event, Payload
@@ -27,7 +25,7 @@ class ThingCounted(Payload):
 async def on_thing_counted(tx: Tx, events: Sequence[Event[ThingCounted]]) -> None:
     """The toy's `on_thing_made` without its events."""
     subjects = sorted({event.subject for event in events})
-    found = await tx.execute(select(toy.total).where(toy.total.c.subject.in_(subjects)))
+    found = await tx.execute(toy.TOTALS, {"subjects": subjects})
     totals = {row.subject: (row.total, row.events) for row in found}
     for event in events:
         amount, count = totals.get(event.subject, (0, 0))

@@ -29,7 +29,7 @@ PADDING: Final = 284  # what makes an event as long as that
 IN_FLIGHT: Final = 1000
 SUBJECTS: Final = 5000  # more than wait in one batch, as with tickets: no two of its events share a subject
 COMMITTED_AT_ONCE: Final = 1000
-POLL_SECONDS: Final = 0.02
+SHORTEST_LOOK, LONGEST_LOOK = 0.01, 0.3  # seconds between two
 SUSTAINED_BACKLOG: Final = 4000  # events waiting, so that nobody on the way runs dry
 
 FLOOR, WHOLE, QUIET, SUSTAINED = (
@@ -72,9 +72,14 @@ class Line:
         return found
 
     async def until(self, events: int) -> None:
-        """Wait until as many have been handled in all."""
-        while await self.handled() < events:  # noqa: ASYNC110 - it happens in another process
-            await asyncio.sleep(POLL_SECONDS)
+        """Wait until as many have been handled in all, looking seldom, for looking costs too."""
+        begun, first = time.perf_counter(), await self.handled()
+        found = first
+        while found < events:
+            rate = (found - first) / (time.perf_counter() - begun)
+            left = (events - found) / rate if rate else LONGEST_LOOK
+            await asyncio.sleep(min(max(left / 2, SHORTEST_LOOK), LONGEST_LOOK))
+            found = await self.handled()
 
     async def drain(self, events: int, make: Make) -> Numbers:
         """Commit all while the relay sleeps, wake it, and take the time until the inbox has them."""

@@ -1,9 +1,10 @@
 """What breaks servers and replicas, as actors for a plan."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from chaos.processes import Replica
+from chaos.proxy import FaultProxy
 from chaos.schedule import Actor
 from testbed.ground import Ground
 
@@ -52,3 +53,26 @@ def replica_deaths(makers: Sequence[Replica], keepers: Sequence[Replica]) -> Map
         **{point: dying_at(point, makers) for point in RELAY_POINTS},
         **{point: dying_at(point, keepers) for point in CONSUMER_POINTS},
     }
+
+
+def network_faults(where: str, proxy: FaultProxy) -> Mapping[str, Actor]:
+    """What a network does to the connections through `proxy`; every fault ends by healing."""
+
+    def refuse() -> None:
+        proxy.refuse()
+        proxy.reset()
+
+    begins: Mapping[str, Callable[..., object]] = {
+        "cut": proxy.cut_after,
+        "reset": proxy.reset,
+        "stalled": proxy.stall,
+        "half-open": proxy.half_open,
+        "slow": proxy.delay,
+        "refused": refuse,
+    }
+    return {f"{where} {name}": Actor(begin, proxy.heal) for name, begin in begins.items()}
+
+
+def freezing(ground: Ground) -> Mapping[str, Actor]:
+    """SIGSTOP: connections stay open, nothing answers."""
+    return {"broker frozen": Actor(ground.broker.suspend, ground.broker.resume)}

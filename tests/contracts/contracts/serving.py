@@ -79,7 +79,9 @@ async def serving(
     await provision(admin_url, name, [each.name for each in services], _password_of)
     for each in services:
         await each.history.upgrade(_url(admin_url, f"{each.name}_owner", name))
-    contexts = {each.name: _context(each.name, _url(admin_url, each.name, name), public_url) for each in services}
+    contexts = {
+        each.name: _context(each.name, _url(admin_url, each.name, name), public_url) for each in services
+    }
     await clock.sync(contexts[services[0].name].database.time)
     app = build_app(contexts, {each.name: each.router for each in services}, Quiet())
     streams = install_pages(app, {each.name: each.site for each in services if each.site}, contexts)
@@ -103,5 +105,5 @@ def _url(admin_url: str, role: str, database: str) -> str:
 
 
 def _context(name: str, url: str, public_url: str) -> ServiceContext:
-    settings = Settings(database_url=url, bus="memory", public_url=public_url)  # type: ignore[arg-type]
+    settings = Settings(database_url=url, bus="memory", public_url=public_url)
     return ServiceContext(name, Database(name, url), settings)

@@ -25,6 +25,7 @@ from shared.bus.topology import LANES
 from shared.clock import clock, uuid7
 from shared.db import Database, Tx
 from shared.db.provision import provision, role_url
+from shared.db.tables import core
 from shared.db.tx import Lane
 from shared.events import Event
 from shared.inbox import on
@@ -39,7 +40,7 @@ Thing = tuple[str, int, ThingMade]
 Hook = Callable[[Tx, Sequence[Event[ThingMade]]], Awaitable[None]]
 
 TYPE: Final = ThingMade.type
-WITHIN: Final = 15.0  # seconds; what takes longer does not come
+WITHIN: Final = 30.0  # seconds; what takes longer does not come
 
 
 async def until(look: Callable[[], Awaitable[T]], within: float = WITHIN) -> T:
@@ -98,6 +99,7 @@ class Broker:
 class Stage:
     """One database and one bus; the process on it may be started, stopped and started again.
 
+    topology   who listens to what
     maker      a database of the producer that outlives the process
     admin      a connection that may read and break everything
     first      is awaited at the beginning of keeper's handler
@@ -107,6 +109,7 @@ class Stage:
         self.urls = urls
         self.admin = admin
         self.broker = broker
+        self.topology = TOPOLOGY
         self.maker = self.database("maker")
         self.first: Hook = nothing_first
         self._process: Process | None = None
@@ -117,9 +120,13 @@ class Stage:
         assert self._process is not None, "start it first"
         return self._process
 
-    def settings(self, service: str) -> Settings:
-        bus = {"bus": "memory"} if self.broker is None else {"amqp_url": self.broker.url_of(service)}
-        return Settings.model_validate({"database_url": self.urls[service], **bus})
+    def settings(self) -> dict[str, dict[str, str]]:
+        """By service, as `Settings` takes them."""
+
+        def bus(service: str) -> dict[str, str]:
+            return {"amqp_url": self.broker.url_of(service)} if self.broker else {"bus": "memory"}
+
+        return {name: {"database_url": url, **bus(name)} for name, url in self.urls.items()}
 
     def database(self, service: str, purpose: str = "work") -> Database:
         """One more of the service, as a replica has it."""
@@ -129,7 +136,8 @@ class Stage:
     async def start(self) -> None:
         """A new process, begun."""
         services = (maker, replace(keeper, consumers=(on(ThingMade, self._handle),)), witness)
-        self._process = Process(services, {each.name: self.settings(each.name) for each in services}, TOPOLOGY)
+        settings = {name: Settings.model_validate(stated) for name, stated in self.settings().items()}
+        self._process = Process(services, settings, TOPOLOGY)
         self._process.start()
         await asyncio.wait_for(self._process.begun(), WITHIN)
 
@@ -167,8 +175,8 @@ class Stage:
             return
         stray = uuid7()
         await self.admin.execute(
-            "INSERT INTO maker.event_log VALUES ($1, $2, 'stray', 0, $3, $4)",
-            *(stray, TYPE, lane, inside.decode()),
+            "INSERT INTO maker.event_log VALUES ($1, 'maker.stray.v1', 'stray', 0, $2, $3)",
+            *(stray, lane, inside.decode()),
         )
         await self.admin.execute("INSERT INTO maker.delivery VALUES ($1, 'keeper', $2)", stray, lane)
 
@@ -243,19 +251,33 @@ def encoded(**changes: Any) -> bytes:
     return json.dumps(envelope(**changes)).encode()
 
 
+async def build(server: str) -> dict[str, str]:
+    """A new database on `server` with the migrated schemas of all three; the URL of each one's role."""
+    name = f"stage_{uuid7().hex}"
+    await provision(server, name, [each.name for each in SERVICES], _password_of)
+    for service in SERVICES:
+        owner = f"{service.name}_owner"
+        await service.history.upgrade(role_url(server, owner, _password_of(owner), name))
+    return {each.name: role_url(server, each.name, _password_of(each.name), name) for each in SERVICES}
+
+
+async def tear_down(server: str, urls: Mapping[str, str]) -> None:
+    """Drop what `build` made."""
+    connection = await asyncpg.connect(server)
+    try:
+        await connection.execute(f"DROP DATABASE {make_url(urls[maker.name]).database} WITH (FORCE)")
+    finally:
+        await connection.close()
+
+
 @asynccontextmanager
-async def raised(toy_urls: Mapping[str, str], server: str, broker: Broker | None) -> AsyncIterator[Stage]:
-    """A stage over the toy services' database on `server`; queues are declared, nothing is started."""
-    database = make_url(toy_urls[maker.name]).database
-    assert database is not None
-    await provision(server, database, [witness.name], password_of)
-    owner = f"{witness.name}_owner"
-    await witness.history.upgrade(role_url(server, owner, password_of(owner), database))
-    url = role_url(server, witness.name, password_of(witness.name), database)
-    admin = await asyncpg.connect(make_url(server).set(database=database).render_as_string(hide_password=False))
+async def raised(server: str, urls: Mapping[str, str], broker: Broker | None) -> AsyncIterator[Stage]:
+    """A stage with empty tables and declared queues; nothing is started."""
+    admin = await asyncpg.connect(server, database=make_url(urls[maker.name]).database)
+    await admin.execute(f"TRUNCATE {', '.join(_TABLES)}")
     if broker is not None:
         await broker.declare()
-    stage = Stage({**toy_urls, witness.name: url}, admin, broker)
+    stage = Stage(urls, admin, broker)
     try:
         yield stage
     finally:
@@ -263,8 +285,14 @@ async def raised(toy_urls: Mapping[str, str], server: str, broker: Broker | None
         await admin.close()
 
 
-def password_of(role: str) -> str:
-    return f"test-{role}"
+_TABLES: Final = [
+    *(f"{service.name}.{table}" for service in SERVICES for table in core.tables),
+    *(f"{service.name}.{table}" for service in SERVICES for table in service.metadata.tables),
+]
+
+
+def _password_of(role: str) -> str:
+    return f"test-{role}"  # roles belong to the whole cluster, so all databases of a run share them
 
 
 def quicken(set_: Callable[[str, Any], None]) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from dispatch.organisation.rules import Centre, Organisation, Person, Region
@@ -164,7 +164,7 @@ Decision: TypeAlias = Assignment | NobodyAvailable
 
 
 def decide_all(jobs: Sequence[Job], staff: Staff, loads: Loads) -> list[Decision]:
-    """One decision per job, in the jobs' order; the pressing ones choose first, each sees what was given before."""
+    """One decision per job, in their order; the pressing choose first, and see what was given before."""
     loads = loads.copy()
     decisions: dict[int, Decision] = {}
     for index in sorted(range(len(jobs)), key=lambda index: PRESSING[jobs[index].severity]):
@@ -313,4 +313,3 @@ def _grounds(job: Job, region: Region) -> Iterable[Finding]:
     yield Finding(job.severity)
     if region.code != job.region:
         yield Finding("unlisted_region", {"region": job.region, "answering": region.code})
-

@@ -34,7 +34,7 @@ decision: Final = Table(
 
 
 class NobodyToOwn(AftercareError):
-    """No organisation has been imported, so nobody could own a ticket; what came in waits until there is one."""
+    """No organisation has been imported, so nobody could own a ticket; what comes in waits for one."""
 
     kind = "unavailable"
 

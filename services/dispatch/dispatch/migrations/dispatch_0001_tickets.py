@@ -11,6 +11,7 @@ _ORGANISATION = """
 CREATE TABLE organisation (
     only boolean PRIMARY KEY DEFAULT true CHECK (only),
     version bigint NOT NULL CHECK (version >= 1),
+    note text NOT NULL,
     default_region text NOT NULL,
     regions jsonb NOT NULL,
     centres jsonb NOT NULL,
@@ -129,7 +130,8 @@ CREATE TABLE visit (
     state text NOT NULL CHECK (state IN ('agreed', 'moved', 'kept', 'cancelled')),
     CHECK (starts_at < ends_at),
     CONSTRAINT visit_one_place_at_a_time
-        EXCLUDE USING gist (engineer_id WITH =, tstzrange(starts_at, ends_at) WITH &&) WHERE (state = 'agreed')
+        EXCLUDE USING gist (engineer_id WITH =, tstzrange(starts_at, ends_at) WITH &&)
+        WHERE (state = 'agreed')
 );
 CREATE UNIQUE INDEX visit_agreed ON visit (ticket_id) WHERE state = 'agreed';
 CREATE INDEX visit_ticket ON visit (ticket_id);

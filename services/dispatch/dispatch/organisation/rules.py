@@ -85,6 +85,8 @@ class Region(_Part):
 class Organisation(_Part):
     """Everybody and everything that tickets are given to; `default_region` answers for unlisted regions."""
 
+    note: Annotated[str, StringConstraints(max_length=1000)] = ""
+    """For whoever reads the document."""
     default_region: Code
     regions: Annotated[tuple[Region, ...], Field(min_length=1, max_length=200)]
     centres: Annotated[tuple[Centre, ...], Field(min_length=1, max_length=1000)]
@@ -108,7 +110,8 @@ class Fault:
 
 def faults(document: Organisation) -> list[Fault]:
     """Everything that would leave a ticket without somebody to go to; empty when the document is fit."""
-    return [*_repeated(document), *_unknown_places(document), *_unfit_people(document), *_unfit_regions(document)]
+    checks = (_repeated, _unknown_places, _unfit_people, _unfit_regions)
+    return [fault for check in checks for fault in check(document)]
 
 
 def _repeated(document: Organisation) -> Iterator[Fault]:

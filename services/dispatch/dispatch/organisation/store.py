@@ -37,6 +37,7 @@ organisation = Table(
     metadata,
     Column("only", Boolean, primary_key=True, server_default="true"),
     Column("version", BigInteger, nullable=False),
+    Column("note", Text, nullable=False),
     Column("default_region", Text, nullable=False),
     Column("regions", JSONB, nullable=False),
     Column("centres", JSONB, nullable=False),
@@ -92,6 +93,7 @@ async def load_organisation(tx: Tx) -> Imported | None:
         return None
     people = await tx.execute(select(person).where(person.c.active).order_by(person.c.id))
     document = Organisation(
+        note=row.note,
         default_region=row.default_region,
         regions=row.regions,
         centres=row.centres,
@@ -112,6 +114,7 @@ async def save_organisation(tx: Tx, document: Organisation, version: int, by: st
     row = {
         "only": True,
         "version": version,
+        "note": document.note,
         "default_region": document.default_region,
         "regions": _plain(document.regions),
         "centres": _plain(document.centres),
@@ -121,7 +124,7 @@ async def save_organisation(tx: Tx, document: Organisation, version: int, by: st
     }
     saved = insert(organisation).values(row)
     await tx.execute(saved.on_conflict_do_update(index_elements=["only"], set_=row))
-    changed = ", ".join(f"{name} = EXCLUDED.{name}" for name in person.c.keys() if name != "id")
+    changed = ", ".join(f"{name} = EXCLUDED.{name}" for name in Person.model_fields if name != "id")
     rows = [{**each.model_dump(mode="json"), "id": each.id} for each in document.people]
     await insert_rows(tx, person, rows, tail=f"ON CONFLICT (id) DO UPDATE SET {changed}")
     unloaded = [{"person_id": each.id} for each in document.people]

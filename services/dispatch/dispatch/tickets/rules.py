@@ -237,9 +237,7 @@ def adopt(ticket: Ticket, decision: Decision) -> Steps:
 
 def change_owner(ticket: Ticket, owner_id: PersonId, reason: str) -> Step:
     """Somebody else is accountable from now on (R24)."""
-    payload = events.OwnerChanged(
-        owner_id=owner_id, previous_owner_id=ticket.owner_id, reason=reason[:1000]
-    )
+    payload = events.OwnerChanged(owner_id=owner_id, previous_owner_id=ticket.owner_id, reason=reason[:1000])
     return _step(ticket, payload, owner_id=owner_id)
 
 
@@ -269,7 +267,8 @@ def decline(ticket: Ticket, reason: str) -> Steps:
 
 def take_away(ticket: Ticket, reason: str) -> Steps:
     """Whoever worked on it cannot any more; `place` gives it to somebody else in the same transaction."""
-    return (Step(replace(take_from(ticket), version=ticket.version + 1), "taken_away", None, {"reason": reason}),)
+    taken = replace(take_from(ticket), version=ticket.version + 1)
+    return (Step(taken, "taken_away", None, {"reason": reason}),)
 
 
 def reclassify(ticket: Ticket, kind: Kind, request_version: int) -> Steps:
@@ -288,7 +287,7 @@ def regrade(
     by: PersonId,
     reason: str,
 ) -> Steps:
-    """Another severity, to the past too (decision 18). Who is at work stays; before that the rules choose anew."""
+    """Another severity, to the past too (decision 18). Who is at work stays; else the rules choose anew."""
     payload = events.TicketRegraded(
         severity=severity, previous_severity=ticket.severity, by=by, reason=reason
     )

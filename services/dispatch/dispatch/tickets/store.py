@@ -13,8 +13,8 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     Boolean,
-    ColumnElement,
     Column,
+    ColumnElement,
     DateTime,
     Double,
     Identity,
@@ -95,10 +95,11 @@ _LISTS: Final = ("group_ids", "declined_ids")
 
 def ticket_of(row: Any) -> Ticket:
     """The ticket in a row that has (at least) all columns of `ticket`."""
-    values = {column.name: getattr(row, column.name) for column in ticket.columns}
-    site = Site.model_construct(**{name: values.pop(name) for name in _SITE})
-    people = {name: tuple(map(UUID, values.pop(name))) for name in _LISTS}
-    return Ticket(site=site, skills=tuple(values.pop("skills")), **people, **values)
+    values: dict[str, Any] = {column.name: getattr(row, column.name) for column in ticket.columns}
+    values["site"] = Site.model_construct(**{name: values.pop(name) for name in _SITE})
+    values["skills"] = tuple(values["skills"])
+    values |= {name: tuple(map(UUID, values[name])) for name in _LISTS}
+    return Ticket(**values)
 
 
 def _row_of(each: Ticket) -> dict[str, Any]:
@@ -131,6 +132,13 @@ async def lock_open_of(tx: Tx, people: Collection[PersonId]) -> list[Ticket]:
     """The open tickets that any of `people` owns or works on."""
     involved = or_(ticket.c.owner_id.in_(people), ticket.c.engineer_id.in_(people))
     return await load_tickets(tx, and_(ticket.c.state != "closed", involved), lock=True)
+
+
+async def lock_resolved(tx: Tx, ids: Collection[UUID]) -> list[Ticket]:
+    """Those of `ids` that wait for their customer and that nobody else is changing right now."""
+    chosen = select(ticket).where(ticket.c.id.in_(ids), ticket.c.state == "resolved").order_by(ticket.c.id)
+    locked = chosen.with_for_update(key_share=True, skip_locked=True)
+    return [ticket_of(row) for row in await tx.execute(locked)]
 
 
 async def list_tickets(
@@ -179,7 +187,9 @@ def _update() -> TextClause:
     arrays = ", ".join(f"CAST(:{each.name} AS {each.type.compile(dialect)}[])" for each in columns)
     changes = ", ".join(f"{each.name} = given.{each.name}" for each in _CHANGING)
     names = ", ".join(_UPDATED)
-    statement = f"UPDATE ticket SET {changes} FROM unnest({arrays}) AS given ({names}) WHERE ticket.id = given.id"
+    statement = (
+        f"UPDATE ticket SET {changes} FROM unnest({arrays}) AS given ({names}) WHERE ticket.id = given.id"
+    )
     return text(statement).bindparams(*(bindparam(each.name, type_=ARRAY(each.type)) for each in columns))
 
 
@@ -213,8 +223,8 @@ async def list_history(tx: Tx, ticket_id: UUID) -> list[Mapping[str, Any]]:
 _SHIFT: Final = text(
     """
     WITH shift AS (
-        SELECT * FROM unnest(CAST(:people AS uuid[]), CAST(:working AS integer[]), CAST(:supervising AS integer[]))
-                      AS shift (person_id, working, supervising)
+        SELECT * FROM unnest(CAST(:people AS uuid[]), CAST(:working AS integer[]),
+                             CAST(:supervising AS integer[])) AS shift (person_id, working, supervising)
     ), held AS (
         SELECT person_id FROM capacity WHERE person_id = ANY(CAST(:people AS uuid[]))
         ORDER BY person_id FOR UPDATE

@@ -17,9 +17,6 @@ from sla_monitor.clocks.actions import take
 from sla_monitor.clocks.rules import Happening
 from sla_monitor.clocks.rules.history import Facts
 
-# Prose that no policy can speak of.
-_UNREAD: Final = {"reason"}
-
 READ: Final[tuple[type[Payload], ...]] = (
     taken_in.RequestRegistered,
     taken_in.RequestReclassified,
@@ -64,7 +61,7 @@ def facts_of(payload: Payload) -> Facts:
     facts: dict[str, Any] = {}
     for name, value in payload:
         match value:
-            case bool() | int() | str() if name not in _UNREAD:
+            case bool() | int() | str() if not _is_prose(payload, name):
                 facts[name] = value
             case UUID():
                 facts[name] = str(value)
@@ -74,3 +71,8 @@ def facts_of(payload: Payload) -> Facts:
             case Site():
                 facts |= {"region": value.region, "city": value.city}
     return facts
+
+
+def _is_prose(payload: Payload, name: str) -> bool:
+    """Why somebody decided so; only the reason of closing is a value."""
+    return name == "reason" and not isinstance(payload, dispatched.TicketClosed)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Integer,
+    Interval,
     SmallInteger,
     Table,
     Text,
@@ -26,7 +27,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.db import Tx, insert_rows
 from sla_monitor.clocks.rules.changes import StoredClock, Timer
-from sla_monitor.clocks.rules.history import Happening, Subject
+from sla_monitor.clocks.rules.history import Happening, Subject, in_order
 from sla_monitor.clocks.rules.timeline import Pause
 from sla_monitor.tables import metadata
 
@@ -51,6 +52,8 @@ subject = Table(
     Column("title", Text),
     Column("region", Text),
     Column("severity", Text),
+    Column("product_line", Text),
+    Column("customer_level", Text),
     Column("owner_id", Uuid),
     Column("first_at", _moment, nullable=False),
 )
@@ -63,6 +66,9 @@ clock = Table(
     Column("promise", Text, nullable=False),
     Column("occurrence", BigInteger, nullable=False),
     Column("requirement", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("measure", Text, nullable=False),
+    Column("allowance", Interval, nullable=False),
     Column("severity", Text),
     Column("started_at", _moment, nullable=False),
     Column("deadline", _moment, nullable=False),
@@ -189,6 +195,6 @@ async def arm(tx: Tx, timers: Mapping[UUID, tuple[str, Sequence[Timer]]]) -> Non
     await insert_rows(tx, timer, rows)
 
 
-async def load_happenings(tx: Tx, subject_id: UUID) -> list[Happening]:
-    """The history of one subject, empty when it is not known."""
-    return (await load_histories(tx, [subject_id])).get(subject_id, [])
+async def load_history(tx: Tx, subject_id: UUID) -> list[Happening]:
+    """The history of one subject in order, empty when it is not known."""
+    return in_order((await load_histories(tx, [subject_id])).get(subject_id, []))

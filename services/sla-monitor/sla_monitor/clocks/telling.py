@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from shared.events import Payload
 from shared.events.sla import (
+    AlertAcknowledged,
     ClockAmended,
     ClockBreached,
     ClockCancelled,
@@ -16,6 +18,7 @@ from shared.events.sla import (
     ClockStarted,
     ClockWarned,
 )
+from sla_monitor.clocks.rules import Outcome
 from sla_monitor.clocks.rules.changes import Change, StoredClock, Telling
 from sla_monitor.clocks.rules.history import Subject
 
@@ -36,9 +39,19 @@ def payload_of(what: Telling, change: Change, subject: Subject) -> Payload:
             assert clock.pause is not None
             return ClockPaused(**known, reason=clock.pause.reason)
         case "resumed":
-            return ClockResumed(**known)
+            return resumed(clock, subject)
         case "amended":
-            return ClockAmended(**known, outcome=clock.outcome, previous_outcome=change.previous)
+            return amended(clock, subject, change.previous)
+
+
+def resumed(clock: StoredClock, subject: Subject) -> ClockResumed:
+    """That its time counts again."""
+    return ClockResumed(**_known(clock, subject))
+
+
+def amended(clock: StoredClock, subject: Subject, previous: Outcome) -> ClockAmended:
+    """That what was told before is different, or certain, now."""
+    return ClockAmended(**_known(clock, subject), outcome=clock.outcome, previous_outcome=previous)
 
 
 def warned(clock: StoredClock, subject: Subject) -> ClockWarned:
@@ -54,6 +67,17 @@ def breached(clock: StoredClock, subject: Subject, now: datetime) -> ClockBreach
         owner_id=subject.owner_id,
         explanation=_reckoning(clock, now),
     )
+
+
+def acknowledged(
+    clock: StoredClock, subject: Subject, alert_id: UUID, threshold: int, by: str
+) -> AlertAcknowledged:
+    """That somebody looks after an alert; named if it is an employee, whose identifier is a PersonId."""
+    try:
+        person = UUID(by)
+    except ValueError:
+        person = None
+    return AlertAcknowledged(**_known(clock, subject), alert_id=alert_id, threshold=threshold, by=person)
 
 
 def _known(clock: StoredClock, subject: Subject) -> dict[str, Any]:

@@ -60,6 +60,8 @@ CREATE TABLE subject (
     title text,
     region text,
     severity text CHECK (severity IN ('general', 'important', 'urgent')),
+    product_line text,
+    customer_level text,
     owner_id uuid,
     first_at timestamptz NOT NULL
 );
@@ -69,6 +71,9 @@ CREATE TABLE clock (
     promise text NOT NULL,
     occurrence bigint NOT NULL,
     requirement text NOT NULL,
+    rule text NOT NULL,
+    measure text NOT NULL CHECK (measure IN ('wall', 'working')),
+    allowance interval NOT NULL CHECK (allowance > interval '0'),
     severity text CHECK (severity IN ('general', 'important', 'urgent')),
     started_at timestamptz NOT NULL,
     deadline timestamptz NOT NULL,

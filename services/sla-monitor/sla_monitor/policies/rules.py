@@ -111,6 +111,7 @@ class Promise(_Data):
     cases         how much time, by the facts of the start and the severity
     regrades_past whether another severity changes the judgement after the stop, too (decision 18)
     warns         at which percentages of the time
+    is_response   whether it counts into the response-time attainment (R110, decision 7)
     """
 
     code: Code
@@ -124,6 +125,7 @@ class Promise(_Data):
     cases: tuple[Case, ...] = Field(min_length=1)
     regrades_past: bool = False
     warns: tuple[Percent, ...] = (75,)
+    is_response: bool = True
 
     @property
     def producers(self) -> tuple[str, ...]:
@@ -162,7 +164,7 @@ class Policy(_Data):
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """How much time a promise allows, by which measure, and the rule that says so."""
+    """How much time a promise allows, by which measure, the kind of target that says so, and its row."""
 
     measure: Measure
     amount: timedelta
@@ -174,9 +176,9 @@ def allow(target: Target, calendar: Calendar, start: datetime) -> Allowance | No
     """What `target` allows from `start` on; None when nothing is promised at that time."""
     match target:
         case Wall(length=length, requirement=requirement):
-            return Allowance("wall", length, requirement, f"{length} by the wall clock")
+            return Allowance("wall", length, requirement, target.kind)
         case Working(length=length, requirement=requirement):
-            return Allowance("working", length, requirement, f"{length} of working time")
+            return Allowance("working", length, requirement, target.kind)
         case NextWorkingDay():
             return _until_next_working_day(target, calendar, start)
         case ByHours():
@@ -187,5 +189,4 @@ def allow(target: Target, calendar: Calendar, start: datetime) -> Allowance | No
 def _until_next_working_day(target: NextWorkingDay, calendar: Calendar, start: datetime) -> Allowance:
     day = next_working_day(calendar, start, strict=target.strict)
     amount = max(instant_on(calendar, day, target.by) - start, target.at_least)
-    rule = f"by {target.by:%H:%M} of the next working day, {day}"
-    return Allowance("wall", amount, target.requirement, rule)
+    return Allowance("wall", amount, target.requirement, target.kind)

@@ -89,6 +89,7 @@ ACCEPT: Final = Promise(
         _graded("important", _within("R61", minutes=30)),
         _graded("general", _within("R61", hours=4)),
     ),
+    is_response=False,  # decision 7: R50–R58 are
 )
 ON_SITE: Final = Promise(
     code="on_site",

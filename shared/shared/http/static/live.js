@@ -8,8 +8,8 @@
 
   /** All feeds of one address, for every tab that shows one of them. */
   class Stream {
-    constructor(url, told) {
-      Object.assign(this, { url, told, tabs: new Map(), feeds: new Set(), rows: new Map(), state: "reconnecting", retries: 0 });
+    constructor(url, lang, told) {
+      Object.assign(this, { url, lang, told, tabs: new Map(), feeds: new Set(), rows: new Map(), state: "reconnecting", retries: 0 });
     }
 
     follow(tab, feeds) {
@@ -34,7 +34,8 @@
       this.feeds = new Set([...this.tabs.values()].flatMap((feeds) => [...feeds]));
       this.heard = Date.now();
       this.watchdog = setInterval(() => Date.now() - this.heard > SILENCE && this.open(), 5_000);
-      const address = `${this.url}?${new URLSearchParams([...this.feeds].map((feed) => ["feed", feed]))}`;
+      const query = new URLSearchParams([["lang", this.lang], ...[...this.feeds].map((feed) => ["feed", feed])]);
+      const address = `${this.url}?${query}`;
       const source = (this.source = new EventSource(address));
       for (const kind of ["snapshot", "rows", "state", "beat"]) {
         source.addEventListener(kind, (event) => this.hear(kind, JSON.parse(event.data)));
@@ -90,9 +91,10 @@
     }
   }
 
-  /** Connects tabs with streams; `viewing` is who they belong to. */
+  /** Connects tabs with streams; `viewing` is who they belong to, `lang` what they read. */
   class Hub {
-    constructor(viewing) {
+    constructor(viewing, lang) {
+      this.lang = lang;
       this.streams = new Map();
       // Whoever signs in or out in this browser ends what was shown to somebody else.
       new BroadcastChannel("aftercare").onmessage = ({ data }) => {
@@ -109,28 +111,30 @@
     }
 
     at(url) {
-      if (!this.streams.has(url)) this.streams.set(url, new Stream(url, (tab, message) => tab.postMessage(message)));
+      if (!this.streams.has(url)) {
+        this.streams.set(url, new Stream(url, this.lang, (tab, message) => tab.postMessage(message)));
+      }
       return this.streams.get(url);
     }
   }
 
   if (typeof SharedWorkerGlobalScope !== "undefined" && self instanceof SharedWorkerGlobalScope) {
-    const hub = new Hub(self.name.split(" ")[0]);
+    const hub = new Hub(...self.name.split(" "));
     self.onconnect = (event) => hub.connect(event.ports[0]);
     return;
   }
 
   const script = document.currentScript.src;
-  const { viewing } = document.documentElement.dataset;
+  const { lang, dataset: { viewing } } = document.documentElement;
   let port = null;
 
   function connected() {
     if (port) return port;
     if (window.SharedWorker) {
-      port = new SharedWorker(script, { name: `${viewing} ${document.documentElement.lang}` }).port;
+      port = new SharedWorker(script, { name: `${viewing} ${lang}` }).port;
     } else {
       const channel = new MessageChannel();
-      new Hub(viewing).connect(channel.port1);
+      new Hub(viewing, lang).connect(channel.port1);
       port = channel.port2;
     }
     port.onmessage = ({ data }) => (data.kind === "state" ? showState(data.state) : applyRows(data));

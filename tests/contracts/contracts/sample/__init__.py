@@ -14,7 +14,7 @@ from sqlalchemy import text
 from shared.clock import uuid7
 from shared.db import Tx
 from shared.errors import AftercareError
-from shared.http.auth import allow
+from shared.http.auth import Role, allow
 from shared.http.pages import Link, Site, page
 from shared.http.sse import LiveFeed, Row
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
@@ -22,7 +22,7 @@ from shared.i18n import N_
 from shared.process.service import Service
 
 HERE = Path(__file__).parent
-DESK = ("dispatcher", "operations")
+DESK: tuple[Role, ...] = ("dispatcher", "operations")
 
 
 class NoSuchPromise(AftercareError):

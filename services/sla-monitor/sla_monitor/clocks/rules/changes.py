@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
 from sla_monitor.clocks.rules.fold import Clock, Outcome
 from sla_monitor.clocks.rules.timeline import Pause
+from sla_monitor.policies.rules import Measure
 
 # Thresholds of timers beside the percentages of warnings.
 RESUME: Final = 0  # a pause ends at an instant known before
@@ -36,6 +37,9 @@ class StoredClock:
     promise: str
     occurrence: int
     requirement: str
+    rule: str
+    measure: Measure
+    allowance: timedelta
     severity: str | None
     started_at: datetime
     deadline: datetime
@@ -84,6 +88,9 @@ def begin(id: UUID, subject_id: UUID, folded: Clock, versions: tuple[int, int], 
         promise=folded.promise,
         occurrence=folded.occurrence,
         requirement=folded.requirement,
+        rule=folded.rule,
+        measure=folded.measure,
+        allowance=folded.allowance,
         severity=folded.severity,
         started_at=folded.started_at,
         deadline=folded.deadline,
@@ -132,6 +139,9 @@ def _update(stored: StoredClock, folded: Clock, versions: tuple[int, int], now: 
     return replace(
         stored,
         requirement=folded.requirement,
+        rule=folded.rule,
+        measure=folded.measure,
+        allowance=folded.allowance,
         severity=folded.severity,
         started_at=folded.started_at,
         deadline=folded.deadline,
@@ -179,11 +189,6 @@ def _while_running(before: StoredClock, after: StoredClock) -> list[Telling]:
     if before.pause is not None:
         return ["resumed"]
     return ["amended"] if before.deadline != after.deadline else []
-
-
-def resumed(stored: StoredClock) -> Change:
-    """The current pause is over by itself."""
-    return _told(replace(stored, pause=None), ["resumed"], previous=stored.outcome, retracts=False)
 
 
 def _told(row: StoredClock, tellings: list[Telling], *, previous: Outcome, retracts: bool) -> Change:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from sla_monitor.calendars.rules import Calendar
@@ -37,6 +37,7 @@ class Clock:
     requirement: str
     rule: str
     measure: Measure
+    allowance: timedelta
     severity: str | None
     started_at: datetime
     deadline: datetime
@@ -103,6 +104,7 @@ def _clock(
         requirement=allowance.requirement,
         rule=allowance.rule,
         measure=allowance.measure,
+        allowance=allowance.amount,
         severity=fit.severity,
         started_at=start.at,
         deadline=deadline,

@@ -53,6 +53,8 @@ class Subject:
     title: str | None
     region: str | None
     severity: str | None
+    product_line: str | None
+    customer_level: str | None
     owner_id: UUID | None
     first_at: datetime
 
@@ -70,6 +72,8 @@ def describe(history: Sequence[Happening]) -> Subject:
         title=known.get("title"),
         region=known.get("region"),
         severity=known.get("severity"),
+        product_line=known.get("product_line"),
+        customer_level=known.get("customer_level"),
         owner_id=UUID(owner) if owner else None,
         first_at=ordered[0].at,
     )

@@ -1,0 +1,129 @@
+"""Who sees which ticket, and who may act on it: the one place that decides (decision 22, R125).
+
+An engineer's own work is what they have, own, guide or belong to the emergency group of. What somebody may
+not see does not exist for them (404); what they see but is not theirs to do is refused (403).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, or_, true
+
+from dispatch.tickets import store
+from dispatch.tickets.rules import Command, Ticket
+from dispatch.tickets.store import ticket as table
+from shared.db import Tx
+from shared.errors import AftercareError
+from shared.events.terms import PersonId
+from shared.http.auth import Principal, Role
+
+DISPATCHERS: Final[tuple[Role, ...]] = ("dispatcher", "admin")
+OVERSEERS: Final[tuple[Role, ...]] = ("dispatcher", "operations", "admin")
+READERS: Final[tuple[Role, ...]] = ("engineer", "dispatcher", "operations", "admin")
+WORKERS: Final[tuple[Role, ...]] = ("engineer", "dispatcher", "admin")
+
+_NOBODY: Final = UUID(int=0)
+
+
+class NoSuchTicket(AftercareError):
+    """There is no such ticket, or it is not yours to see."""
+
+    kind = "not_found"
+
+
+class NotYourTask(AftercareError):
+    """You see this ticket, but only its engineer, its owner or a dispatcher may do this."""
+
+    kind = "forbidden"
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Whose eyes and hands: `own` is the employee whose work alone is visible, None for all of it."""
+
+    id: str
+    own: PersonId | None
+    may_assign: bool
+    regions: frozenset[str] | None
+    product_lines: frozenset[str] | None
+    customer_levels: frozenset[str] | None
+
+    @classmethod
+    def of(cls, principal: Principal) -> Viewer:
+        sees_all = bool(principal.roles.intersection(OVERSEERS))
+        return cls(
+            principal.id,
+            None if sees_all else person_id_of(principal),
+            bool(principal.roles.intersection(DISPATCHERS)),
+            principal.regions,
+            principal.product_lines,
+            principal.customer_levels,
+        )
+
+
+def person_id_of(principal: Principal) -> PersonId:
+    """The employee a principal is; an id that nobody has when they are none."""
+    try:
+        return UUID(principal.id)
+    except ValueError:
+        return _NOBODY
+
+
+def sees(viewer: Viewer, ticket: Ticket) -> bool:
+    """Whether `ticket` exists for `viewer`."""
+    involved = (ticket.engineer_id, ticket.owner_id, ticket.supervisor_id, *ticket.group_ids)
+    return (
+        (viewer.own is None or viewer.own in involved)
+        and _within(viewer.regions, ticket.site.region)
+        and _within(viewer.product_lines, ticket.product_line)
+        and _within(viewer.customer_levels, ticket.customer_level)
+    )
+
+
+def _within(limit: frozenset[str] | None, value: str | None) -> bool:
+    """A limit shows what is known to lie within it."""
+    return limit is None or value in limit
+
+
+def visible_to(viewer: Viewer) -> ColumnElement[bool]:
+    """`sees`, as a condition on the table of tickets."""
+    conditions: list[ColumnElement[bool]] = [true()]
+    if (own := viewer.own) is not None:
+        person = (table.c.engineer_id, table.c.owner_id, table.c.supervisor_id)
+        grouped = and_(table.c.severity == "urgent", table.c.group_ids.has_key(str(own)))
+        conditions.append(or_(*(column == own for column in person), grouped))
+    if viewer.regions is not None:
+        conditions.append(table.c.region.in_(viewer.regions))
+    if viewer.product_lines is not None:
+        conditions.append(table.c.product_line.in_(viewer.product_lines))
+    if viewer.customer_levels is not None:
+        conditions.append(table.c.customer_level.in_(viewer.customer_levels))
+    return and_(*conditions)
+
+
+def may(viewer: Viewer, ticket: Ticket, command: Command) -> bool:
+    """Whether `viewer`, who sees the ticket, may do this to it, leaving its state aside."""
+    if viewer.may_assign:
+        return True
+    return command != "assign" and viewer.own in (ticket.engineer_id, ticket.owner_id)
+
+
+async def find_ticket(tx: Tx, viewer: Viewer, ticket_id: UUID) -> Ticket:
+    """The ticket, to be read; `NoSuchTicket` when it does not exist for `viewer`."""
+    found = await store.load_ticket(tx, ticket_id)
+    if found is None or not sees(viewer, found):
+        raise NoSuchTicket
+    return found
+
+
+async def lock_ticket(tx: Tx, viewer: Viewer, ticket_id: UUID, command: Command) -> Ticket:
+    """The ticket, to be changed by `command`; `NoSuchTicket` or `NotYourTask` when it may not."""
+    found = await store.load_ticket(tx, ticket_id, lock=True)
+    if found is None or not sees(viewer, found):
+        raise NoSuchTicket
+    if not may(viewer, found, command):
+        raise NotYourTask
+    return found

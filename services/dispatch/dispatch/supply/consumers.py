@@ -1,0 +1,51 @@
+"""What the parts desk answers is shown on the ticket; it may come before the ticket's own row does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from dispatch.supply.store import save_requisitions
+from shared.db import Tx
+from shared.events import Event
+from shared.events.parts import PartsReserved, PartsShort
+
+
+async def on_parts_reserved(tx: Tx, events: Sequence[Event[PartsReserved]]) -> None:
+    """Everything that was asked for is held."""
+    await save_requisitions(
+        tx,
+        [
+            {
+                "id": UUID(event.subject),
+                "ticket_id": event.data.ticket_id,
+                "state": "reserved",
+                "lines": [line.model_dump() for line in event.data.lines],
+                "missing": [],
+                "held_until": event.data.held_until,
+                "version": event.version,
+                "told_at": event.time,
+            }
+            for event in events
+        ],
+    )
+
+
+async def on_parts_short(tx: Tx, events: Sequence[Event[PartsShort]]) -> None:
+    """Some of it is not there."""
+    await save_requisitions(
+        tx,
+        [
+            {
+                "id": UUID(event.subject),
+                "ticket_id": event.data.ticket_id,
+                "state": "short",
+                "lines": [],
+                "missing": [line.model_dump() for line in event.data.missing],
+                "held_until": None,
+                "version": event.version,
+                "told_at": event.time,
+            }
+            for event in events
+        ],
+    )

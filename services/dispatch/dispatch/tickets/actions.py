@@ -1,0 +1,148 @@
+"""Opening, regrading and giving away tickets: a batch each, in a number of statements that does not grow."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from dispatch.assignment.rules import Decision, Finding, Loads, Staff, decide, decide_all, give_to
+from dispatch.assignment.store import lock_staff
+from dispatch.tickets import rules, store
+from dispatch.tickets.record import Change, record
+from dispatch.tickets.rules import BEFORE_WORK, WORKING, Ticket
+from dispatch.visits.store import end_visits
+from shared.clock import uuid7
+from shared.db import Tx
+from shared.events import Event
+from shared.events.intake import RequestReclassified, RequestRegistered
+from shared.events.terms import PersonId
+
+Registered = Event[RequestRegistered]
+Reclassified = Event[RequestReclassified]
+
+
+async def open_tickets(tx: Tx, registered: Sequence[Registered]) -> list[Ticket]:
+    """One ticket per request, ever, with its owner and engineer from the first instant (R24)."""
+    by_request = {UUID(event.subject): event for event in registered}
+    known = await store.lock_by_request(tx, by_request.keys())
+    fresh = [
+        _asked_for(event, request_id, tx)
+        for request_id, event in by_request.items()
+        if request_id not in known
+    ]
+    if not fresh:
+        return []
+    staff, loads = await lock_staff(tx, {ticket.site.region for ticket in fresh})
+    decisions = decide_all([ticket.job for ticket in fresh], staff, loads)
+    changes = [
+        Change(None, rules.open_ticket(ticket, decision), decision, by_request[ticket.request_id])
+        for ticket, decision in zip(fresh, decisions, strict=True)
+    ]
+    await record(tx, changes, None)
+    return [change.after for change in changes]
+
+
+def _asked_for(event: Registered, request_id: UUID, tx: Tx) -> Ticket:
+    """The ticket that a request asks for, before anybody has it."""
+    asked = event.data
+    return Ticket(
+        id=uuid7(),
+        number=0,
+        request_id=request_id,
+        request_version=event.version,
+        customer_id=asked.customer_id,
+        customer_level=asked.customer_level,
+        kind=asked.kind,
+        severity=asked.severity,
+        difficulty=asked.difficulty,
+        skills=asked.skills,
+        product_line=asked.product_line,
+        site=asked.site,
+        title=asked.title,
+        state="opened",
+        owner_id=UUID(int=0),
+        engineer_id=None,
+        supervisor_id=None,
+        group_ids=(),
+        declined_ids=(),
+        tier=None,
+        centre=None,
+        same_city=None,
+        episode=1,
+        arrivals=0,
+        opened_at=tx.now,
+        version=0,
+    )
+
+
+async def regrade_tickets(
+    tx: Tx, tickets: Mapping[UUID, Ticket], newest: Mapping[UUID, Reclassified]
+) -> None:
+    """Apply what the service desk decided since, by request; the caller holds the tickets."""
+    behind = [
+        (ticket, newest[request_id])
+        for request_id, ticket in tickets.items()
+        if ticket.state != "closed" and newest[request_id].version > ticket.request_version
+    ]
+    graded = [(ticket, event) for ticket, event in behind if event.data.severity != ticket.severity]
+    changes = [
+        Change(ticket, rules.reclassify(ticket, event.data.kind, event.version), cause=event)
+        for ticket, event in behind
+        if event.data.severity == ticket.severity
+    ]
+    if graded:
+        decisions = await _decide_anew(tx, graded)
+        for (ticket, event), decision in zip(graded, decisions, strict=True):
+            steps = rules.regrade(
+                ticket,
+                decision,
+                severity=event.data.severity,
+                kind=event.data.kind,
+                request_version=event.version,
+                by=event.data.by,
+                reason=event.data.reason,
+            )
+            changes.append(Change(ticket, steps, decision, event))
+    await record(tx, changes, None)
+
+
+async def _decide_anew(tx: Tx, graded: Sequence[tuple[Ticket, Reclassified]]) -> list[Decision]:
+    """Before work begins the rules choose as if the ticket were new; who is at work stays."""
+    at_work = {ticket.given_to for ticket, _ in graded if ticket.state not in BEFORE_WORK}
+    staff, loads = await lock_staff(tx, {ticket.site.region for ticket, _ in graded}, at_work)
+    for ticket, _ in graded:
+        if ticket.state == "assigned":  # who is asked anew is not busy with what may be taken away
+            loads.working[ticket.given_to] -= 1
+    decisions: list[Decision] = []
+    for ticket, event in graded:
+        job = replace(ticket.job, severity=event.data.severity)
+        if ticket.state in BEFORE_WORK:
+            decisions.append(decide(job, staff, loads))
+            loads.add(decisions[-1])
+        else:
+            person = staff.people[ticket.given_to]
+            decisions.append(give_to(job, person, staff, loads, Finding("keeps_engineer")))
+    return decisions
+
+
+async def give_away(tx: Tx, people: Collection[PersonId], by: str) -> None:
+    """People who left own nothing and work on nothing: the rules choose anew in the same transaction."""
+    tickets = await store.lock_open_of(tx, people)
+    if not tickets:
+        return
+    staff, loads = await lock_staff(tx, {ticket.site.region for ticket in tickets})
+    changes = [_taken_over(ticket, set(people), staff, loads) for ticket in tickets]
+    await end_visits(tx, [change.after.id for change in changes if change.decision], "cancelled")
+    await record(tx, changes, by)
+
+
+def _taken_over(ticket: Ticket, left: set[PersonId], staff: Staff, loads: Loads) -> Change:
+    if ticket.engineer_id in left and ticket.state in WORKING:
+        taken = rules.take_away(ticket, "the engineer left")
+        decision = decide(ticket.job, staff, loads)
+        loads.add(decision)
+        return Change(ticket, (*taken, *rules.place(taken[-1].ticket, decision)), decision)
+    region = staff.answering(ticket.site.region)
+    owner_id = region.emergency_leader if ticket.severity == "urgent" else region.duty_lead
+    return Change(ticket, (rules.change_owner(ticket, owner_id, "the owner left"),))

@@ -1,0 +1,106 @@
+"""What engineers and dispatchers ask for, as values; the same from a program, a phone and a page."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, TypeAlias
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from dispatch.tickets.rules import Command as Name
+from shared.events.terms import Code, PartLine, PersonId
+
+Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+"""Without names, numbers or addresses: it travels in events."""
+
+WorkNote = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+
+
+class _Command(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: ClassVar[Name]
+    base_version: Annotated[int, Field(ge=1, le=2**53)] | None = None
+    """The version of the ticket this was decided on; instead of If-Match."""
+
+
+class Accept(_Command):
+    """接单."""
+
+    name: ClassVar[Name] = "accept"
+
+
+class Decline(_Command):
+    """The engineer cannot take it; the next one is asked."""
+
+    name: ClassVar[Name] = "decline"
+    reason: Why
+
+
+class AgreeVisit(_Command):
+    """A time that the customer agreed to (R58)."""
+
+    name: ClassVar[Name] = "agree_visit"
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    at_customers_wish: bool = False
+
+
+class Depart(_Command):
+    """出发."""
+
+    name: ClassVar[Name] = "depart"
+
+
+class Arrive(_Command):
+    """到达; `device_time` is what the phone says, kept beside ours."""
+
+    name: ClassVar[Name] = "arrive"
+    device_time: AwareDatetime | None = None
+
+
+class Line(BaseModel):
+    """So many pieces of one part."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    part_number: Code
+    quantity: Annotated[int, Field(ge=1, le=1000, strict=True)]
+
+    def told(self) -> PartLine:
+        return PartLine(part_number=self.part_number, quantity=self.quantity)
+
+
+class RequestParts(_Command):
+    """What the repair needs (R73)."""
+
+    name: ClassVar[Name] = "request_parts"
+    lines: Annotated[tuple[Line, ...], Field(min_length=1, max_length=50)]
+
+    @field_validator("lines")
+    @classmethod
+    def _merged(cls, lines: tuple[Line, ...]) -> tuple[Line, ...]:
+        """One line per part."""
+        wanted: dict[str, int] = {}
+        for line in lines:
+            wanted[line.part_number] = wanted.get(line.part_number, 0) + line.quantity
+        return tuple(Line(part_number=number, quantity=count) for number, count in sorted(wanted.items()))
+
+
+class Resolve(_Command):
+    """完成; the work note is for the customer too."""
+
+    name: ClassVar[Name] = "resolve"
+    work_note: WorkNote
+    fault_code: Code | None = None
+    first_visit: bool = True
+
+
+class Assign(_Command):
+    """A dispatcher chooses by hand."""
+
+    name: ClassVar[Name] = "assign"
+    person_id: PersonId
+    reason: Why
+
+
+Command: TypeAlias = Accept | Decline | AgreeVisit | Depart | Arrive | RequestParts | Resolve | Assign

@@ -1,0 +1,90 @@
+"""Everything there is to know about one ticket, for its page and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from dispatch.assignment.rules import WORDS
+from dispatch.assignment.store import list_decisions
+from dispatch.organisation.store import load_names
+from dispatch.supply.store import list_requisitions
+from dispatch.tickets.rules import Ticket
+from dispatch.tickets.store import list_history
+from dispatch.visits.store import list_visits
+from shared.db import Tx
+from shared.events.terms import PersonId
+from shared.i18n import gettext
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """A ticket, what became of it and why; lists have the newest first. `names` tells who everybody is."""
+
+    ticket: Ticket
+    history: Sequence[Row]
+    decisions: Sequence[Row]
+    visits: Sequence[Row]
+    requisitions: Sequence[Row]
+    names: Mapping[PersonId, str]
+
+    def name_of(self, person: PersonId | str | None) -> str | None:
+        """How to call somebody: a colleague by name, anybody else as they signed in."""
+        if person is None or isinstance(person, UUID):
+            return self.names.get(person) if person else None
+        try:
+            return self.names.get(UUID(person), person)
+        except ValueError:
+            return person
+
+    @property
+    def work_note(self) -> str | None:
+        """What the engineer wrote when the work was done last."""
+        return next(
+            (str(row["facts"]["work_note"]) for row in self.history if "work_note" in row["facts"]), None
+        )
+
+
+def words(finding: Row) -> str:
+    """A finding of the assignment rules in the reader's language."""
+    return gettext(WORDS[finding["rule"]]).format(**finding["facts"])
+
+
+async def load_dossier(tx: Tx, ticket: Ticket) -> Dossier:
+    history = await list_history(tx, ticket.id)
+    decisions = await list_decisions(tx, ticket.id)
+    visits = await list_visits(tx, ticket.id)
+    requisitions = await list_requisitions(tx, [ticket.id])
+    names = await load_names(tx, set(_people(ticket, history, decisions, visits)))
+    return Dossier(ticket, history, decisions, visits, requisitions, names)
+
+
+def _people(
+    ticket: Ticket, history: Sequence[Row], decisions: Sequence[Row], visits: Sequence[Row]
+) -> Iterator[PersonId]:
+    yield from (each for each in (ticket.owner_id, ticket.engineer_id, ticket.supervisor_id) if each)
+    yield from ticket.group_ids
+    yield from (visit["engineer_id"] for visit in visits)
+    for made in decisions:
+        yield from (UUID(each["person_id"]) for each in made["explanation"]["candidates"])
+    for row in history:
+        for name, value in row["facts"].items():
+            if name in ("engineer_id", "supervisor_id", "owner_id", "previous_owner_id", "leader_id"):
+                yield UUID(value)
+            elif name in ("leader_ids", "member_ids"):
+                yield from map(UUID, value)
+    for row in (*history, *decisions):
+        by = row.get("by") or row.get("decided_by")
+        if by and (known := _person(by)):
+            yield known
+
+
+def _person(principal: str) -> PersonId | None:
+    try:
+        return UUID(principal)
+    except ValueError:
+        return None

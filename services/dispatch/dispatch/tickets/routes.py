@@ -1,0 +1,283 @@
+"""Tickets over HTTP: lists, one with its history and reasons, and the commands of those who work on them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel
+
+from dispatch.access import DISPATCHERS, READERS, WORKERS, Viewer, find_ticket, visible_to
+from dispatch.tickets import commands, store
+from dispatch.tickets.dossier import Dossier, load_dossier, words
+from dispatch.tickets.rules import Command, State, Ticket
+from dispatch.tickets.work import Asked, perform
+from shared.db import Tx
+from shared.events.terms import Code, Kind, Level, PersonId, Severity, Site, Tier
+from shared.http.auth import Caller, Principal, allow
+from shared.http.cursor import InvalidCursor, Page, Paged
+from shared.http.etag import IfTold, Precondition, PreconditionMissing, show_version
+from shared.http.idempotency import idempotent
+from shared.http.scope import settings_of
+from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
+
+router: Final = APIRouter(route_class=ServiceRoute)
+
+_READING: Final = [Depends(allow(*READERS))]
+_WORKING: Final = [Depends(allow(*WORKERS)), Depends(idempotent())]
+
+
+class TicketSummary(BaseModel):
+    """A ticket in a list."""
+
+    id: UUID
+    number: int
+    request_id: UUID
+    customer_id: UUID
+    customer_level: Level
+    kind: Kind
+    severity: Severity
+    product_line: str | None
+    site: Site
+    title: str
+    state: State
+    owner_id: PersonId
+    engineer_id: PersonId | None
+    supervisor_id: PersonId | None
+    group_ids: tuple[PersonId, ...]
+    tier: Tier | None
+    centre: str | None
+    same_city: bool | None
+    episode: int
+    opened_at: datetime
+    version: int
+    allowed: tuple[Command, ...]
+    """What may be done to it in this state, by those who may."""
+
+    @classmethod
+    def of(cls, ticket: Ticket) -> TicketSummary:
+        names = set(cls.model_fields) - {"allowed"}
+        values: dict[str, Any] = {name: getattr(ticket, name) for name in names}
+        return cls(**values, allowed=tuple(sorted(ticket.allowed)))
+
+
+class HistoryLine(BaseModel):
+    """One version of a ticket."""
+
+    version: int
+    at: datetime
+    what: str
+    by: str | None
+    """The principal who asked for it, `customer`, or null for the service itself."""
+    facts: dict[str, Any]
+
+
+class CandidateView(BaseModel):
+    """One engineer who could have got the ticket; `cost` is null for who was refused, the least wins."""
+
+    person_id: PersonId
+    display_name: str | None
+    tier: Tier
+    cost: int | None
+    because: list[str]
+
+
+class DecisionView(BaseModel):
+    """Why a ticket went where it went."""
+
+    version: int
+    decided_at: datetime
+    decided_by: str | None
+    engineer_id: PersonId | None
+    because: list[str]
+    candidates: list[CandidateView]
+
+
+class VisitView(BaseModel):
+    id: UUID
+    engineer_id: PersonId
+    starts_at: datetime
+    ends_at: datetime
+    at_customers_wish: bool
+    state: Literal["agreed", "moved", "kept", "cancelled"]
+
+
+class PartsLine(BaseModel):
+    part_number: str
+    quantity: int
+
+
+class RequisitionView(BaseModel):
+    id: UUID
+    state: Literal["requested", "reserved", "short"]
+    lines: list[PartsLine]
+    missing: list[PartsLine]
+    held_until: datetime | None
+
+
+class TicketDetail(TicketSummary):
+    """A ticket with everything that became of it; lists have the newest first."""
+
+    history: list[HistoryLine]
+    decisions: list[DecisionView]
+    visits: list[VisitView]
+    requisitions: list[RequisitionView]
+
+    @classmethod
+    def tell(cls, dossier: Dossier) -> TicketDetail:
+        return cls(
+            **TicketSummary.of(dossier.ticket).model_dump(),
+            history=[HistoryLine(**_only(HistoryLine, row)) for row in dossier.history],
+            decisions=[_decision(row, dossier) for row in dossier.decisions],
+            visits=[VisitView(**_only(VisitView, row)) for row in dossier.visits],
+            requisitions=[RequisitionView(**_only(RequisitionView, row)) for row in dossier.requisitions],
+        )
+
+
+def _only(model: type[BaseModel], row: Any) -> dict[str, Any]:
+    return {name: row[name] for name in model.model_fields}
+
+
+def _decision(row: Any, dossier: Dossier) -> DecisionView:
+    explanation = row["explanation"]
+    return DecisionView(
+        version=row["version"],
+        decided_at=row["decided_at"],
+        decided_by=row["decided_by"],
+        engineer_id=row["engineer_id"],
+        because=[words(finding) for finding in explanation["findings"]],
+        candidates=[
+            CandidateView(
+                person_id=each["person_id"],
+                display_name=dossier.name_of(each["person_id"]),
+                tier=each["tier"],
+                cost=each["cost"],
+                because=[words(finding) for finding in each["findings"]],
+            )
+            for each in explanation["candidates"]
+        ],
+    )
+
+
+@router.get("/tickets", dependencies=_READING)
+async def tickets(
+    tx: ReadTx,
+    caller: Caller,
+    paging: Paged,
+    state: State | None = None,
+    severity: Severity | None = None,
+    region: Code | None = None,
+    owner_id: PersonId | None = None,
+    open_only: Annotated[bool, Query(alias="open", description="Leave out what is closed.")] = False,
+) -> Page[TicketSummary]:
+    """The newest first; an engineer sees their own work."""
+    found = await store.list_tickets(
+        tx,
+        visible_to(Viewer.of(caller)),
+        state=state,
+        severity=severity,
+        region=region,
+        owner_id=owner_id,
+        open_only=open_only,
+        before=_before(paging.after),
+        limit=paging.limit + 1,
+    )
+    return paging.page([TicketSummary.of(each) for each in found], key=lambda each: (each.id,))
+
+
+def _before(key: tuple[object, ...] | None) -> UUID | None:
+    match key:
+        case None:
+            return None
+        case (UUID() as ticket_id,):
+            return ticket_id
+        case _:
+            raise InvalidCursor
+
+
+@router.get("/tickets/{ticket_id}", dependencies=_READING)
+async def ticket(tx: ReadTx, caller: Caller, ticket_id: UUID, response: Response) -> TicketDetail:
+    """One ticket with its history and the reasons of each decision; its version is the ETag."""
+    found = await find_ticket(tx, Viewer.of(caller), ticket_id)
+    show_version(response, found.version)
+    return TicketDetail.tell(await load_dossier(tx, found))
+
+
+class Work:
+    """How a command arrives: from whom, on which version, in which transaction."""
+
+    def __init__(
+        self, request: Request, response: Response, tx: WriteTx, caller: Caller, told: IfTold, ticket_id: UUID
+    ) -> None:
+        self.tx: Tx = tx
+        self._principal: Principal = caller
+        self._response = response
+        self._told = told
+        self._ticket_id = ticket_id
+        self._public_url = settings_of(request).public_url
+
+    async def do(self, command: commands.Command) -> TicketSummary:
+        seen = self._told
+        if seen is None:
+            if command.base_version is None:
+                raise PreconditionMissing
+            seen = Precondition(frozenset({str(command.base_version)}))
+        asked = Asked(Viewer.of(self._principal), seen, self._public_url)
+        changed = await perform(self.tx, self._ticket_id, command, asked)
+        show_version(self._response, changed.version)
+        return TicketSummary.of(changed)
+
+
+Working = Annotated[Work, Depends()]
+
+
+@router.post("/tickets/{ticket_id}/accept", dependencies=_WORKING)
+async def accept(work: Working, command: commands.Accept) -> TicketSummary:
+    """接单: the engineer takes the task."""
+    return await work.do(command)
+
+
+@router.post("/tickets/{ticket_id}/decline", dependencies=_WORKING)
+async def decline(work: Working, command: commands.Decline) -> TicketSummary:
+    """The engineer cannot take it; the next candidate gets it at once."""
+    return await work.do(command)
+
+
+@router.post("/tickets/{ticket_id}/visits", dependencies=_WORKING)
+async def agree_visit(work: Working, command: commands.AgreeVisit) -> TicketSummary:
+    """A visit at a time that the customer agreed to; one that was agreed before is moved."""
+    return await work.do(command)
+
+
+@router.post("/tickets/{ticket_id}/depart", dependencies=_WORKING)
+async def depart(work: Working, command: commands.Depart) -> TicketSummary:
+    """出发: the engineer is on the way."""
+    return await work.do(command)
+
+
+@router.post("/tickets/{ticket_id}/arrive", dependencies=_WORKING)
+async def arrive(work: Working, command: commands.Arrive) -> TicketSummary:
+    """到达: the engineer is on site."""
+    return await work.do(command)
+
+
+@router.post("/tickets/{ticket_id}/parts", dependencies=_WORKING)
+async def request_parts(work: Working, command: commands.RequestParts) -> TicketSummary:
+    """Ask the parts desk for what the repair needs."""
+    return await work.do(command)
+
+
+@router.post("/tickets/{ticket_id}/resolve", dependencies=_WORKING)
+async def resolve(work: Working, command: commands.Resolve) -> TicketSummary:
+    """完成: done, says the engineer; the customer is asked whether they agree."""
+    return await work.do(command)
+
+
+@router.post(
+    "/tickets/{ticket_id}/assign", dependencies=[Depends(allow(*DISPATCHERS)), Depends(idempotent())]
+)
+async def assign(work: Working, command: commands.Assign) -> TicketSummary:
+    """Give it to somebody by hand; the reason is kept."""
+    return await work.do(command)

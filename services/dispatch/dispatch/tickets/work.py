@@ -1,0 +1,135 @@
+"""One command on one ticket, whoever sent it and from wherever."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from dispatch.acceptance.actions import ask_customer
+from dispatch.access import Viewer, lock_ticket
+from dispatch.assignment.rules import Finding, decide, give_to
+from dispatch.assignment.store import lock_staff
+from dispatch.supply.store import save_requisitions
+from dispatch.tickets import commands, rules
+from dispatch.tickets.record import Change, record
+from dispatch.tickets.rules import AlreadyWithThem, Ticket
+from dispatch.visits.rules import fault_of_visit, is_plausible
+from dispatch.visits.store import end_visits, save_visit
+from shared.clock import uuid7
+from shared.db import Tx
+from shared.errors import AftercareError
+from shared.events.dispatch import VisitAgreed
+from shared.http.etag import Precondition
+from shared.http.problem import invalid
+
+
+class NoEngineer(AftercareError):
+    """This person cannot be given work: they are not an active engineer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks, on the basis of which version of the ticket, and where customers find our pages."""
+
+    viewer: Viewer
+    seen: Precondition
+    public_url: str
+
+
+async def perform(tx: Tx, ticket_id: UUID, command: commands.Command, asked: Asked) -> Ticket:
+    """Do it, or say why not: `NoSuchTicket`, `NotYourTask`, `TicketNotReady`, `VersionChanged`, …"""
+    ticket = await lock_ticket(tx, asked.viewer, ticket_id, command.name)
+    rules.require(ticket, command.name)  # tells a phone that was away more than its old version would
+    asked.seen.require(ticket.version)
+    change = await _DO[type(command)](tx, ticket, command)
+    await record(tx, [change], asked.viewer.id)
+    if command.name == "resolve":
+        await ask_customer(tx, change.after, asked.public_url)
+    return change.after
+
+
+async def _accept(tx: Tx, ticket: Ticket, command: commands.Accept) -> Change:
+    return Change(ticket, rules.accept(ticket))
+
+
+async def _decline(tx: Tx, ticket: Ticket, command: commands.Decline) -> Change:
+    """The next one is asked in the same transaction, so that nobody waits in between."""
+    steps = rules.decline(ticket, command.reason)
+    declined = steps[-1].ticket
+    staff, loads = await lock_staff(tx, {ticket.site.region})
+    decision = decide(declined.job, staff, loads)
+    return Change(ticket, (*steps, *rules.place(declined, decision)), decision)
+
+
+async def _agree_visit(tx: Tx, ticket: Ticket, command: commands.AgreeVisit) -> Change:
+    if fault := fault_of_visit(command.starts_at, command.ends_at, tx.now):
+        raise invalid("body", (fault[0],), fault[1], "visit_time")
+    agreed = VisitAgreed(
+        visit_id=uuid7(),
+        engineer_id=ticket.given_to,
+        starts_at=command.starts_at,
+        ends_at=command.ends_at,
+        at_customers_wish=command.at_customers_wish,
+    )
+    await end_visits(tx, [ticket.id], "moved")
+    await save_visit(tx, ticket.id, agreed)
+    return Change(ticket, rules.agree_visit(ticket, agreed))
+
+
+async def _depart(tx: Tx, ticket: Ticket, command: commands.Depart) -> Change:
+    return Change(ticket, rules.depart(ticket))
+
+
+async def _arrive(tx: Tx, ticket: Ticket, command: commands.Arrive) -> Change:
+    if command.device_time is not None and not is_plausible(command.device_time, tx.now):
+        raise invalid("body", ("device_time",), "the clock of the device is wrong", "device_time")
+    await end_visits(tx, [ticket.id], "kept")
+    return Change(ticket, rules.arrive(ticket, command.device_time))
+
+
+async def _request_parts(tx: Tx, ticket: Ticket, command: commands.RequestParts) -> Change:
+    requisition_id = uuid7()
+    asked_for = {
+        "id": requisition_id,
+        "ticket_id": ticket.id,
+        "state": "requested",
+        "lines": [line.model_dump() for line in command.lines],
+        "missing": [],
+        "held_until": None,
+        "version": 0,
+        "told_at": tx.now,
+    }
+    await save_requisitions(tx, [asked_for])
+    lines = tuple(line.told() for line in command.lines)
+    return Change(ticket, rules.request_parts(ticket, requisition_id, lines))
+
+
+async def _resolve(tx: Tx, ticket: Ticket, command: commands.Resolve) -> Change:
+    return Change(ticket, rules.resolve(ticket, command.fault_code, command.work_note, command.first_visit))
+
+
+async def _assign(tx: Tx, ticket: Ticket, command: commands.Assign) -> Change:
+    """By hand: what the rules would have said is kept beside the reason."""
+    if command.person_id == ticket.engineer_id:
+        raise AlreadyWithThem
+    staff, loads = await lock_staff(tx, {ticket.site.region}, [command.person_id])
+    person = staff.people.get(command.person_id)
+    if person is None or not (person.active and person.is_engineer):
+        raise NoEngineer
+    decision = give_to(ticket.job, person, staff, loads, Finding("by_hand", {"reason": command.reason}))
+    await end_visits(tx, [ticket.id], "cancelled")
+    return Change(ticket, rules.place(ticket, decision), decision)
+
+
+_DO: Final[Mapping[type[commands.Command], Callable[[Tx, Ticket, Any], Awaitable[Change]]]] = {
+    commands.Accept: _accept,
+    commands.Decline: _decline,
+    commands.AgreeVisit: _agree_visit,
+    commands.Depart: _depart,
+    commands.Arrive: _arrive,
+    commands.RequestParts: _request_parts,
+    commands.Resolve: _resolve,
+    commands.Assign: _assign,
+}

@@ -1,0 +1,94 @@
+"""The telephone system's door."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+
+from intake.calls import actions, rules
+from intake.channels.routes import Customer, require_channel
+from intake.channels.routes import identities as identities_of
+from intake.requests.actions import register
+from intake.requests.rules import UNKNOWN, Normalised, plausible, title_of
+from shared.events.terms import Code
+from shared.http.auth import Caller, allow
+from shared.http.idempotency import idempotent
+from shared.http.transaction import ServiceRoute, WriteTx
+
+router = APIRouter(route_class=ServiceRoute)
+
+
+class Noted(BaseModel):
+    """What the caller wanted, as the agent wrote it down: this makes the call a request."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    customer: Customer
+    city: Code = UNKNOWN
+    product_line: Code | None = None
+    title: Annotated[str, StringConstraints(max_length=500)] = ""
+    description: Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
+
+
+class CallTold(BaseModel):
+    """One event of one call; `occurred_at` at most 7 days back."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"call_id": "pbx-2026-001", "event": "rang", "region": "east"}],
+        },
+    )
+
+    call_id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    event: rules.Event
+    region: Code = UNKNOWN
+    by: UUID | None = None
+    occurred_at: AwareDatetime | None = None
+    request: Noted | None = None
+
+
+class CallKnown(BaseModel):
+    """The call, and the request it became."""
+
+    call_id: UUID
+    fresh: bool
+    request_id: UUID | None = None
+
+
+_DOOR = [Depends(allow("adapter", "care", "admin")), Depends(idempotent(required=True))]
+
+
+@router.post("/channels/phone", status_code=202, dependencies=_DOOR)
+async def post_call(tx: WriteTx, told: CallTold, principal: Caller) -> CallKnown:
+    """Remember one event of a call: rang, answered, busy, missed, ended or returned (R50, R51)."""
+    require_channel(principal, "phone")
+    at = plausible(told.occurred_at, tx.now)
+    call_id, fresh = await actions.note_event(
+        tx, principal.id, told.call_id, told.event, at, told.region, told.by
+    )
+    if told.request is None:
+        return CallKnown(call_id=call_id, fresh=fresh)
+    noted = told.request
+    message = Normalised(
+        channel="phone",
+        account=principal.id,
+        external_id=told.call_id,
+        identities=identities_of(noted.customer, principal.id),
+        name=noted.customer.name or "—",
+        text=noted.description,
+        title=title_of(noted.title, noted.description),
+        received_at=at,
+        raw=told.model_dump_json().encode(),
+        content_type="application/json",
+        region=told.region,
+        city=noted.city,
+        product_line=noted.product_line,
+        level=noted.customer.level,
+        call_id=call_id,
+    )
+    [registered] = await register(tx, [message])
+    return CallKnown(call_id=call_id, fresh=fresh, request_id=registered.request_id)

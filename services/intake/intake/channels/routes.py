@@ -1,0 +1,261 @@
+"""The doors of the channels. Each verifies its sender, normalises, and answers once the request is committed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from datetime import datetime
+from functools import partial
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from intake.channels import email
+from intake.requests import store
+from intake.requests.rules import (
+    UNKNOWN,
+    Identity,
+    Normalised,
+    email_identity,
+    phone_identity,
+    plausible,
+    title_of,
+)
+from intake.requests.writer import Guard, writer_of
+from shared.clock import clock, uuid7
+from shared.errors import AftercareError
+from shared.events.terms import Channel, Code, Level
+from shared.http import strict
+from shared.http.auth import Caller, NotAllowed, Principal, allow, public
+from shared.http.body import StrictRequest
+from shared.http.idempotency import IdempotencyKeyMissing, key_of
+from shared.http.keys import keys_for
+from shared.http.scope import service_of, settings_of
+from shared.http.transaction import ServiceRoute
+
+router = APIRouter(route_class=ServiceRoute)
+
+
+class NoSuchCustomer(AftercareError):
+    """A customer needs a phone number, an e-mail address or an identifier of the channel that can be real."""
+
+
+class NotSigned(AftercareError):
+    """The signature does not fit the message; check the secret, the headers webhook-id, -timestamp and -signature."""
+
+    kind = "unauthenticated"
+
+
+class NotReadable(AftercareError):
+    """The message is signed, but is no request: {faults}."""
+
+
+class _Input(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Customer(_Input):
+    """Who asks; at least one way to recognise them."""
+
+    name: Annotated[str, StringConstraints(max_length=200, strip_whitespace=True)] = ""
+    phone: Annotated[str, StringConstraints(max_length=64)] | None = None
+    email: Annotated[str, StringConstraints(max_length=254)] | None = None
+    external_id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    level: Level = "standard"
+
+
+class NewRequest(_Input):
+    """A request as forms, chats and other systems send it (R03: who, which product, what is wrong, when)."""
+
+    channel: Channel = "web_form"
+    external_id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    customer: Customer
+    region: Code = UNKNOWN
+    city: Code = UNKNOWN
+    latitude: float | None = Field(default=None, ge=-90, le=90)
+    longitude: float | None = Field(default=None, ge=-180, le=180)
+    product_line: Code | None = None
+    title: Annotated[str, StringConstraints(max_length=500)] = ""
+    description: Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
+    occurred_at: AwareDatetime | None = None
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "channel": "web_form",
+                    "customer": {"name": "示例客户", "phone": "+8613800000000"},
+                    "region": "east",
+                    "city": "shanghai",
+                    "product_line": "cooling",
+                    "description": "空调漏水，不制冷。",
+                }
+            ]
+        },
+    )
+
+
+class Accepted(BaseModel):
+    """The request is stored and will not be lost; `fresh` is false when it was known already."""
+
+    request_id: UUID
+    fresh: bool
+
+
+class Aside(BaseModel):
+    """The mail is kept but opens no request."""
+
+    verdict: str = "set_aside"
+    reason: str
+
+
+_ADAPTERS = [Depends(allow("adapter", "care", "admin"))]
+
+
+@router.post("/requests", status_code=202, dependencies=_ADAPTERS)
+async def post_request(
+    new: NewRequest,
+    request: Request,
+    principal: Caller,
+    key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
+) -> Accepted:
+    """Register one request; needs an Idempotency-Key."""
+    require_channel(principal, new.channel)
+    if key is None:
+        raise IdempotencyKeyMissing
+    assert isinstance(request, StrictRequest)
+    guard = Guard(principal.id, key_of(request), await request.fingerprint())
+    message = normalise(new, principal.id, await request.body(), clock.now())
+    registered = await writer_of(service_of(request)).register(message, guard)
+    return Accepted(request_id=registered.request_id, fresh=registered.fresh)
+
+
+@router.post("/channels/email", status_code=202, dependencies=_ADAPTERS)
+async def post_email(
+    request: Request,
+    principal: Caller,
+    account: Annotated[str, Query(min_length=1, max_length=254)] = "default",
+    region: Annotated[Code, Query()] = UNKNOWN,
+    city: Annotated[Code, Query()] = UNKNOWN,
+    product_line: Annotated[Code | None, Query()] = None,
+    occurred_at: Annotated[AwareDatetime | None, Query()] = None,
+) -> Accepted | Aside:
+    """Register one mail: its raw source is the body. The same mail to the same mailbox is the same request."""
+    require_channel(principal, "email")
+    raw = await request.body()
+    received_at = plausible(occurred_at, clock.now())
+    context = service_of(request)
+    mail = email.parse(raw, account, received_at, region=region, city=city, product_line=product_line)
+    if isinstance(mail, email.NotForPeople):
+        row = {
+            "id": uuid7(),
+            "channel": "email",
+            "account": account,
+            "external_id": mail.external_id,
+            "reason": mail.reason,
+            "body": raw,
+        }
+        await context.database.transact(partial(store.put_aside, rows=[row]))
+        return Aside(reason=mail.reason)
+    registered = await writer_of(context).register(mail)
+    return Accepted(request_id=registered.request_id, fresh=registered.fresh)
+
+
+@router.post("/channels/webhook/{source}", status_code=202, dependencies=[Depends(public())])
+async def post_webhook(source: Code, request: Request) -> Accepted:
+    """Register one request of another system, signed as Standard Webhooks specifies; webhook-id makes it once."""
+    body = await request.body()
+    verify(source, body, request)
+    webhook_id = request.headers["webhook-id"]
+    try:
+        new = NewRequest.model_validate(strict.parse(body))
+    except ValidationError as error:
+        faults = (f"/{'/'.join(map(str, each['loc']))} {each['type']}" for each in error.errors()[:5])
+        raise NotReadable(faults=", ".join(faults)) from None
+    new = new.model_copy(update={"channel": "webhook", "external_id": webhook_id, "occurred_at": None})
+    message = normalise(new, source, body, clock.now())
+    registered = await writer_of(service_of(request)).register(message)
+    return Accepted(request_id=registered.request_id, fresh=registered.fresh)
+
+
+class WebhookSecret(BaseModel):
+    """What the other system signs with."""
+
+    secret: str
+
+
+@router.get("/channels/webhook/{source}/secret", dependencies=[Depends(allow("admin"))])
+async def read_webhook_secret(source: Code, request: Request) -> WebhookSecret:
+    """The signing secret of a source; it changes with the installation's own secret."""
+    return WebhookSecret(secret=webhook_secrets(source, request)[0])
+
+
+def webhook_secrets(source: str, request: Request) -> list[str]:
+    """The present secret of a source and, while secrets are being changed, the previous one."""
+    keys = keys_for("webhook", settings_of(request))
+    return ["whsec_" + base64.b64encode(key.sign(source.encode())).decode() for key in keys]
+
+
+def verify(source: str, body: bytes, request: Request) -> None:
+    """Raise `NotSigned` unless the raw bytes are signed, and within five minutes of now."""
+    headers = {
+        name: request.headers.get(name, "")
+        for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
+    }
+    if len(headers["webhook-signature"]) > 4096 or not 0 < len(headers["webhook-id"]) <= 200:
+        raise NotSigned
+    for secret in webhook_secrets(source, request):
+        try:
+            Webhook(secret).verify(body, headers, json_parse=False)
+            return
+        except (WebhookVerificationError, ValueError, TypeError, json.JSONDecodeError):
+            continue
+    raise NotSigned
+
+
+def require_channel(principal: Principal, channel: str) -> None:
+    """An adapter writes to its one channel only."""
+    if principal.channel is not None and principal.channel != channel:
+        raise NotAllowed(roles=f"adapter of {channel}")
+
+
+def normalise(new: NewRequest, account: str, raw: bytes, now: datetime) -> Normalised:
+    """A form, chat or foreign request in our own shape."""
+    return Normalised(
+        channel=new.channel,
+        account=account,
+        external_id=new.external_id or f"sha256:{hashlib.sha256(raw).hexdigest()}:{uuid7()}",
+        identities=identities(new.customer, account),
+        name=new.customer.name or "—",
+        text=new.description,
+        title=title_of(new.title, new.description),
+        received_at=plausible(new.occurred_at, now),
+        raw=raw,
+        content_type="application/json",
+        region=new.region,
+        city=new.city,
+        latitude=new.latitude,
+        longitude=new.longitude,
+        product_line=new.product_line,
+        level=new.customer.level,
+    )
+
+
+def identities(customer: Customer, account: str) -> tuple[Identity, ...]:
+    """What the customer can be recognised by; raises `NoSuchCustomer` when there is nothing."""
+    found: list[Identity | None] = []
+    if customer.email:
+        found.append(email_identity(customer.email))
+    if customer.phone:
+        found.append(phone_identity(customer.phone))
+    if customer.external_id:
+        found.append(Identity("external", f"{account}:{customer.external_id}"))
+    known = tuple(each for each in found if each is not None)
+    if not known or len(known) < len(found):
+        raise NoSuchCustomer
+    return known

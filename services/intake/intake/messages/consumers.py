@@ -1,0 +1,39 @@
+"""What other services want to tell the customer; only intake sends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from intake.messages import store
+from intake.tables import request
+from shared.clock import uuid7
+from shared.db import Tx
+from shared.events import Event, dispatch, feedback
+
+Asked = Event[dispatch.CustomerMessageRequested] | Event[feedback.CustomerMessageRequested]
+
+
+async def on_customer_message_requested(tx: Tx, events: Sequence[Asked]) -> None:
+    """Queue the message on the channel its request came in by."""
+    wanted = sorted({event.data.request_id for event in events})
+    found = await tx.execute(select(request.c.id, request.c.channel).where(request.c.id.in_(wanted)))
+    channels = {row.id: row.channel for row in found}
+    rows = [
+        {
+            "id": uuid7(),
+            "request_id": event.data.request_id,
+            "direction": "out",
+            "channel": channels[event.data.request_id],
+            "author": event.source,
+            "template": event.data.template,
+            "link": event.data.link,
+            "text": "",
+            "state": "waiting",
+            "cause": event.id,
+        }
+        for event in events
+        if event.data.request_id in channels
+    ]
+    await store.save_asked(tx, rows)

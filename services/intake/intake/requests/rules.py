@@ -1,0 +1,100 @@
+"""What every channel brings requests into, and what a customer is recognised by."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from shared.errors import AftercareError
+from shared.events.terms import Channel, Level
+
+OLDEST: Final = timedelta(days=7)
+NEWEST: Final = timedelta(seconds=60)
+UNKNOWN: Final = "unknown"
+"""Region or city that a channel does not tell."""
+LONGEST_TITLE: Final = 200
+
+_SPACES: Final = re.compile(r"\s+")
+
+
+class ImplausibleTime(AftercareError):
+    """occurred_at may lie at most 7 days back and 60 seconds ahead; look at the sender's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One way to recognise a customer: kind and normalised value."""
+
+    kind: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """One request, whichever channel brought it (R03).
+
+    account and external_id say which message of which mailbox, line or source it is: the same thing comes
+    once. `raw` is what came in, byte for byte.
+    """
+
+    channel: Channel
+    account: str
+    external_id: str
+    identities: tuple[Identity, ...]
+    name: str
+    text: str
+    title: str
+    received_at: datetime
+    raw: bytes
+    content_type: str
+    region: str = UNKNOWN
+    city: str = UNKNOWN
+    latitude: float | None = None
+    longitude: float | None = None
+    product_line: str | None = None
+    level: Level = "standard"
+    call_id: UUID | None = None
+    answers: tuple[str, ...] = field(default=())
+    """Identifiers of earlier messages that this one replies to."""
+
+
+def email_identity(address: str) -> Identity | None:
+    """A mailbox in lower case; None when it cannot be one."""
+    folded = unicodedata.normalize("NFKC", address).strip().casefold()
+    local, at, domain = folded.rpartition("@")
+    if not (local and at and "." in domain and len(folded) <= 254) or _SPACES.search(folded):
+        return None
+    return Identity("email", folded)
+
+
+def phone_identity(number: str, country: str = "86") -> Identity | None:
+    """Digits with the country in front; None when it cannot be a number."""
+    folded = unicodedata.normalize("NFKC", number)
+    folded = re.split(r"转|分机|ext", folded, maxsplit=1, flags=re.IGNORECASE)[0]
+    digits = re.sub(r"[\s().\-]", "", folded)
+    if digits.startswith("00"):
+        digits = "+" + digits[2:]
+    if not re.fullmatch(r"\+?[0-9]{5,15}", digits):
+        return None
+    if digits.startswith("+"):
+        return Identity("phone", digits)
+    return Identity("phone", f"+{country}{digits.removeprefix('0')}")
+
+
+def title_of(subject: str, text: str) -> str:
+    """One line that says what it is about: the subject, else how the text begins."""
+    line = _SPACES.sub(" ", subject or text).strip()
+    return line[: LONGEST_TITLE - 1] + "…" if len(line) > LONGEST_TITLE else line or "—"
+
+
+def plausible(occurred_at: datetime | None, now: datetime) -> datetime:
+    """When it happened, as a trusted adapter says; now when it does not say."""
+    if occurred_at is None:
+        return now
+    if not now - OLDEST <= occurred_at <= now + NEWEST:
+        raise ImplausibleTime
+    return occurred_at

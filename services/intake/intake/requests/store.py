@@ -1,0 +1,190 @@
+"""Requests, their sources and judgements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Text, Uuid, bindparam, delete, func, select, text, update
+
+from intake.tables import early_ticket, message, request, set_aside, source, triage
+from shared.db import Tx, insert_rows
+from shared.errors import AftercareError
+
+
+class NoSuchRequest(AftercareError):
+    """There is no such request here."""
+
+    kind = "not_found"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as it stands."""
+
+    id: UUID
+    channel: str
+    customer_id: UUID
+    kind: str
+    severity: str
+    region: str
+    city: str
+    product_line: str | None
+    title: str
+    received_at: datetime
+    call_id: UUID | None
+    ticket_id: UUID | None
+    answered_at: datetime | None
+    version: int
+
+
+_COLUMNS = [request.c[name] for name in Request.__slots__]
+
+_KNOWN = text(
+    """
+    SELECT request.id, request.channel, request.account, request.external_id FROM request
+    JOIN unnest(CAST(:channels AS text[]), CAST(:accounts AS text[]), CAST(:externals AS text[]))
+         AS asked (channel, account, external_id)
+      ON request.channel = asked.channel AND request.account = asked.account
+     AND request.external_id = asked.external_id
+    """
+).bindparams(*(bindparam(name, type_=ARRAY(Text)) for name in ("channels", "accounts", "externals")))
+
+Place = tuple[str, str, str]
+"""Channel, account and external id: what makes two messages the same."""
+
+
+async def load_known(tx: Tx, places: Sequence[Place]) -> dict[Place, UUID]:
+    """The requests that these messages already are."""
+    asked = sorted(set(places))
+    rows = await tx.execute(
+        _KNOWN,
+        {
+            "channels": [channel for channel, _, _ in asked],
+            "accounts": [account for _, account, _ in asked],
+            "externals": [external for _, _, external in asked],
+        },
+    )
+    return {(row.channel, row.account, row.external_id): row.id for row in rows}
+
+
+async def load_threads(tx: Tx, externals: Sequence[str]) -> dict[str, UUID]:
+    """The request that each earlier message, by its external id, belongs to."""
+    if not externals:
+        return {}
+    found = await tx.execute(
+        select(message.c.external_id, message.c.request_id).where(
+            message.c.channel == "email", message.c.external_id.in_(sorted(set(externals)))
+        )
+    )
+    return {row.external_id: row.request_id for row in found}
+
+
+async def save_new(
+    tx: Tx,
+    requests: Sequence[dict[str, Any]],
+    sources: Sequence[dict[str, Any]],
+    judgements: Sequence[dict[str, Any]],
+) -> set[UUID]:
+    """Keep new requests; returns the ids of those that no other transaction brought first."""
+    tail = "ON CONFLICT ON CONSTRAINT same_thing_once DO NOTHING RETURNING id"
+    new = {row.id for row in await insert_rows(tx, request, requests, tail=tail)}
+    await insert_rows(tx, source, [each for each in sources if each["request_id"] in new])
+    await insert_rows(tx, triage, [each for each in judgements if each["request_id"] in new])
+    return new
+
+
+async def save_judgement(tx: Tx, judgement: dict[str, Any]) -> None:
+    await insert_rows(tx, triage, [judgement])
+
+
+async def put_aside(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
+    """Keep what asks for nothing."""
+    await insert_rows(tx, set_aside, rows, tail="ON CONFLICT DO NOTHING")
+
+
+async def load(tx: Tx, id: UUID) -> Request:
+    """Raises `NoSuchRequest`."""
+    return await _one(tx, select(*_COLUMNS).where(request.c.id == id))
+
+
+async def lock(tx: Tx, id: UUID) -> Request:
+    """The same, held until the transaction ends."""
+    return await _one(tx, select(*_COLUMNS).where(request.c.id == id).with_for_update())
+
+
+async def save(tx: Tx, id: UUID, **changes: Any) -> None:
+    """Change a locked request, one version further."""
+    changes["version"] = request.c.version + 1
+    await tx.execute(update(request).where(request.c.id == id).values(changes))
+
+
+async def load_newest(tx: Tx, most: int, before: UUID | None = None) -> list[Request]:
+    """The newest first."""
+    query = select(*_COLUMNS).order_by(request.c.id.desc()).limit(most)
+    if before is not None:
+        query = query.where(request.c.id < before)
+    return [Request(**row._mapping) for row in await tx.execute(query)]
+
+
+async def load_judgements(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, list[Any]]:
+    """Every judgement of each request, the newest last."""
+    judgements: dict[UUID, list[Any]] = {id: [] for id in ids}
+    query = select(triage).where(triage.c.request_id.in_(sorted(ids))).order_by(triage.c.id)
+    for row in await tx.execute(query):
+        judgements[row.request_id].append(row)
+    return judgements
+
+
+_LINK = text(
+    """
+    WITH opened AS (
+        SELECT * FROM unnest(CAST(:requests AS uuid[]), CAST(:tickets AS uuid[]))
+                      AS pair (request_id, ticket_id)
+    ), linked AS (
+        UPDATE request SET ticket_id = opened.ticket_id, version = request.version + 1
+        FROM opened WHERE request.id = opened.request_id AND request.ticket_id IS NULL
+        RETURNING request.id
+    )
+    INSERT INTO early_ticket (request_id, ticket_id)
+    SELECT request_id, ticket_id FROM opened
+    WHERE NOT EXISTS (SELECT FROM request WHERE request.id = opened.request_id)
+    ORDER BY request_id
+    ON CONFLICT DO NOTHING
+    """
+).bindparams(bindparam("requests", type_=ARRAY(Uuid)), bindparam("tickets", type_=ARRAY(Uuid)))
+
+
+async def link_tickets(tx: Tx, tickets: dict[UUID, UUID]) -> None:
+    """Note which ticket each request has become, also of requests not seen yet."""
+    pairs = sorted(tickets.items())
+    await tx.execute(_LINK, {"requests": [each for each, _ in pairs], "tickets": [each for _, each in pairs]})
+
+
+async def take_early_tickets(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Tickets that were told of before these requests were stored."""
+    taken = delete(early_ticket).where(early_ticket.c.request_id.in_(sorted(ids))).returning(early_ticket)
+    return {row.request_id: row.ticket_id for row in await tx.execute(taken)}
+
+
+async def count_without_ticket(tx: Tx, before: datetime) -> int:
+    """Requests that dispatch should have opened a ticket for by now."""
+    waiting = select(func.count()).where(request.c.ticket_id.is_(None), request.c.received_at < before)
+    found: int = (await tx.execute(waiting)).scalar_one()
+    return found
+
+
+async def requests_version(tx: Tx) -> tuple[Any, ...]:
+    """Differs after each new or changed request."""
+    row = (await tx.execute(select(func.count(), func.sum(request.c.version)).select_from(request))).one()
+    return tuple(row)
+
+
+async def _one(tx: Tx, query: Any) -> Request:
+    row = (await tx.execute(query)).first()
+    if row is None:
+        raise NoSuchRequest
+    return Request(**row._mapping)

@@ -1,0 +1,127 @@
+"""The tables of this service; `migrations/` creates them. Contact data lives here and nowhere else."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, DateTime, Integer, LargeBinary, MetaData, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData()
+_moment = DateTime(timezone=True)
+
+customer = Table(
+    "customer",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("level", Text, nullable=False),
+)
+
+identity = Table(
+    "identity",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("customer_id", Uuid, nullable=False),
+    comment="How one customer is reached and recognised: e-mail in lower case, phone as digits with +.",
+)
+
+request = Table(
+    "request",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("customer_id", Uuid, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("city", Text, nullable=False),
+    Column("product_line", Text),
+    Column("title", Text, nullable=False),
+    Column("received_at", _moment, nullable=False),
+    Column("call_id", Uuid),
+    Column("ticket_id", Uuid),
+    Column("answered_at", _moment),
+    Column("version", Integer, nullable=False),
+)
+
+source = Table(
+    "source",
+    metadata,
+    Column("request_id", Uuid, primary_key=True),
+    Column("content_type", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    comment="What came in, byte for byte.",
+)
+
+triage = Table(
+    "triage",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("request_id", Uuid, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("reasons", JSONB, nullable=False),
+    Column("by", Text),
+    comment="Every judgement: the rules' (by is null), and whoever overruled them.",
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("request_id", Uuid, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("external_id", Text),
+    Column("author", Text, nullable=False),
+    Column("template", Text),
+    Column("link", Text),
+    Column("text", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("cause", Uuid),
+    comment="The conversation; cause is the event that asked for it, so that it is asked for once.",
+)
+
+set_aside = Table(
+    "set_aside",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    comment="What came in and asks for nothing: automatic replies and the like. Kept, never answered.",
+)
+
+call = Table(
+    "call",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("external_id", Text, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("customer_id", Uuid),
+    Column("request_id", Uuid),
+    Column("state", Text, nullable=False),
+    Column("rang_at", _moment, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+call_event = Table(
+    "call_event",
+    metadata,
+    Column("call_id", Uuid, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("happened_at", _moment, nullable=False),
+)
+
+early_ticket = Table(
+    "early_ticket",
+    metadata,
+    Column("request_id", Uuid, primary_key=True),
+    Column("ticket_id", Uuid, nullable=False),
+    comment="Tickets told of before their request was seen here.",
+)

@@ -1,0 +1,124 @@
+"""Judge due timers; each alert is raised once, by whoever inserts its row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any, Final
+from uuid import UUID
+
+from shared.clock import uuid7
+from shared.db import Tx
+from shared.errors import AftercareError
+from shared.events import Payload
+from shared.http.auth import Principal
+from shared.outbox.emit import emit
+from sla_monitor.alerts import store
+from sla_monitor.alerts.rules import Verdict, judge
+from sla_monitor.alerts.store import Due
+from sla_monitor.clocks import telling
+from sla_monitor.clocks.rules.changes import BREACH, CONFIRM, StoredClock, Timer
+from sla_monitor.clocks.rules.history import Subject
+from sla_monitor.clocks.store import arm, save_clocks
+
+BATCH: Final = 200
+PATIENCE: Final = timedelta(seconds=5)
+"""A breach is told so long after its deadline at the latest, confirmed or not."""
+
+
+class AlertAlreadyAcknowledged(AftercareError):
+    """Somebody looks after this alert already; read it again to see who."""
+
+    kind = "conflict"
+
+
+async def judge_due(
+    tx: Tx, now: datetime, watermarks: Mapping[str, datetime], began: datetime
+) -> datetime | None:
+    """Deal with the timers that are due; when to look again, None when nothing is armed.
+
+    `began` is when this process began to listen: before it has heard anything it does not call a breach
+    unconfirmed.
+    """
+    latest = now - PATIENCE if began <= now - PATIENCE else datetime.min.replace(tzinfo=now.tzinfo)
+    due = await store.claim_due(tx, now, latest, watermarks, BATCH)
+    if due:
+        await _deal(tx, due, now)
+    return now if len(due) == BATCH else await store.next_due(tx, now)
+
+
+async def _deal(tx: Tx, due: Sequence[Due], now: datetime) -> None:
+    clocks: dict[UUID, StoredClock] = {}
+    verdicts: list[tuple[Verdict, Subject]] = []
+    unconfirmed: dict[UUID, tuple[str, Sequence[Timer]]] = {}
+    for _, group in groupby(sorted(due, key=lambda each: each.clock.id), key=lambda each: each.clock.id):
+        timers = list(group)
+        thresholds = {each.threshold for each in timers}
+        heard = all(each.heard for each in timers if each.threshold >= BREACH)
+        for verdict in judge(timers[0].clock, thresholds, heard, now):
+            clocks[verdict.clock.id] = verdict.clock
+            verdicts.append((verdict, timers[0].subject))
+            if verdict.what == "breached" and not verdict.clock.confirmed:
+                unconfirmed[verdict.clock.id] = timers[0].awaits, [Timer(CONFIRM, verdict.clock.deadline)]
+    await save_clocks(tx, list(clocks.values()))
+    await store.discard_timers(tx, [(each.clock.id, each.threshold) for each in due])
+    await arm(tx, unconfirmed)
+    await _tell(tx, verdicts, now)
+
+
+async def _tell(tx: Tx, verdicts: Sequence[tuple[Verdict, Subject]], now: datetime) -> None:
+    alerts = {id(verdict): alert for verdict, _ in verdicts if (alert := _alert(verdict, now))}
+    raised = await store.claim_alerts(tx, list(alerts.values()))
+    for verdict, subject in verdicts:
+        alert = alerts.get(id(verdict))
+        if alert is None or alert["id"] in raised:
+            payload = _payload(verdict, subject, now)
+            emit(tx, payload, subject=verdict.clock.id, sequence=verdict.clock.version, time=now)
+
+
+def _alert(verdict: Verdict, now: datetime) -> dict[str, Any] | None:
+    match verdict.what:
+        case "warned":
+            threshold = verdict.clock.warned
+        case "breached":
+            threshold = BREACH
+        case _:
+            return None
+    return {
+        "id": uuid7(),
+        "clock_id": verdict.clock.id,
+        "threshold": threshold,
+        "revision": verdict.clock.revision,
+        "raised_at": now,
+        "acknowledged_by": None,
+        "acknowledged_at": None,
+        "version": 1,
+    }
+
+
+def _payload(verdict: Verdict, subject: Subject, now: datetime) -> Payload:
+    match verdict.what:
+        case "warned":
+            return telling.warned(verdict.clock, subject)
+        case "breached":
+            return telling.breached(verdict.clock, subject, now)
+        case "resumed":
+            return telling.resumed(verdict.clock, subject)
+        case "confirmed":
+            return telling.amended(verdict.clock, subject, previous="breached")
+
+
+async def acknowledge_alert(tx: Tx, by: Principal, id: UUID, require: Callable[[int], None]) -> None:
+    """Note that `by` looks after an alert they may see; `require` checks the version they have seen."""
+    await store.load_alert(tx, by, id)
+    raised = await store.lock_alert(tx, id)
+    require(raised.version)
+    if raised.acknowledged:
+        raise AlertAlreadyAcknowledged
+    await store.save_acknowledgement(tx, id, by.id, tx.now)
+    clock = replace(raised.clock, version=raised.clock.version + 1)
+    await save_clocks(tx, [clock])
+    payload = telling.acknowledged(clock, raised.subject, id, raised.threshold, by.id)
+    emit(tx, payload, subject=clock.id, sequence=clock.version)

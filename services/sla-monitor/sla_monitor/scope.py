@@ -1,0 +1,62 @@
+"""What a person may see: the one place that limits by region, product line and customer level (R125)."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+from sqlalchemy import ARRAY, Text, TextClause, bindparam
+
+from shared.http.auth import Principal
+
+# A limit shows what is known to lie within it. Queries join the subject.
+WITHIN: Final = """
+    (CAST(:regions AS text[]) IS NULL OR subject.region = ANY(CAST(:regions AS text[])))
+    AND (CAST(:lines AS text[]) IS NULL OR subject.product_line = ANY(CAST(:lines AS text[])))
+    AND (CAST(:levels AS text[]) IS NULL OR subject.customer_level = ANY(CAST(:levels AS text[])))
+"""
+
+
+def limited(query: TextClause) -> TextClause:
+    """A query that contains `WITHIN`, its parameters typed."""
+    return query.bindparams(*(bindparam(name, type_=ARRAY(Text)) for name in ("regions", "lines", "levels")))
+
+
+def limits(viewer: Principal | None) -> dict[str, list[str] | None]:
+    """The parameters of `WITHIN`; nobody in particular sees everything."""
+    if viewer is None:
+        return {"regions": None, "lines": None, "levels": None}
+    return {
+        "regions": _listed(viewer.regions),
+        "lines": _listed(viewer.product_lines),
+        "levels": _listed(viewer.customer_levels),
+    }
+
+
+def _listed(limit: frozenset[str] | None) -> list[str] | None:
+    return None if limit is None else sorted(limit)
+
+
+class Located(Protocol):
+    """What limits are about."""
+
+    @property
+    def region(self) -> str | None: ...
+    @property
+    def product_line(self) -> str | None: ...
+    @property
+    def customer_level(self) -> str | None: ...
+
+
+def sees(viewer: Principal, subject: Located) -> bool:
+    """`WITHIN`, for a row that has been read."""
+    facts: tuple[tuple[frozenset[str] | None, Any], ...] = (
+        (viewer.regions, subject.region),
+        (viewer.product_lines, subject.product_line),
+        (viewer.customer_levels, subject.customer_level),
+    )
+    return all(limit is None or fact in limit for limit, fact in facts)
+
+
+def is_limited(viewer: Principal) -> bool:
+    """Whether anything is kept from `viewer`."""
+    return any(limit is not None for limit in limits(viewer).values())

@@ -1,0 +1,101 @@
+"""The strict reader agrees with any other on what is clean, and points at what is not."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.http.strict import MOST_VALUES, NotJson, UnacceptableJson, parse
+
+CLEAN_TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.floats(allow_nan=False, allow_infinity=False)
+    | CLEAN_TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(CLEAN_TEXT, inner, max_size=4),
+    max_leaves=20,
+)  # fmt: skip
+NAMES = st.from_regex(r"[a-z_]{1,8}", fullmatch=True)
+
+
+@given(VALUES, st.booleans())
+def test_what_is_clean_comes_back_as_it_was_written(value: Any, escaped: bool) -> None:
+    assert parse(json.dumps(value, ensure_ascii=escaped).encode()) == value
+
+
+@given(st.binary(max_size=200) | st.text(max_size=100).map(lambda text: text.encode(errors="surrogatepass")))
+def test_anything_else_is_refused_by_name(raw: bytes) -> None:
+    try:
+        parse(raw)
+    except (NotJson, UnacceptableJson):
+        pass
+
+
+@given(
+    st.lists(NAMES | st.integers(0, 3), max_size=6),
+    st.sampled_from(["NaN", "1e999", '"\\ud800"', '"\\u0000"']),
+)
+def test_the_pointer_leads_to_the_fault(path: list[str | int], fault: str) -> None:
+    text = fault
+    for step in reversed(path):
+        before = '["{}",[1,{"a":2}]],' * step if isinstance(step, int) else ""
+        text = (
+            f"[{before}{text},3]" if isinstance(step, int) else f'{{"first":[1],"{step}_":{text},"last":"x"}}'
+        )
+    with pytest.raises(UnacceptableJson) as raised:
+        parse(text.encode())
+    expected = "".join(f"/{step}" if isinstance(step, int) else f"/{step}_" for step in path)
+    assert raised.value.data["errors"][0]["pointer"] == expected  # type: ignore[index]
+
+
+def test_keys_that_are_no_names_are_not_repeated() -> None:
+    with pytest.raises(UnacceptableJson) as raised:
+        parse(b'{"13800138000":{"a@b.cn":[NaN]}}')
+    assert raised.value.data["errors"][0]["pointer"] == "/*/*/0"  # type: ignore[index]
+
+
+def test_escapes_that_make_a_pair_are_no_fault() -> None:
+    assert parse(b'["\\ud83d\\ude00", "\\\\u0000", "\\\\ud800"]') == ["😀", "\\u0000", "\\ud800"]
+
+
+def test_brackets_in_texts_do_not_count() -> None:
+    value = {"note": "[{" * 50_000, "more": '"[' * 1000}
+    assert parse(json.dumps(value).encode()) == value
+
+
+@pytest.mark.parametrize("values", [MOST_VALUES - 1, MOST_VALUES])
+def test_there_may_be_so_many_values_and_no_more(values: int) -> None:
+    raw = json.dumps([0] * values).encode()
+    if values < MOST_VALUES:
+        assert len(parse(raw)) == values
+    else:
+        with pytest.raises(UnacceptableJson):
+            parse(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"[" * 1_000_000,
+        b'{"a":' * 200_000,
+        b'["' + b"\\" * 1_000_000,
+        b'"' * 1_000_000,
+        b'"' + b'\\"' * 500_000,
+        b"9" * 1_000_000,
+        b"-" * 1_000_000,
+        b"1e" + b"9" * 1_000_000,
+        b"[" + b"1," * 500_000 + b"1]",
+        b"[" + b'"\\u0041",' * 19_000 + b"NaN]",
+        b'{"' + b"a" * 1_000_000 + b'":NaN}',
+        b" " * 1_000_000,
+    ],
+)
+def test_nothing_takes_long(raw: bytes) -> None:
+    begun = time.process_time()
+    with pytest.raises((NotJson, UnacceptableJson)):
+        parse(raw)
+    assert time.process_time() - begun < 0.2

@@ -1,0 +1,215 @@
+"""Dispatch on a real database: what the service desk and the parts desk tell becomes work."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import event as sql_events
+
+from contracts.dispatching import (
+    DUTY_LEAD_G,
+    EXPERT_D,
+    JUNIOR_A,
+    JUNIOR_B,
+    LEADER_E,
+    SAMPLE,
+    SENIOR_C,
+    SUPERVISOR_F,
+    Desk,
+    dispatching,
+    reclassified,
+    registered,
+    told,
+)
+from dispatch.acceptance.actions import ask_customer, heed_silence
+from dispatch.tickets import store
+from shared.clock import clock, uuid7
+from shared.db import Tx
+from shared.errors import Outage
+from shared.events.parts import PartsReserved, PartsShort
+from shared.events.terms import PartLine, Site
+
+
+@pytest_asyncio.fixture
+async def desk(postgres_url: str) -> AsyncIterator[Desk]:
+    async with dispatching(postgres_url) as desk:
+        yield desk
+        assert await desk.violations() == {}
+
+
+async def test_a_general_request_goes_to_a_junior_of_the_centre(desk: Desk) -> None:
+    request_id = await desk.ask("general")
+    ticket = await desk.ticket(request_id)
+    assert (ticket.state, ticket.owner_id, ticket.engineer_id) == ("assigned", JUNIOR_A, JUNIOR_A)
+    told_of = await desk.events(ticket.id)
+    assert [(name, sequence) for name, sequence, _ in told_of] == [
+        ("ticket_opened", 1),
+        ("ticket_assigned", 2),
+    ]
+    assert told_of[1][2]["same_city"] is True
+    assert told_of[1][2]["reasons"][0]["rule"] == "general"
+
+
+async def test_an_important_request_names_two_people(desk: Desk) -> None:
+    ticket = await desk.ticket(await desk.ask("important"))
+    assert (ticket.engineer_id, ticket.supervisor_id, ticket.tier) == (SENIOR_C, SUPERVISOR_F, "senior")
+
+
+async def test_an_urgent_request_forms_the_group_and_informs_leadership(desk: Desk) -> None:
+    ticket = await desk.ticket(await desk.ask("urgent"))
+    assert (ticket.owner_id, ticket.engineer_id) == (LEADER_E, EXPERT_D)
+    names = await desk.names(ticket.id)
+    assert names == ["ticket_opened", "group_formed", "leadership_informed", "ticket_assigned"]
+    assert ticket.version == 4
+
+
+async def test_nobody_available_leaves_the_duty_lead_to_decide(desk: Desk) -> None:
+    ticket = await desk.ticket(await desk.ask("important", skills=("juggling",)))
+    assert (ticket.state, ticket.owner_id, ticket.engineer_id) == ("needs_decision", DUTY_LEAD_G, None)
+
+
+async def test_a_region_nobody_listed_is_answered_for(desk: Desk) -> None:
+    ticket = await desk.ticket(await desk.ask(site=Site(region="unknown", city="unknown")))
+    assert (ticket.state, ticket.engineer_id, ticket.same_city) == ("assigned", JUNIOR_A, False)
+
+
+async def test_a_batch_takes_as_many_statements_as_one(desk: Desk) -> None:
+    counted: list[str] = []
+    sql_events.listen(
+        desk.database.engine.sync_engine,
+        "before_cursor_execute",
+        lambda connection, cursor, statement, *rest: counted.append(statement),
+    )
+    await desk.ask()
+    alone, counted[:] = len(counted), []
+    mixed = ("general", "important", "urgent", "general") * 10
+    await desk.hear(*(told(registered(severity), uuid7()) for severity in mixed))
+    assert len(counted) == alone
+    loads = await desk.rows(
+        "SELECT working FROM capacity WHERE person_id IN (:a, :b)", a=JUNIOR_A, b=JUNIOR_B
+    )
+    assert sorted(row.working for row in loads) == [10, 11]
+
+
+async def test_a_request_has_one_ticket_ever(desk: Desk) -> None:
+    request_id, payload = uuid7(), registered()
+    first = told(payload, request_id)
+    await desk.hear(first, first)
+    await desk.hear(first)
+    await desk.hear(told(payload, request_id))
+    assert len(await desk.rows("SELECT 1 FROM ticket")) == 1
+
+
+async def test_without_an_organisation_the_events_wait(postgres_url: str) -> None:
+    async with dispatching(postgres_url, organisation=False) as empty:
+        with pytest.raises(Outage):
+            await empty.ask()
+        assert not await empty.rows("SELECT 1 FROM inbox")
+
+
+async def test_a_graver_judgement_regrades_and_forms_the_group_now(desk: Desk) -> None:
+    request_id = await desk.ask("general")
+    await desk.hear(told(reclassified("urgent"), request_id, 2))
+    ticket = await desk.ticket(request_id)
+    assert (ticket.severity, ticket.owner_id, ticket.engineer_id) == ("urgent", LEADER_E, EXPERT_D)
+    names = await desk.names(ticket.id)
+    assert names[2:] == [
+        "ticket_regraded", "group_formed", "leadership_informed", "owner_changed", "ticket_assigned",
+    ]  # fmt: skip
+
+
+async def test_who_is_at_work_stays_when_the_severity_changes(desk: Desk) -> None:
+    request_id = await desk.ask("general")
+    await desk.rows("UPDATE ticket SET state = 'on_site' RETURNING id")
+    await desk.hear(told(reclassified("important"), request_id, 2))
+    ticket = await desk.ticket(request_id)
+    assert (ticket.engineer_id, ticket.supervisor_id, ticket.state) == (JUNIOR_A, SUPERVISOR_F, "on_site")
+    await desk.hear(told(reclassified("urgent"), request_id, 3))
+    ticket = await desk.ticket(request_id)
+    assert (ticket.engineer_id, ticket.owner_id, ticket.supervisor_id) == (JUNIOR_A, LEADER_E, None)
+    await desk.hear(told(reclassified("general"), request_id, 4))
+    ticket = await desk.ticket(request_id)
+    assert (ticket.owner_id, ticket.group_ids) == (JUNIOR_A, [])
+
+
+async def test_a_judgement_that_comes_before_its_request_is_kept(desk: Desk) -> None:
+    request_id = uuid7()
+    await desk.hear(told(reclassified("important"), request_id, 3))
+    await desk.hear(told(reclassified("urgent"), request_id, 2))
+    await desk.hear(told(registered("general"), request_id, 1))
+    ticket = await desk.ticket(request_id)
+    assert (ticket.severity, ticket.request_version) == ("important", 3)
+    assert not await desk.rows("SELECT 1 FROM early_event")
+
+
+async def test_an_older_judgement_changes_nothing(desk: Desk) -> None:
+    request_id = await desk.ask("general")
+    await desk.hear(told(reclassified("important"), request_id, 3))
+    await desk.hear(told(reclassified("urgent"), request_id, 2))
+    assert (await desk.ticket(request_id)).severity == "important"
+
+
+async def test_another_kind_alone_is_noted_without_an_event(desk: Desk) -> None:
+    request_id = await desk.ask("general")
+    before = await desk.ticket(request_id)
+    await desk.hear(told(reclassified("general", kind="maintenance"), request_id, 2))
+    after = await desk.ticket(request_id)
+    assert (after.kind, after.version) == ("maintenance", before.version + 1)
+    assert len(await desk.events(after.id)) == 2
+
+
+async def test_what_the_parts_desk_says_is_kept_in_any_order(desk: Desk) -> None:
+    ticket = await desk.ticket(await desk.ask())
+    requisition = uuid7()
+    line = PartLine(part_number="P-1", quantity=2)
+    held = PartsReserved(
+        ticket_id=ticket.id, warehouse="shanghai", lines=(line,), held_until=clock.now() + timedelta(days=3)
+    )
+    await desk.hear(told(held, requisition, 2))
+    await desk.hear(told(PartsShort(ticket_id=ticket.id, missing=(line,)), requisition, 1))
+    [row] = await desk.rows("SELECT state, lines FROM requisition")
+    assert (row.state, row.lines) == ("reserved", [{"part_number": "P-1", "quantity": 2}])
+
+
+async def test_who_leaves_owns_nothing_any_more(desk: Desk) -> None:
+    general, urgent = await desk.ask("general"), await desk.ask("urgent")
+    left = {JUNIOR_A, EXPERT_D}
+    people = tuple(each for each in SAMPLE.people if each.id not in left)
+    region = SAMPLE.regions[0].model_copy(update={"emergency_experts": (SENIOR_C,)})
+    document = SAMPLE.model_copy(update={"people": people, "regions": (region, SAMPLE.regions[1])})
+    await desk.put(document, 1)
+    assert (await desk.ticket(general)).engineer_id == JUNIOR_B
+    assert (await desk.ticket(urgent)).engineer_id == SENIOR_C
+    assert len(await desk.rows("SELECT 1 FROM person WHERE NOT active")) == 2
+
+
+async def test_silence_is_reminded_of_and_then_closed_as_unconfirmed(desk: Desk) -> None:
+    ticket = await desk.ticket(await desk.ask())
+    await desk.rows("UPDATE ticket SET state = 'resolved' RETURNING id")
+    await desk.rows("UPDATE capacity SET working = 0 RETURNING 1")
+
+    async def ask(tx: Tx) -> None:
+        found = await store.load_ticket(tx, ticket.id)
+        assert found is not None
+        await ask_customer(tx, found, "https://example.org")
+
+    await desk.database.transact(ask)
+    asked_at = clock.now()
+    for day in (1, 2, 3, 4, 5, 6, 7, 8):
+        later = asked_at + timedelta(days=day, minutes=1)
+
+        async def tick(tx: Tx, later: Any = later) -> Any:
+            tx.now = later
+            return await heed_silence(tx, later, "https://example.org")
+
+        due = await desk.database.transact(tick)
+        assert due is None or due > later
+    names = await desk.names(ticket.id)
+    assert names[2:] == [*["customer_message_requested"] * 4, "ticket_closed"]
+    links = {data["link"] for name, _, data in await desk.events(ticket.id) if name.startswith("customer")}
+    assert len(links) == 4
+    assert (await desk.events(ticket.id))[-1][2]["reason"] == "unconfirmed"
