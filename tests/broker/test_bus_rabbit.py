@@ -155,8 +155,9 @@ async def test_an_alarm_of_the_broker_stops_claims_and_nothing_else(
 async def test_a_message_rejected_too_often_becomes_a_dead_letter(
     stage: Stage, rabbit_broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await delete_queues(rabbit_broker, "keeper")
     monkeypatch.setattr("shared.bus.declare.DELIVERY_LIMIT", 2)
+    await delete_queues(rabbit_broker, "keeper")
+    await delete_queues(rabbit_broker, "witness")
     await rabbit_broker.declare()
     event = encoded()
     await stage.inject(event)

@@ -154,13 +154,13 @@ async def test_a_form_without_proof_is_refused_and_with_proof_accepted(site: Sit
         page = await context.new_page()
         await site.sign_in(page)
         await page.locator("main input[name=csrf]").evaluate("field => field.remove()")
-        await page.get_by_label("Owner").fill("Lin Mei")
+        await page.get_by_label("Owner").fill("First engineer")
         await page.get_by_role("button", name="Take over").click()
         await expect(page.locator("h1")).to_have_text("You may not do this")
         await page.goto("/sample/board")
-        await page.get_by_label("Owner").fill("Lin Mei")
+        await page.get_by_label("Owner").fill("First engineer")
         await page.get_by_role("button", name="Take over").click()
-        await expect(page.locator("tbody td").last).to_have_text("Lin Mei")
+        await expect(page.locator("tbody td").last).to_have_text("First engineer")
 
 
 async def test_nothing_inline_is_run_even_if_it_got_into_a_page(site: Site) -> None:
@@ -234,10 +234,10 @@ async def test_rows_stand_in_their_order_change_in_place_and_go(site: Site) -> N
         await expect(names).to_contain_text(["sooner", "later"])
         async with site.served.database.transaction() as tx:
             await tx.execute(
-                text("UPDATE promise SET owner = 'Wang Wei', version = version + 1 WHERE id = :id"),
+                text("UPDATE promise SET owner = 'Second engineer', version = version + 1 WHERE id = :id"),
                 {"id": later},
             )
-        await expect(page.locator("tbody tr").last.locator("td").last).to_have_text("Wang Wei")
+        await expect(page.locator("tbody tr").last.locator("td").last).to_have_text("Second engineer")
         async with site.served.database.transaction() as tx:
             await tx.execute(text("DELETE FROM promise WHERE id = :id"), {"id": later})
         await expect(names).to_have_count(1)

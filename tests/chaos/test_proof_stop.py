@@ -76,20 +76,97 @@ async def restart_all(replicas: list[Replica], chance: random.Random) -> list[fl
 async def prove_gone(requests: int, proof: Proof, ground: Ground) -> None:
     replicas = [replica_of(service, 1, ground, proof.folder, proof.timeline) for service in ("maker", "keeper")]
     port = replicas[0].port
-    chance, bearer = random.Random(f"{proof.seed}/gone"), token()
+    chance = random.Random(f"{proof.seed}/gone")
     async with running(*replicas), load_on(ground, [port], proof.journal, proof.seed, Pace()) as load:
         left = [load.things.draw() for _ in range(requests)]
         for batch in (left[at : at + 10] for at in range(0, requests, 10)):
-            await asyncio.gather(*(leave(port, bearer, thing, chance) for thing in batch))
-        pool = await pool_is_free(load.client, load.things)
-        # What was asked for by those who left may have been done or not: now everything is, once.
+            await asyncio.gather(*(leave(port, request(thing), chance) for thing in batch))
+        pool = await check_pool(load.client, load.things)
+        done_alone = await count_made(ground, left)
         for thing in left:
             await load.client.make(thing)
-        await all_ready(replicas)
         judge = Judge(ground, load.things, proof.journal, replicas)
         verdict = await judge.verdict(within=30)
-        proof.counts |= {
-            "requests left alone": requests,
-            "of these done all the same": sum(1 for _ in range(0)),
-        }
-        await proof.conclude(ground, [pool, await idle_sessions(ground), *verdict])
+        proof.counts |= {"requests left alone": requests, "of these done all the same": done_alone}
+        await proof.conclude(ground, [pool, await check_idle(ground), *verdict])
+
+
+def request(thing: Thing) -> bytes:
+    head = (
+        "POST /maker/things HTTP/1.1",
+        "Host: proof.example",
+        f"Authorization: Bearer {token()}",
+        f"Idempotency-Key: {thing.key}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(thing.body)}",
+    )
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + thing.body
+
+
+async def leave(port: int, sent: bytes, chance: random.Random) -> None:
+    """Send the request, or its beginning, wait a moment perhaps, and hang up."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    whole = chance.random() < 0.7  # what has not arrived cannot be left in the middle
+    writer.write(sent if whole else sent[: chance.randrange(1, len(sent))])
+    await asyncio.sleep(chance.choice((0.0, chance.uniform(0, 0.02))))
+    if chance.random() < 0.5:
+        connected: socket.socket = writer.get_extra_info("socket")
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+
+
+async def check_pool(client: Client, things: Things) -> Report:
+    """Every connection of the pool serves again: a few times its size at once are answered at the first try."""
+    wanted = [things.draw() for _ in range(4 * POOL)]
+    await asyncio.gather(*(client.make(thing) for thing in wanted))
+    found = {f"answered_{status}": times for status, times in client.answers.items() if status != "201"}
+    return Report("C9 pool", len(wanted), found, ())
+
+
+async def check_idle(ground: Ground) -> Report:
+    """After all is done no session of the pool has anything open, and there are not more than it may have."""
+    db = await asyncpg.connect(ground.database_url("postgres"))
+    try:
+        rows = await db.fetch(
+            "SELECT state, query FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name = 'aftercare-maker-work'"
+        )
+    finally:
+        await db.close()
+    busy = tuple(f"{row['state']}: {row['query']}" for row in rows if row["state"] != "idle")
+    found = {"not_idle": len(busy)} if busy else {}
+    if len(rows) > POOL:
+        found["too_many"] = len(rows) - POOL
+    return Report("C9 idle", len(rows), found, busy)
+
+
+async def count_made(ground: Ground, things: list[Thing]) -> int:
+    db = await asyncpg.connect(ground.database_url("postgres"))
+    try:
+        keys = [thing.key for thing in things]
+        count: int = await db.fetchval("SELECT count(*) FROM maker.thing WHERE key = ANY($1::text[])", keys)
+        return count
+    finally:
+        await db.close()
+
+
+async def test_stopping_replicas_finish_their_work(ground: Ground, seed: int, tmp_path: Path) -> None:
+    await prove_stop(1, Proof("graceful-stop", STOPPED, seed, tmp_path), ground)
+
+
+async def test_clients_that_leave_leave_nothing_behind(ground: Ground, seed: int, tmp_path: Path) -> None:
+    await prove_gone(100, Proof("client-gone", GONE, seed, tmp_path), ground)
+
+
+@pytest.mark.proof
+async def test_stopping_replicas_finish_their_work_every_time(
+    ground: Ground, seed: int, tmp_path: Path
+) -> None:
+    await prove_stop(5, Proof("graceful-stop", STOPPED, seed, tmp_path, published=True), ground)
+
+
+@pytest.mark.proof
+async def test_many_clients_that_leave_leave_nothing_behind(ground: Ground, seed: int, tmp_path: Path) -> None:
+    await prove_gone(2_000, Proof("client-gone", GONE, seed, tmp_path, published=True), ground)

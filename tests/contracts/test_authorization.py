@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from allinone.services import SERVICES
 from contracts import sample
-from contracts.authorization import deviations, doors_of, read_table
+from contracts.authorization import SIGNED, deviations, doors_of, read_table
 from contracts.serving import Quiet, Served, serving
 from shared.http.app import build_app
 from shared.http.auth import Role, allow, public
@@ -128,6 +128,21 @@ async def test_a_public_route_that_wants_a_token_is_noticed(served: Served) -> N
     assert "POST /closed as nobody: expected let in, observed 401" in await found_in(app, served)
 
 
+async def test_a_signed_route_refuses_everybody_without_a_signature(served: Served) -> None:
+    async def locked() -> None:
+        raise HTTPException(401)
+
+    async def unlocked() -> None: ...
+
+    signed = {"POST /webhook": SIGNED}
+    app = app_with(served, "/webhook", locked, dependencies=[Depends(public())])
+    assert await found_in(app, served, **signed) == []
+    app = app_with(served, "/webhook", unlocked, dependencies=[Depends(public())])
+    found = await found_in(app, served, **signed)
+    assert "POST /webhook as nobody: expected 401, observed let in" in found
+    assert "POST /webhook as admin by token: expected 401, observed let in" in found
+
+
 async def test_a_route_that_needs_no_proof_of_a_session_is_noticed(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,5 +169,5 @@ async def test_a_route_that_breaks_is_noticed(served: Served) -> None:
 def test_a_row_with_an_unknown_role_is_refused(tmp_path: Path) -> None:
     for value in ('["boss"]', "[]", '"everybody"'):
         (tmp_path / "table.toml").write_text(f'"GET /x" = {value}')
-        with pytest.raises(ValueError, match=r'write "public" or a list of adapter'):
+        with pytest.raises(ValueError, match=r'write "public", "signed" or a list of adapter'):
             read_table(tmp_path / "table.toml")

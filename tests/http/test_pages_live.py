@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -16,12 +14,13 @@ from sqlalchemy import text
 
 from contracts.sample import NewPromise, feed, make_promise, service
 from contracts.serving import Served, serving
+from contracts.streaming import browsing, parsed
 from shared.db import Database, Tx
 from shared.http import sse
 from shared.http.auth import Principal, Role
 from shared.http.sse import Follower, LiveFeed, Row, Streams, Watch, take
 
-VIEWER = Principal("lin.mei", frozenset({"operations"}))
+VIEWER = Principal("desk.one", frozenset({"operations"}))
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -50,80 +49,6 @@ async def promise(sample: Served, customer: str = "c") -> str:
 
 def html(watch: Watch, row: Row) -> str:
     return f"<tr>{row.data['customer'] if isinstance(row.data, dict) else row.data}</tr>"
-
-
-Event = tuple[str, dict[str, Any]]
-
-
-def parsed(chunk: bytes) -> list[Event]:
-    found = []
-    for block in chunk.decode().split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in block.splitlines())
-        if "event" in fields:
-            found.append((fields["event"], json.loads(fields["data"])))
-    return found
-
-
-@dataclass
-class Browser:
-    """One open stream: what it was told, and a way to wait for the next thing."""
-
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
-    events: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
-
-    async def next(self, kind: str) -> dict[str, Any]:
-        async with asyncio.timeout(10):
-            while True:
-                name, data = await self.events.get()
-                if name == kind:
-                    return data
-
-
-@asynccontextmanager
-async def browsing(
-    sample: Served, path: str, *roles: Role, language: str = "en", session: bool = False
-) -> AsyncIterator[Browser]:
-    """A browser at `path` of the real application; leaves at the end of the block."""
-    browser, answered, left = Browser(), asyncio.Event(), asyncio.Event()
-    headers = [(b"host", b"127.0.0.1:8000"), (b"accept-language", language.encode())]
-    if session:
-        cookies = (await sample.signed_in(*roles)).cookies
-        headers += [(b"cookie", f"{name}={value}".encode()) for name, value in cookies.items()]
-    else:
-        headers += [(b"authorization", f"Bearer {sample.token(*roles)}".encode())]
-    asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
-
-    async def receive() -> dict[str, Any]:
-        for message in asked:
-            return message
-        await left.wait()
-        return {"type": "http.disconnect"}
-
-    async def send(message: dict[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            browser.status = message["status"]
-            browser.headers = {name.decode(): value.decode() for name, value in message["headers"]}
-            answered.set()
-        elif browser.status == 200:
-            for event in parsed(message["body"]):
-                browser.events.put_nowait(event)
-
-    address, _, query = path.partition("?")
-    scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET",
-        "scheme": "http", "path": address, "raw_path": address.encode(), "query_string": query.encode(),
-        "root_path": "", "headers": headers, "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8000),
-    }  # fmt: skip
-    serving = asyncio.create_task(sample.app(scope, receive, send))  # type: ignore[arg-type]
-    try:
-        async with asyncio.timeout(10):
-            await answered.wait()
-        yield browser
-    finally:
-        left.set()
-        async with asyncio.timeout(10):
-            await serving
 
 
 async def test_a_page_gets_everything_first_and_then_whole_rows(sample: Served) -> None:
@@ -310,14 +235,14 @@ async def test_a_slow_page_gets_the_newest_state_only(sample: Served) -> None:
 
 
 async def test_a_row_for_other_eyes_is_not_even_named(sample: Served) -> None:
-    source = Source([Row("mine", "1", "lin.mei"), Row("theirs", "2", "wang.wei")])
+    source = Source([Row("mine", "1", "desk.one"), Row("theirs", "2", "desk.two")])
     watch = Watch("sample", source.feed(lambda row, viewer: row.data == viewer.id), sample.database)
     follower = Follower(lambda: None)
     watch._followers.add(follower)
     await look(watch)
     (snapshot,) = take(watch, follower, VIEWER, html)
     assert b"theirs" not in snapshot
-    source.put(Row("mine", "1", "wang.wei"))  # handed over, and the other one removed
+    source.put(Row("mine", "1", "desk.two"))  # handed over, and the other one removed
     await look(watch)
     (event,) = take(watch, follower, VIEWER, html)
     assert parsed(event)[0][1]["rows"] == [{"id": "mine"}]

@@ -34,11 +34,23 @@ from shared.events.parts import PartsReserved, PartsShort
 from shared.events.terms import PartLine, Site
 
 
-@pytest_asyncio.fixture
-async def desk(postgres_url: str) -> AsyncIterator[Desk]:
+@pytest_asyncio.fixture(scope="module")
+async def served(postgres_url: str) -> AsyncIterator[Desk]:
     async with dispatching(postgres_url) as desk:
         yield desk
-        assert await desk.violations() == {}
+
+
+@pytest_asyncio.fixture
+async def empty(served: Desk) -> Desk:
+    await served.clear()
+    return served
+
+
+@pytest_asyncio.fixture
+async def desk(empty: Desk) -> AsyncIterator[Desk]:
+    await empty.put(SAMPLE, 0)
+    yield empty
+    assert await empty.violations() == {}
 
 
 async def test_a_general_request_goes_to_a_junior_of_the_centre(desk: Desk) -> None:
@@ -104,11 +116,10 @@ async def test_a_request_has_one_ticket_ever(desk: Desk) -> None:
     assert len(await desk.rows("SELECT 1 FROM ticket")) == 1
 
 
-async def test_without_an_organisation_the_events_wait(postgres_url: str) -> None:
-    async with dispatching(postgres_url, organisation=False) as empty:
-        with pytest.raises(Outage):
-            await empty.ask()
-        assert not await empty.rows("SELECT 1 FROM inbox")
+async def test_without_an_organisation_the_events_wait(empty: Desk) -> None:
+    with pytest.raises(Outage):
+        await empty.ask()
+    assert not await empty.rows("SELECT 1 FROM inbox")
 
 
 async def test_a_graver_judgement_regrades_and_forms_the_group_now(desk: Desk) -> None:

@@ -72,11 +72,16 @@ def person_id_of(principal: Principal) -> PersonId:
         return _NOBODY
 
 
+def involved_in(ticket: Ticket) -> frozenset[PersonId]:
+    """Everybody whose work the ticket is: who has, owns or guides it, or belongs to its group (decision 22)."""
+    people = (ticket.engineer_id, ticket.owner_id, ticket.supervisor_id, *ticket.group_ids)
+    return frozenset(each for each in people if each is not None)
+
+
 def sees(viewer: Viewer, ticket: Ticket) -> bool:
     """Whether `ticket` exists for `viewer`."""
-    involved = (ticket.engineer_id, ticket.owner_id, ticket.supervisor_id, *ticket.group_ids)
     return (
-        (viewer.own is None or viewer.own in involved)
+        (viewer.own is None or viewer.own in involved_in(ticket))
         and _within(viewer.regions, ticket.site.region)
         and _within(viewer.product_lines, ticket.product_line)
         and _within(viewer.customer_levels, ticket.customer_level)

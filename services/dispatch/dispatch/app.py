@@ -10,8 +10,8 @@ from fastapi import APIRouter
 from dispatch import acceptance, assignment, invariants, organisation, supply, tickets, visits  # noqa: F401
 from dispatch.acceptance.loops import acceptance_loops
 from dispatch.organisation import routes as organisation_routes
-from dispatch.organisation.store import metadata
 from dispatch.supply.consumers import on_parts_reserved, on_parts_short
+from dispatch.tables import metadata
 from dispatch.tickets import routes as ticket_routes
 from dispatch.tickets.consumers import on_request_reclassified, on_request_registered
 from shared.events.intake import RequestReclassified, RequestRegistered

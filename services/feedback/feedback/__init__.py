@@ -1,4 +1,4 @@
-"""The quality loop: return visits, surveys, complaints, improvement and the scorecard.
+"""The quality loop: what customers think of each service, and how satisfied they are.
 
 owns        surveys and every answer ever given to them
 events in   dispatch.ticket_closed

@@ -34,6 +34,6 @@ service = Service(
                 "/feedback/dashboard", N_("Quality"), N_("How satisfied customers are, and why."), feeds.ROLES
             ),
         ),
-        feeds=(feeds.SCORES, feeds.ANSWERS),
+        feeds=feeds.ALL,
     ),
 )

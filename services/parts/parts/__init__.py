@@ -2,6 +2,6 @@
 
 owns        the catalogue, the stock ledger and its balances, requisitions
 events in   dispatch.parts_requested, dispatch.ticket_closed
-events out  parts.parts_reserved, parts.parts_short, parts.parts_used
-loops       holds that ran out are given back
+events out  parts.parts_reserved, parts.parts_short, parts.parts_used, parts.parts_released
+loops       holds: those that ran out are given back · waiting: what was short is held once it is there
 """

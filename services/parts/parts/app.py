@@ -9,8 +9,9 @@ from fastapi import APIRouter
 from parts.catalogue.routes import router as catalogue
 from parts.desk import feeds
 from parts.desk.routes import router as desk
+from parts.invariants import router as invariants
 from parts.requisitions.consumers import on_parts_requested, on_ticket_closed
-from parts.requisitions.loops import release_expired
+from parts.requisitions.loops import release_expired, serve_waiting
 from parts.requisitions.routes import router as requisitions
 from parts.stock.routes import router as stock
 from parts.tables import metadata
@@ -25,12 +26,15 @@ from shared.process.service import Service
 PACKAGE = Path(__file__).parent
 
 router = APIRouter()
-for feature in (catalogue, stock, requisitions, desk):
+for feature in (catalogue, stock, requisitions, desk, invariants):
     router.include_router(feature)
 
 
 def loops(context: ServiceContext) -> Sequence[Loop]:
-    return (Loop("holds", release_expired, every=timedelta(minutes=1)),)
+    return (
+        Loop("holds", release_expired, every=timedelta(minutes=1)),
+        Loop("waiting", serve_waiting, every=timedelta(seconds=5)),
+    )
 
 
 service = Service(
@@ -43,6 +47,6 @@ service = Service(
     site=Site(
         PACKAGE,
         links=(Link("/parts/desk", N_("Parts"), N_("Stock, and what is held for whom."), feeds.ROLES),),
-        feeds=(feeds.STOCK, feeds.REQUISITIONS),
+        feeds=feeds.ALL,
     ),
 )

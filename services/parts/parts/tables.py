@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, DateTime, Integer, MetaData, Table, Text, Uuid
+from sqlalchemy import BigInteger, Column, DateTime, Integer, MetaData, Table, Text, Uuid
 
 metadata = MetaData()
 
@@ -29,9 +29,9 @@ movement = Table(
     Column("warehouse", Text, nullable=False),
     Column("part_number", Text, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("quantity", Integer, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
     Column("reference", Text, nullable=False),
-    comment="The ledger: append-only, and the truth. In positive, out negative.",
+    comment="The ledger: append-only, and the truth. In positive, out negative; its id tells when.",
 )
 
 balance = Table(
@@ -39,8 +39,9 @@ balance = Table(
     metadata,
     Column("warehouse", Text, primary_key=True),
     Column("part_number", Text, primary_key=True),
-    Column("on_hand", Integer, nullable=False),
-    Column("reserved", Integer, nullable=False),
+    Column("on_hand", BigInteger, nullable=False),
+    Column("reserved", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
     comment="What the ledger and the held requisitions add up to.",
 )
 
@@ -49,11 +50,13 @@ requisition = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("ticket_id", Uuid, nullable=False),
+    Column("ticket_version", BigInteger, nullable=False),
     Column("engineer_id", Uuid, nullable=False),
     Column("warehouse", Text),
     Column("state", Text, nullable=False),
     Column("held_until", DateTime(timezone=True)),
     Column("version", Integer, nullable=False),
+    comment="`ticket_version` is that of the ticket when it asked: a close before it does not end it.",
 )
 
 requisition_line = Table(
@@ -61,5 +64,13 @@ requisition_line = Table(
     metadata,
     Column("requisition_id", Uuid, primary_key=True),
     Column("part_number", Text, primary_key=True),
-    Column("quantity", Integer, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+)
+
+closed_ticket = Table(
+    "closed_ticket",
+    metadata,
+    Column("ticket_id", Uuid, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    comment="The newest close of each ticket, so that a request that is told after it holds nothing.",
 )

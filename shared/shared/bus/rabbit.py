@@ -12,7 +12,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import aio_pika
@@ -43,6 +43,7 @@ HEARTBEAT_SECONDS: Final = 6  # a dead peer is noticed after three of these
 PREFETCH: Final = 200  # messages
 MOST_EVENTS: Final = 500  # handed to the receiver at a time
 CHECK_SECONDS: Final = 1.0  # how old the last look at the listeners' queues may be
+UNSEEN: Final = timedelta(hours=1)  # how far back a process that finds a queue missing at its start sends again
 STUCK_SECONDS: Final = 120.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0  # while the receiver's database is out of reach
 
@@ -63,6 +64,8 @@ class RabbitBus:
         self._consuming: dict[str, bool] = {}
         self._trouble = "not connected yet"
         self._lost_at: float | None = time.monotonic()
+        self._checked = 0.0
+        self._all_seen_at: datetime | None = None
 
     async def check_sendable(self) -> None:
         publisher = await self._open_publisher()
@@ -71,7 +74,7 @@ class RabbitBus:
             self._trouble = "blocked by the broker: it is out of memory or disk"
             raise Outage(what="The broker (blocked: it is out of memory or disk)")
         try:
-            await publisher.check(self._listeners)
+            await self._check_listeners(publisher)
         except ListenerMissing as missing:
             self._trouble = str(missing)
             raise
@@ -79,6 +82,15 @@ class RabbitBus:
             await self._drop_publisher(error)
             raise Outage(what="RabbitMQ") from error
         self._trouble = ""
+
+    async def _check_listeners(self, publisher: _Publisher) -> None:
+        """Raise `ListenerMissing` when one of their queues is not there; looks at most once a second."""
+        if time.monotonic() - self._checked < CHECK_SECONDS:
+            return
+        looked_at = clock.now()
+        if missing := [queue for queue in self._listeners if not await publisher.exists(queue)]:
+            raise ListenerMissing(missing, self._all_seen_at or looked_at - UNSEEN)
+        self._checked, self._all_seen_at = time.monotonic(), looked_at
 
     async def publish(self, tx: Tx, messages: Sequence[Message]) -> list[Outcome]:
         publisher = await self._open_publisher()
@@ -163,6 +175,7 @@ class RabbitBus:
                 connection = await self._connect("publish")
                 try:
                     self._publisher = await _Publisher.open(connection)
+                    self._checked = 0.0  # another connection may be to another broker
                 except _TROUBLE as error:
                     await _let_go(connection)
                     self._trouble = f"exchange {EXCHANGE} is missing: run `aftercare topology`"
@@ -183,8 +196,10 @@ class RabbitBus:
         try:
             channel = await connection.channel()
             await channel.set_qos(prefetch_count=PREFETCH)
-            arrived: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
+            arrived: Arrived = asyncio.Queue()
             declared = await channel.get_queue(queue)  # passive: topology is not ours to declare
+            underlay = await channel.get_underlay_channel()
+            underlay.on_consumer_cancel_callbacks.add(lambda _: arrived.put_nowait(None))
             await declared.consume(arrived.put)
             self._consuming[queue] = True
             while batch := await _take(arrived, channel):
@@ -215,8 +230,6 @@ class _Publisher:
         self._exchange = exchange
         self._unconfirmed = unconfirmed
         self._watermarks = watermarks
-        self._checked = 0.0
-        self._all_seen_at = clock.now()
 
     @classmethod
     async def open(cls, connection: AbstractConnection) -> _Publisher:
@@ -243,16 +256,8 @@ class _Publisher:
             return True
         return False
 
-    async def check(self, queues: Sequence[str]) -> None:
-        """Raise `ListenerMissing` when one of `queues` is not there; looks at most once a second."""
-        if time.monotonic() - self._checked < CHECK_SECONDS:
-            return
-        looked_at = clock.now()
-        if missing := [queue for queue in queues if not await self._exists(queue)]:
-            raise ListenerMissing(missing, self._all_seen_at)
-        self._checked, self._all_seen_at = time.monotonic(), looked_at
-
-    async def _exists(self, queue: str) -> bool:
+    async def exists(self, queue: str) -> bool:
+        """Whether it is declared."""
         async with asyncio.timeout(PUBLISH_SECONDS):
             probe = await self.connection.channel()  # a failed passive declaration closes its channel
             try:
@@ -291,21 +296,26 @@ class _Publisher:
         await self._watermarks.publish(envelope, watermark.producer, mandatory=False, timeout=PUBLISH_SECONDS)
 
 
-async def _take(
-    arrived: asyncio.Queue[AbstractIncomingMessage], channel: AbstractChannel
-) -> list[AbstractIncomingMessage]:
-    """What has arrived, up to a batch; waits for the first, empty when the channel has closed."""
+Arrived = asyncio.Queue[AbstractIncomingMessage | None]
+"""None when the queue was deleted: of that the channel takes no notice."""
+
+
+async def _take(arrived: Arrived, channel: AbstractChannel) -> list[AbstractIncomingMessage]:
+    """What has arrived, up to a batch; waits for the first, empty when nothing will arrive any more."""
     first = asyncio.ensure_future(arrived.get())
     closed = asyncio.ensure_future(channel.closed())
     try:
         await asyncio.wait({first, closed}, return_when=asyncio.FIRST_COMPLETED)
         if not first.done() or channel.is_closed:
             return []
-        batch = [first.result()]
-        events = _events_in(batch[0])
-        while events < MOST_EVENTS and not arrived.empty():
-            batch.append(arrived.get_nowait())
-            events += _events_in(batch[-1])
+        batch: list[AbstractIncomingMessage] = []
+        events, message = 0, first.result()
+        while message is not None:
+            batch.append(message)
+            events += _events_in(message)
+            if events >= MOST_EVENTS or arrived.empty():
+                break
+            message = arrived.get_nowait()
         return batch
     finally:
         first.cancel()

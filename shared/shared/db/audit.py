@@ -12,6 +12,6 @@ from shared.db.tx import Tx
 
 
 async def record(tx: Tx, actor: str, action: str, subject: str, detail: Mapping[str, Any]) -> None:
-    """Note that `actor` (a principal's id) did `action` to `subject`; `detail` carries ids, never contact data."""
+    """Note that `actor` (a principal's id) did `action` to `subject`; `detail` has ids, no contact data."""
     row = {"id": uuid7(), "actor": actor, "action": action, "subject": subject, "detail": dict(detail)}
     await insert_rows(tx, audit, [row])

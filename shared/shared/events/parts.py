@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 from uuid import UUID
 
 from shared.events.envelope import Payload
@@ -37,3 +37,12 @@ class PartsUsed(Payload):
 
     ticket_id: UUID
     lines: tuple[PartLine, ...]
+
+
+class PartsReleased(Payload):
+    """They are not held or waited for any more: given back, the ticket closed, or nobody came in time."""
+
+    type: ClassVar[str] = "parts.parts_released.v1"
+
+    ticket_id: UUID
+    reason: Literal["given_back", "ticket_closed", "expired"]

@@ -205,7 +205,7 @@ class Faults:
 
 
 def _note(error: Exception, problem: Problem) -> None:
-    """Outages are one line each, since every request of a minute may meet one; bugs come with their places."""
+    """A line for an outage, since every request of a minute may meet it; a bug with its place in the code."""
     if problem.status == 503:
         log.warning(
             "request turned away", problem=problem.slug, error=type(error).__name__, sqlstate=sqlstate(error)

@@ -7,10 +7,11 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
+from sqlalchemy import ARRAY, Text, Uuid, bindparam, text
+
 from shared import crash
 from shared.clock import clock
-from shared.db import Database, Tx, insert_rows, lock_subjects
-from shared.db.tables import inbox
+from shared.db import Database, Tx, lock_subjects
 from shared.db.tx import Lane
 from shared.errors import Outage
 from shared.events import Event
@@ -20,9 +21,19 @@ from shared.inbox.decode import Decoded, Decoder
 
 # Bounds one transaction. Advisory locks live in PostgreSQL's shared memory, which is sized for thousands.
 MOST_EVENTS: Final = 500
-MOST_SUBJECTS: Final = 200
+MOST_SUBJECTS: Final = 250
 
 Batch = Sequence[Event[Any]]
+
+# In key order, so that two replicas with the same events wait for each other instead of dying.
+_NOTE = text(
+    """
+    INSERT INTO inbox (event_id, type, received_at)
+    SELECT event_id, type, :now
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:types AS text[])) AS arrived (event_id, type)
+    ON CONFLICT DO NOTHING RETURNING event_id
+    """
+).bindparams(bindparam("ids", type_=ARRAY(Uuid)), bindparam("types", type_=ARRAY(Text)))
 
 
 class Receiver:
@@ -81,9 +92,10 @@ class Receiver:
             raise
 
     async def _take_new(self, tx: Tx, batch: Batch) -> None:
-        rows = [{"event_id": each.id, "type": each.type, "received_at": tx.now} for each in batch]
-        noted = await insert_rows(tx, inbox, rows, tail="ON CONFLICT DO NOTHING RETURNING event_id")
-        fresh = {row.event_id for row in noted}
+        ordered = sorted((each.id.int, each.id, each.type) for each in batch)
+        ids = [id for _, id, _ in ordered]
+        noted = await tx.execute(_NOTE, {"ids": ids, "types": [type for *_, type in ordered], "now": tx.now})
+        fresh = set(noted.scalars())
         if fresh:
             await self.handle(tx, [event for event in batch if event.id in fresh])
         crash.reach("consumer.handled")

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Text, Uuid, bindparam, text
 
 from shared.clock import uuid7
-from shared.db.tx import Tx
 from shared.errors import AftercareError
 from shared.events.envelope import Event, Payload, event_model
 from shared.trace import current_traceparent
+
+if TYPE_CHECKING:  # the database imports this module: it writes what was emitted
+    from shared.db.tx import Tx
 
 Listening = Set[str]
 """The event types that some service consumes; only these are queued for sending."""

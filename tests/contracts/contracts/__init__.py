@@ -2,5 +2,6 @@
 
 authorization   who may use which route: declared, expected and observed
 serving         services as a process would serve them, on a database of their own
+streaming       a browser that follows a stream
 sample          a small service with pages, to try the means on
 """

@@ -28,6 +28,8 @@ from shared.settings import Settings
 
 Roles = frozenset[Role] | None
 """Who may come in; None is everybody."""
+SIGNED: Roles = frozenset()
+"""Nobody by role: a public door with a lock of its own, such as a webhook's signature."""
 
 # Only served in development, by the framework, which knows no declarations.
 _FRAMEWORK: Final = {"/openapi.json"}
@@ -85,20 +87,26 @@ def _least(annotation: Any) -> str:
 
 
 def read_table(path: Path) -> dict[str, Roles]:
-    """The committed answers: `"GET /sla/board" = ["operations"]`, or `"public"`."""
+    """The committed answers: `"GET /sla/board" = ["operations"]`, `"public"`, or `"signed"`."""
     table: dict[str, Roles] = {}
     for name, value in tomllib.loads(path.read_text(encoding="utf-8")).items():
         if value == "public":
             table[name] = None
+        elif value == "signed":
+            table[name] = SIGNED
         elif isinstance(value, list) and value and ROLES.issuperset(value):
             table[name] = frozenset(value)
         else:
-            raise ValueError(f'{path.name}: {name}: write "public" or a list of {", ".join(sorted(ROLES))}')
+            raise ValueError(
+                f'{path.name}: {name}: write "public", "signed" or a list of {", ".join(sorted(ROLES))}'
+            )
     return table
 
 
 def written(roles: Roles) -> str:
     """The right side of a row."""
+    if roles == SIGNED:
+        return '"signed"'
     return '"public"' if roles is None else "[" + ", ".join(f'"{role}"' for role in sorted(roles)) + "]"
 
 
@@ -110,7 +118,7 @@ def disagreements(doors: list[Door], table: Mapping[str, Roles]) -> Iterator[str
             yield f"{door.name} declares nobody: add Depends(allow(…)) or Depends(public()) to the route"
         elif door.name not in table:
             yield f'{door.name} has no row; if this is meant, add: "{door.name}" = {written(door.roles)}'
-        elif table[door.name] != door.roles:
+        elif table[door.name] != door.roles and not (table[door.name] == SIGNED and door.roles is None):
             yield f"{door.name} declares {written(door.roles)}, the table says {written(table[door.name])}"
     for name in table:
         if name not in names:
@@ -130,7 +138,7 @@ class Caller:
     def expected(self, door: Door, roles: Roles) -> str:
         if roles is None:
             return "let in"
-        if not self.known:
+        if not self.known or roles == SIGNED:
             return "401"
         if self.role not in roles:
             return "403"

@@ -1,4 +1,4 @@
-"""Dispatch with the sample organisation on a real database: events and calls go in, rows and events come out."""
+"""Dispatch with the sample organisation on a real database: events and calls in, rows out."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
+import asyncpg
 import httpx
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 
 from contracts.serving import Served, serving
 from dispatch.app import HERE, service
@@ -70,6 +72,7 @@ class Desk:
 
     served: Served
     receiver: Receiver
+    admin: asyncpg.Connection
 
     @property
     def database(self) -> Database:
@@ -111,6 +114,11 @@ class Desk:
             counts = (await tx.execute(VIOLATIONS)).mappings().one()
         return {name: count for name, count in counts.items() if count}
 
+    async def clear(self) -> None:
+        """Forget everything, the organisation too."""
+        tables = ("organisation", "person", "early_event", "requisition", "event_log", "outbox", "inbox")
+        await self.admin.execute(f"TRUNCATE {', '.join(f'dispatch.{each}' for each in tables)} CASCADE")
+
     async def put(self, document: Organisation, seen: int) -> None:
         """Import an organisation on top of a version."""
 
@@ -140,10 +148,13 @@ class Desk:
 
 
 @asynccontextmanager
-async def dispatching(admin_url: str, *, organisation: bool = True) -> AsyncIterator[Desk]:
-    """Dispatch on a fresh database of the server at `admin_url`."""
+async def dispatching(admin_url: str) -> AsyncIterator[Desk]:
+    """Dispatch on a fresh database of the server at `admin_url`, without an organisation yet."""
     async with serving(admin_url, service) as served:
-        desk = Desk(served, Receiver(served.database, service.consumers))
-        if organisation:
-            await desk.put(SAMPLE, 0)
-        yield desk
+        database = make_url(str(served.settings.database_url)).database
+        url = make_url(admin_url).set(database=database).render_as_string(hide_password=False)
+        admin = await asyncpg.connect(url)
+        try:
+            yield Desk(served, Receiver(served.database, service.consumers), admin)
+        finally:
+            await admin.close()

@@ -53,7 +53,7 @@ class Served:
         return self.context.database
 
     def token(self, *roles: Role, lifetime: timedelta = timedelta(hours=1)) -> str:
-        return mint(Principal("lin.mei", frozenset(roles)), self.settings, lifetime)
+        return mint(Principal("desk.one", frozenset(roles)), self.settings, lifetime)
 
     def client(self) -> httpx.AsyncClient:
         """A browser without scripts: it keeps cookies, asks for pages and follows nothing by itself."""

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Column, DateTime, Integer, LargeBinary, Table, Text, Uuid, func, select, update
 
 from dispatch.acceptance.rules import Acceptance, Outcome
-from dispatch.organisation.store import metadata
+from dispatch.tables import among, metadata
 from shared.db import Tx, insert_rows
 
 acceptance: Final = Table(
@@ -73,7 +73,7 @@ async def find_acceptance(tx: Tx, token: str) -> Acceptance | None:
 
 async def load_acceptances(tx: Tx, ids: Collection[UUID]) -> list[Acceptance]:
     """As they are now; read again after the tickets were locked."""
-    chosen = select(acceptance).where(acceptance.c.id.in_(ids)).order_by(acceptance.c.id)
+    chosen = select(acceptance).where(among(acceptance.c.id, ids)).order_by(acceptance.c.id)
     return [_acceptance_of(row) for row in await tx.execute(chosen)]
 
 
@@ -93,7 +93,7 @@ async def next_due(tx: Tx) -> datetime | None:
 
 async def settle(tx: Tx, ids: Collection[UUID], outcome: Outcome, reason: str | None = None) -> None:
     settled = {"outcome": outcome, "answered_at": tx.now, "reason": reason}
-    await tx.execute(update(acceptance).where(acceptance.c.id.in_(ids)).values(settled))
+    await tx.execute(update(acceptance).where(among(acceptance.c.id, ids)).values(settled))
 
 
 async def save_reminders(tx: Tx, reminded: Sequence[Acceptance]) -> None:

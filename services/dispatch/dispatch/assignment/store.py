@@ -13,7 +13,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from dispatch.assignment.rules import Assignment, Decision, Loads, Staff
 from dispatch.organisation.rules import Centre, Region
-from dispatch.organisation.store import capacity, metadata, organisation, person, person_of, working_in
+from dispatch.organisation.store import capacity, organisation, person, person_of, working_in
+from dispatch.tables import metadata
 from shared.clock import uuid7
 from shared.db import Tx, insert_rows
 from shared.errors import AftercareError

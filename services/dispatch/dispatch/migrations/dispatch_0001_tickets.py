@@ -9,7 +9,7 @@ depends_on = "core_0001"
 
 _ORGANISATION = """
 CREATE TABLE organisation (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    single boolean PRIMARY KEY DEFAULT true CHECK (single),
     version bigint NOT NULL CHECK (version >= 1),
     note text NOT NULL,
     default_region text NOT NULL,

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
     DateTime,
     Integer,
-    MetaData,
     Table,
     Text,
     Uuid,
     and_,
+    cast,
+    not_,
     or_,
     select,
     tuple_,
@@ -27,15 +29,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from dispatch.organisation.rules import Centre, Organisation, Person, Region, Team
+from dispatch.tables import among, metadata
 from shared.db import Tx, insert_rows
 from shared.events.terms import PersonId
-
-metadata: Final = MetaData()
 
 organisation = Table(
     "organisation",
     metadata,
-    Column("only", Boolean, primary_key=True, server_default="true"),
+    Column("single", Boolean, primary_key=True, server_default="true"),
     Column("version", BigInteger, nullable=False),
     Column("note", Text, nullable=False),
     Column("default_region", Text, nullable=False),
@@ -112,7 +113,7 @@ async def lock_version(tx: Tx) -> int:
 async def save_organisation(tx: Tx, document: Organisation, version: int, by: str) -> list[PersonId]:
     """Store all of `document`; returns those who are not active any more."""
     row = {
-        "only": True,
+        "single": True,
         "version": version,
         "note": document.note,
         "default_region": document.default_region,
@@ -123,14 +124,14 @@ async def save_organisation(tx: Tx, document: Organisation, version: int, by: st
         "imported_by": by,
     }
     saved = insert(organisation).values(row)
-    await tx.execute(saved.on_conflict_do_update(index_elements=["only"], set_=row))
+    await tx.execute(saved.on_conflict_do_update(index_elements=["single"], set_=row))
     changed = ", ".join(f"{name} = EXCLUDED.{name}" for name in Person.model_fields if name != "id")
     rows = [{**each.model_dump(mode="json"), "id": each.id} for each in document.people]
     await insert_rows(tx, person, rows, tail=f"ON CONFLICT (id) DO UPDATE SET {changed}")
     unloaded = [{"person_id": each.id} for each in document.people]
     await insert_rows(tx, capacity, unloaded, tail="ON CONFLICT DO NOTHING")
     staying = [each.id for each in document.people if each.active]
-    left = update(person).where(person.c.active, person.c.id.not_in(staying)).values(active=False)
+    left = update(person).where(person.c.active, not_(among(person.c.id, staying))).values(active=False)
     gone = [row.id for row in await tx.execute(left.returning(person.c.id))]
     return [*gone, *(each.id for each in document.people if not each.active)]
 
@@ -161,15 +162,18 @@ async def list_people(
 
 async def load_names(tx: Tx, people: Collection[PersonId]) -> Mapping[PersonId, str]:
     """How to call `people`."""
-    found = await tx.execute(select(person.c.id, person.c.display_name).where(person.c.id.in_(people)))
+    found = await tx.execute(select(person.c.id, person.c.display_name).where(among(person.c.id, people)))
     return {row.id: row.display_name for row in found}
 
 
 async def load_persons(tx: Tx, people: Collection[PersonId]) -> Mapping[PersonId, Person]:
-    found = await tx.execute(select(person).where(person.c.id.in_(people)))
+    found = await tx.execute(select(person).where(among(person.c.id, people)))
     return {row.id: person_of(row) for row in found}
 
 
 def working_in(regions: Collection[str], named: Collection[PersonId]) -> Any:
     """Active engineers of any of `regions`, and whoever is `named`."""
-    return or_(and_(person.c.active, person.c.regions.has_any(sorted(regions))), person.c.id.in_(named))
+    return or_(
+        and_(person.c.active, person.c.regions.has_any(cast(sorted(regions), ARRAY(Text)))),
+        among(person.c.id, named),
+    )

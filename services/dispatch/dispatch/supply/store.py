@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Column, DateTime, Table, Text, Uuid, select
 from sqlalchemy.dialects.postgresql import JSONB
 
-from dispatch.organisation.store import metadata
+from dispatch.tables import among, metadata
 from shared.db import Tx, insert_rows
 
 requisition: Final = Table(
@@ -42,5 +42,7 @@ async def save_requisitions(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
 
 async def list_requisitions(tx: Tx, tickets: Collection[UUID]) -> list[Mapping[str, Any]]:
     """What `tickets` asked for, the newest first."""
-    chosen = select(requisition).where(requisition.c.ticket_id.in_(tickets)).order_by(requisition.c.id.desc())
+    chosen = (
+        select(requisition).where(among(requisition.c.ticket_id, tickets)).order_by(requisition.c.id.desc())
+    )
     return [dict(row) for row in (await tx.execute(chosen)).mappings()]

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Column, DateTime, Table, Uuid, delete
 from sqlalchemy.dialects.postgresql import JSONB
 
-from dispatch.organisation.store import metadata
+from dispatch.tables import among, metadata
 from shared.db import Tx, insert_rows
 from shared.events import Event
 from shared.events.envelope import event_model
@@ -43,5 +43,5 @@ async def keep_early(tx: Tx, events: Sequence[Event[RequestReclassified]]) -> No
 
 async def take_early(tx: Tx, requests: Collection[UUID]) -> list[Event[RequestReclassified]]:
     """What was kept about `requests`, which is forgotten here: the caller applies it."""
-    taken = delete(early_event).where(early_event.c.request_id.in_(requests)).returning(early_event.c.data)
+    taken = delete(early_event).where(among(early_event.c.request_id, requests)).returning(early_event.c.data)
     return [_MODEL.model_validate(row.data) for row in await tx.execute(taken)]

@@ -33,7 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 
-from dispatch.organisation.store import metadata
+from dispatch.tables import among, metadata
 from dispatch.tickets.rules import WORKING, State, Step, Ticket
 from shared.db import Tx, insert_rows
 from shared.events.terms import PersonId, Severity, Site
@@ -124,19 +124,19 @@ async def load_ticket(tx: Tx, ticket_id: UUID, *, lock: bool = False) -> Ticket 
 
 async def lock_by_request(tx: Tx, request_ids: Collection[UUID]) -> dict[UUID, Ticket]:
     """The tickets of requests, by request; requests that have none are missing."""
-    found = await load_tickets(tx, ticket.c.request_id.in_(request_ids), lock=True)
+    found = await load_tickets(tx, among(ticket.c.request_id, request_ids), lock=True)
     return {each.request_id: each for each in found}
 
 
 async def lock_open_of(tx: Tx, people: Collection[PersonId]) -> list[Ticket]:
     """The open tickets that any of `people` owns or works on."""
-    involved = or_(ticket.c.owner_id.in_(people), ticket.c.engineer_id.in_(people))
+    involved = or_(among(ticket.c.owner_id, people), among(ticket.c.engineer_id, people))
     return await load_tickets(tx, and_(ticket.c.state != "closed", involved), lock=True)
 
 
 async def lock_resolved(tx: Tx, ids: Collection[UUID]) -> list[Ticket]:
     """Those of `ids` that wait for their customer and that nobody else is changing right now."""
-    chosen = select(ticket).where(ticket.c.id.in_(ids), ticket.c.state == "resolved").order_by(ticket.c.id)
+    chosen = select(ticket).where(among(ticket.c.id, ids), ticket.c.state == "resolved").order_by(ticket.c.id)
     locked = chosen.with_for_update(key_share=True, skip_locked=True)
     return [ticket_of(row) for row in await tx.execute(locked)]
 
@@ -190,7 +190,9 @@ def _update() -> TextClause:
     statement = (
         f"UPDATE ticket SET {changes} FROM unnest({arrays}) AS given ({names}) WHERE ticket.id = given.id"
     )
-    return text(statement).bindparams(*(bindparam(each.name, type_=ARRAY(each.type)) for each in columns))
+    return text(statement).bindparams(
+        *(bindparam(each.name, type_=ARRAY(each.type, dimensions=1)) for each in columns)
+    )
 
 
 async def add_history(tx: Tx, steps: Iterable[Step], by: str | None, at: datetime) -> None:

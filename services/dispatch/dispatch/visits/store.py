@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Boolean, Column, DateTime, Table, Text, Uuid, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from dispatch.organisation.store import metadata
+from dispatch.tables import among, metadata
 from shared.db import Tx
 from shared.db.engine import sqlstate
 from shared.errors import AftercareError
@@ -49,7 +49,7 @@ async def save_visit(tx: Tx, ticket_id: UUID, agreed: VisitAgreed) -> None:
 
 async def end_visits(tx: Tx, tickets: Collection[UUID], state: str) -> None:
     """What was agreed for `tickets` and is still to come is now `moved`, `kept` or `cancelled`."""
-    agreed = update(visit).where(visit.c.ticket_id.in_(tickets), visit.c.state == "agreed")
+    agreed = update(visit).where(among(visit.c.ticket_id, tickets), visit.c.state == "agreed")
     await tx.execute(agreed.values(state=state))
 
 

@@ -21,10 +21,9 @@ def upgrade() -> None:
             token_hash bytea NOT NULL UNIQUE,
             expires_at timestamptz NOT NULL,
             score smallint CHECK (score BETWEEN 1 AND 5),
-            version integer NOT NULL,
+            version integer NOT NULL CHECK (version > 0),
             CONSTRAINT one_survey_per_episode UNIQUE (ticket_id, episode)
         );
-        CREATE INDEX survey_scored ON survey (id) WHERE score IS NOT NULL;
         CREATE TABLE answer (
             id uuid PRIMARY KEY,
             survey_id uuid NOT NULL REFERENCES survey,

@@ -9,10 +9,17 @@ from uuid import UUID
 from feedback.surveys import rules, store
 from shared.clock import uuid7
 from shared.db import Tx
+from shared.errors import AftercareError
 from shared.events import Event
 from shared.events.dispatch import TicketClosed
 from shared.events.feedback import CustomerMessageRequested, SurveyAnswered, SurveySent
 from shared.outbox.emit import emit
+
+
+class AnsweredTooOften(AftercareError):
+    """This survey was answered many times already; the last answer stands."""
+
+    kind = "too_many"
 
 
 async def ask_customers(tx: Tx, closed: Sequence[Event[TicketClosed]]) -> None:
@@ -45,17 +52,19 @@ async def ask_customers(tx: Tx, closed: Sequence[Event[TicketClosed]]) -> None:
         emit(tx, message, subject=id, sequence=1, cause=event)
 
 
-async def keep_answer(tx: Tx, token: str, given: rules.Given, comment: str) -> bool:
-    """Keep what came in; whether it counts. Every answer is kept, a suspect one never becomes the score."""
-    asked = await store.lock_by_token(tx, rules.token_hash(token), tx.now)
-    suspect = rules.is_suspect(given, token, tx.now)
-    await store.save_answer(tx, asked, given.score, comment, suspect)
+async def keep_answer(tx: Tx, token: str, proof: str, score: int, comment: str) -> bool:
+    """Keep what came in; whether it counts. The newest answer beyond suspicion is the survey's score.
+
+    Raises `NoSuchSurvey` and `AnsweredTooOften`.
+    """
+    survey = await store.lock_by_token(tx, rules.token_hash(token), tx.now)
+    if survey.version > rules.MOST_ANSWERS:
+        raise AnsweredTooOften
+    suspect = rules.is_suspect(token, proof, tx.now)
+    await store.save_answer(tx, survey, uuid7(), score, comment, suspect)
     if not suspect:
         answered = SurveyAnswered(
-            ticket_id=asked.ticket_id,
-            episode=asked.episode,
-            engineer_id=asked.engineer_id,
-            score=given.score,
+            ticket_id=survey.ticket_id, episode=survey.episode, engineer_id=survey.engineer_id, score=score
         )
-        emit(tx, answered, subject=asked.id, sequence=asked.version + 1)
+        emit(tx, answered, subject=survey.id, sequence=survey.version + 1)
     return not suspect

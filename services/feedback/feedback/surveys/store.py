@@ -8,10 +8,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import select, update
 
 from feedback.tables import answer, survey
-from shared.clock import uuid7
 from shared.db import Tx, insert_rows
 from shared.errors import AftercareError
 
@@ -24,7 +23,7 @@ class NoSuchSurvey(AftercareError):
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """One question to one customer about one episode."""
+    """One question to one customer about one episode; `version` is 1 and one more for each answer."""
 
     id: UUID
     ticket_id: UUID
@@ -51,48 +50,14 @@ async def load_by_token(tx: Tx, token_hash: bytes, now: datetime) -> Survey:
     return await _one(tx, select(survey).where(survey.c.token_hash == token_hash), now)
 
 
-async def save_answer(tx: Tx, asked: Survey, score: int, comment: str, suspect: bool) -> None:
+async def save_answer(tx: Tx, asked: Survey, id: UUID, score: int, comment: str, suspect: bool) -> None:
     """Keep an answer; one beyond suspicion becomes the survey's score."""
-    row = {"id": uuid7(), "survey_id": asked.id, "score": score, "comment": comment, "suspect": suspect}
+    row = {"id": id, "survey_id": asked.id, "score": score, "comment": comment, "suspect": suspect}
     await insert_rows(tx, answer, [row])
     change: dict[str, Any] = {"version": asked.version + 1}
     if not suspect:
         change["score"] = score
     await tx.execute(update(survey).where(survey.c.id == asked.id).values(change))
-
-
-async def load_scores(tx: Tx) -> Sequence[Any]:
-    """By region: surveys sent, answered, the mean and how many of each score."""
-    each = [func.count(case((survey.c.score == score, 1))).label(f"of_{score}") for score in range(1, 6)]
-    query = (
-        select(
-            survey.c.region,
-            func.count().label("sent"),
-            func.count(survey.c.score).label("answered"),
-            func.avg(survey.c.score).label("mean"),
-            *each,
-        )
-        .group_by(survey.c.region)
-        .order_by(survey.c.region)
-    )
-    return (await tx.execute(query)).all()
-
-
-async def load_answers(tx: Tx, most: int = 100) -> Sequence[Any]:
-    """The newest answers with what they are about."""
-    query = (
-        select(answer, survey.c.ticket_id, survey.c.region, survey.c.severity, survey.c.episode)
-        .join(survey, survey.c.id == answer.c.survey_id)
-        .order_by(answer.c.id.desc())
-        .limit(most)
-    )
-    return (await tx.execute(query)).all()
-
-
-async def surveys_version(tx: Tx) -> tuple[Any, ...]:
-    """Differs after every new survey and every answer."""
-    row = (await tx.execute(select(func.count(), func.sum(survey.c.version)).select_from(survey))).one()
-    return tuple(row)
 
 
 async def _one(tx: Tx, query: Any, now: datetime) -> Survey:

@@ -1,7 +1,7 @@
 """E-mail: raw RFC 822 into one request. Pure: bytes in, value out.
 
-Charset labels lie, headers are missing, parts are broken: what cannot be read is still kept whole, and what can
-be read is read the way mail programs do it.
+Charset labels lie, headers are missing, parts are broken: what cannot be read is still kept whole, and
+what can be read is read the way mail programs do it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _UNSTORABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class NotForPeople:
-    """A mail that no person wrote: kept, but it opens nothing, or two programs would answer each other for ever."""
+    """A mail that no person wrote: kept, but it opens nothing, or programs would answer each other."""
 
     external_id: str
     reason: str

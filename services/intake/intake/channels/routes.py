@@ -1,4 +1,4 @@
-"""The doors of the channels. Each verifies its sender, normalises, and answers once the request is committed."""
+"""The doors of the channels: each verifies its sender, normalises, and answers once it is committed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class NoSuchCustomer(AftercareError):
 
 
 class NotSigned(AftercareError):
-    """The signature does not fit the message; check the secret, the headers webhook-id, -timestamp and -signature."""
+    """The signature does not fit; check the secret and the headers webhook-id, -timestamp and -signature."""
 
     kind = "unauthenticated"
 
@@ -145,7 +145,7 @@ async def post_email(
     product_line: Annotated[Code | None, Query()] = None,
     occurred_at: Annotated[AwareDatetime | None, Query()] = None,
 ) -> Accepted | Aside:
-    """Register one mail: its raw source is the body. The same mail to the same mailbox is the same request."""
+    """Register one mail, its raw source the body. The same mail to the same mailbox is one request."""
     require_channel(principal, "email")
     raw = await request.body()
     received_at = plausible(occurred_at, clock.now())
@@ -168,7 +168,7 @@ async def post_email(
 
 @router.post("/channels/webhook/{source}", status_code=202, dependencies=[Depends(public())])
 async def post_webhook(source: Code, request: Request) -> Accepted:
-    """Register one request of another system, signed as Standard Webhooks specifies; webhook-id makes it once."""
+    """Register a request of another system, signed by Standard Webhooks; its webhook-id makes it once."""
     body = await request.body()
     verify(source, body, request)
     webhook_id = request.headers["webhook-id"]

@@ -25,7 +25,7 @@ _CLAIM = "ON CONFLICT (kind, value) DO UPDATE SET kind = EXCLUDED.kind RETURNING
 
 
 async def recognise(tx: Tx, requests: Sequence[Normalised]) -> list[UUID]:
-    """The customer of each request, in their order; new ones are made. Identities are claimed once, by anybody."""
+    """The customer of each request, in their order; new ones are made. An identity is claimed only once."""
     wanted = sorted({(each.kind, each.value) for request in requests for each in request.identities})
     known = await _known(tx, wanted)
     chosen: list[UUID] = []

@@ -29,6 +29,7 @@ from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
 router = APIRouter(route_class=ServiceRoute)
 
 _DESK = [Depends(allow(*feeds.ROLES))]
+_AGENTS = [Depends(allow("care", "dispatcher", "admin"))]
 _OPEN = [Depends(public())]
 
 
@@ -54,22 +55,13 @@ async def desk(request: Request, tx: ReadTx) -> HTMLResponse:
 async def one(id: UUID, request: Request, tx: ReadTx, caller: Caller) -> HTMLResponse:
     """One request: who, what, why so judged, what was said. Looking at contact data is recorded."""
     found = await store.load(tx, id)
-    read = partial(
-        record,
-        actor=caller.id,
-        action="customer_read",
-        subject=str(found.customer_id),
-        detail={"request": str(id)},
-    )
+    customer, about = str(found.customer_id), {"request": str(id)}
+    read = partial(record, actor=caller.id, action="customer_read", subject=customer, detail=about)
     await service_of(request).database.transact(read)
     return await _show(request, tx, found)
 
 
-@router.post(
-    "/desk/{id}/answers",
-    dependencies=[Depends(allow("care", "dispatcher", "admin"))],
-    include_in_schema=False,
-)
+@router.post("/desk/{id}/answers", dependencies=_AGENTS, include_in_schema=False)
 async def answer(id: UUID, tx: WriteTx, caller: Caller, form: Annotated[Answer, Form()]) -> RedirectResponse:
     """Answer the customer from the page."""
     await actions.answer(tx, await store.lock(tx, id), form.text, person(caller))
@@ -101,7 +93,7 @@ async def _show(request: Request, tx: Tx, found: store.Request) -> HTMLResponse:
     return page(
         request,
         "request.html",
-        request=found,
+        asked=found,
         customer=known[found.customer_id],
         identities=await customers.load_identities(tx, found.customer_id),
         judgements=(await store.load_judgements(tx, [found.id]))[found.id],

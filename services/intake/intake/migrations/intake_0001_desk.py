@@ -67,7 +67,8 @@ def upgrade() -> None:
             template text,
             link text,
             text text NOT NULL,
-            state text NOT NULL CHECK (state IN ('received', 'waiting', 'sending', 'sent', 'failed', 'unknown')),
+            state text NOT NULL
+                CHECK (state IN ('received', 'waiting', 'sending', 'sent', 'failed', 'unknown')),
             cause uuid UNIQUE
         );
         CREATE INDEX message_request ON message (request_id, id);

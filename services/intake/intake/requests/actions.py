@@ -39,7 +39,7 @@ class Registered:
 
 
 async def register(tx: Tx, arrived: Sequence[Normalised]) -> list[Registered]:
-    """Register messages, in their order: known ones are recognised, replies join their request, the rest is new.
+    """Register messages, in their order: known ones are recognised, replies join, the rest is new.
 
     The number of statements does not depend on the number of messages.
     """

@@ -1,7 +1,7 @@
 """Group commit: what waits while one transaction commits goes into the next. No timer.
 
-Under light load a request is alone in its transaction; under heavy load the cost of a commit is shared. One bad
-message never fails its neighbours: a group that fails is divided until the culprit is alone.
+Under light load a request is alone in its transaction; under heavy load the cost of a commit is shared. One
+bad message never fails its neighbours: a group that fails is divided until the culprit is alone.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ _ANSWER = text(
     UPDATE idempotency SET body = given.body
     FROM unnest(CAST(:principals AS text[]), CAST(:keys AS text[]), CAST(:bodies AS bytea[]))
          AS given (principal, key, body)
-    WHERE idempotency.principal = given.principal AND idempotency.route = :route AND idempotency.key = given.key
+    WHERE idempotency.principal = given.principal AND idempotency.key = given.key
+      AND idempotency.route = :route
     """
 )
 

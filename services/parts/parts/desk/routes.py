@@ -17,4 +17,10 @@ router = APIRouter(route_class=ServiceRoute)
 @router.get("/desk", dependencies=[Depends(allow(*feeds.ROLES))], include_in_schema=False)
 async def desk(request: Request, tx: ReadTx) -> HTMLResponse:
     """Stock and what is held for whom, live."""
-    return page(request, "desk.html", shelves=await feeds.shelves(tx), requisitions=await feeds.waiting(tx))
+    return page(
+        request,
+        "desk.html",
+        figures=await feeds.figures(tx),
+        shelves=await feeds.shelves(tx),
+        requisitions=await feeds.waiting(tx),
+    )

@@ -1,74 +1,155 @@
-"""Hold, use and give back parts."""
+"""Hold, use and give back parts; every change of a requisition is told."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
+from parts.catalogue import store as catalogue
 from parts.requisitions import rules, store
-from parts.requisitions.store import Requisition
+from parts.requisitions.rules import Held, Requisition, Short
 from parts.stock import store as stock
+from parts.stock.rules import together
 from shared.db import Tx
 from shared.errors import AftercareError
 from shared.events import Event
-from shared.events.dispatch import PartsRequested
-from shared.events.parts import PartsReserved, PartsShort, PartsUsed
+from shared.events.dispatch import PartsRequested, TicketClosed
+from shared.events.parts import PartsReleased, PartsReserved, PartsShort, PartsUsed
 from shared.events.terms import PartLine
 from shared.outbox.emit import emit
 
+Reason = Literal["given_back", "ticket_closed", "expired"]
+Causes = Mapping[UUID, Event[Any]]
+"""The event that led to a requisition's change, by the requisition's id."""
+
+NO_CAUSE: Causes = {}
+
 
 class NotHeld(AftercareError):
-    """These parts are not held any more, they are {state}."""
+    """Only parts that are held can be built in; read the requisition again."""
 
     kind = "conflict"
+    shown: ClassVar = ("state",)
 
 
-async def reserve_requested(tx: Tx, events: Sequence[Event[PartsRequested]]) -> None:
-    """Hold what tickets ask for, as far as it is there; tell each what became of it (R73)."""
+class NotWaitedFor(AftercareError):
+    """These parts are neither held nor waited for any more; read the requisition again."""
+
+    kind = "conflict"
+    shown: ClassVar = ("state",)
+
+
+async def answer_requests(tx: Tx, events: Sequence[Event[PartsRequested]]) -> None:
+    """Hold what tickets ask for if all of it is there; tell each what became of it (R73)."""
     causes = {event.data.requisition_id: event for event in events}
-    for known in await store.known(tx, list(causes)):
-        del causes[known]
-    warehouses = await stock.load_warehouses(tx)
-    wanted = [
-        rules.Wanted(id, warehouses.get(event.data.centre), _lines(event.data.lines))
-        for id, event in sorted(causes.items())
+    known = await store.load_known(tx, causes)
+    warehouses = await catalogue.load_warehouses(tx)
+    asked = [
+        Requisition(
+            id=id,
+            ticket_id=UUID(event.subject),
+            ticket_version=event.version,
+            engineer_id=event.data.engineer_id,
+            warehouse=warehouses.get(event.data.centre),
+            lines=_by_part(event.data.lines),
+        )
+        for id, event in causes.items()
+        if id not in known
     ]
-    shelves = [(each.warehouse or "", part) for each in wanted for part in each.lines]
-    decisions = rules.reserve(wanted, await stock.lock_available(tx, shelves))
-    await stock.change_reserved(tx, rules.held_pieces(decisions))
-    await store.save_new(
-        tx, decisions, {id: (UUID(event.subject), event.data.engineer_id) for id, event in causes.items()}
-    )
-    for decision in decisions:
-        _tell(tx, decision, causes[decision.wanted.id])
+    closed = await store.load_closings(tx, {each.ticket_id for each in asked})
+    over = [each for each in asked if rules.is_over(each, closed)]
+    decisions = await _decide(tx, [each for each in asked if not rules.is_over(each, closed)])
+    await _hold(tx, [each for each in decisions if isinstance(each, Held)], causes)
+    await _run_short(tx, [each for each in decisions if isinstance(each, Short)], causes)
+    await _let_go(tx, over, "ticket_closed", causes)
 
 
-async def use(tx: Tx, requisition: Requisition) -> None:
-    """The engineer has built them in; the requisition is locked."""
-    _require_held(requisition)
-    await stock.use(tx, requisition.pieces(), reference=str(requisition.ticket_id))
-    await store.save_state(tx, [requisition.id], "used")
-    payload = PartsUsed(ticket_id=requisition.ticket_id, lines=_told(requisition.lines))
-    emit(tx, payload, subject=requisition.id, sequence=requisition.version + 1)
+async def serve_waiting(tx: Tx, most: int) -> int:
+    """Hold what was short and is there by now, at most so many; how many could be served."""
+    decisions = await _decide(tx, await store.lock_servable(tx, most))
+    held = [each for each in decisions if isinstance(each, Held)]
+    await _hold(tx, held)
+    return len(held)
 
 
-async def release(tx: Tx, requisitions: Sequence[Requisition]) -> None:
-    """Nobody needs them any more; all are locked and held."""
-    pieces: dict[rules.Shelf, int] = {}
-    for requisition in requisitions:
-        _require_held(requisition)
-        for shelf, quantity in requisition.pieces().items():
-            pieces[shelf] = pieces.get(shelf, 0) - quantity
-    await stock.change_reserved(tx, pieces)
-    await store.save_state(tx, [each.id for each in requisitions], "released")
-
-
-def _require_held(requisition: Requisition) -> None:
+async def use(tx: Tx, requisition: Requisition) -> Requisition:
+    """The engineer has built them in; the requisition is locked. Raises `NotHeld`."""
     if requisition.state != "held":
         raise NotHeld(state=requisition.state)
+    used = rules.use(requisition)
+    await stock.use(tx, requisition.pieces(), reference=str(requisition.id))
+    await store.save(tx, [used])
+    payload = PartsUsed(ticket_id=used.ticket_id, lines=_told(used.lines))
+    emit(tx, payload, subject=used.id, sequence=used.version)
+    return used
 
 
-def _lines(lines: Sequence[PartLine]) -> dict[str, int]:
+async def give_back(tx: Tx, requisition: Requisition) -> Requisition:
+    """The engineer does not need them; the requisition is locked. Raises `NotWaitedFor`."""
+    if requisition.state not in rules.OPEN:
+        raise NotWaitedFor(state=requisition.state)
+    (released,) = await _let_go(tx, [requisition], "given_back")
+    return released
+
+
+async def close_tickets(tx: Tx, events: Sequence[Event[TicketClosed]]) -> None:
+    """Nobody needs any more what these tickets asked for before they were closed."""
+    newest = {UUID(event.subject): event for event in sorted(events, key=lambda event: event.version)}
+    closed = {ticket: event.version for ticket, event in newest.items()}
+    await store.save_closings(tx, closed)
+    waiting = await store.lock_open_of_tickets(tx, closed)
+    over = [each for each in waiting if rules.is_over(each, closed)]
+    await _let_go(tx, over, "ticket_closed", {each.id: newest[each.ticket_id] for each in over})
+
+
+async def expire(tx: Tx, expired: Sequence[Requisition]) -> None:
+    """Nobody came for them in time; all are locked and held."""
+    await _let_go(tx, expired, "expired")
+
+
+async def _decide(tx: Tx, requisitions: Sequence[Requisition]) -> list[Held | Short]:
+    """Who gets what; the shelves are held still until the transaction ends."""
+    wanted = together(each.pieces() for each in requisitions)
+    return rules.reserve(rules.in_order(requisitions), await stock.lock_available(tx, wanted), tx.now)
+
+
+async def _hold(tx: Tx, decisions: Sequence[Held], causes: Causes = NO_CAUSE) -> None:
+    held = [each.requisition for each in decisions]
+    await stock.change_reserved(tx, together(each.pieces() for each in held))
+    await store.save(tx, held)
+    for each in held:
+        assert each.warehouse is not None
+        assert each.held_until is not None
+        lines = _told(each.lines)
+        payload = PartsReserved(
+            ticket_id=each.ticket_id, warehouse=each.warehouse, lines=lines, held_until=each.held_until
+        )
+        emit(tx, payload, subject=each.id, sequence=each.version, cause=causes.get(each.id))
+
+
+async def _run_short(tx: Tx, decisions: Sequence[Short], causes: Causes) -> None:
+    await store.save(tx, [each.requisition for each in decisions])
+    for decision in decisions:
+        short = decision.requisition
+        payload = PartsShort(ticket_id=short.ticket_id, missing=_told(decision.missing))
+        emit(tx, payload, subject=short.id, sequence=short.version, cause=causes.get(short.id))
+
+
+async def _let_go(
+    tx: Tx, requisitions: Sequence[Requisition], reason: Reason, causes: Causes = NO_CAUSE
+) -> list[Requisition]:
+    held = together(each.pieces() for each in requisitions if each.state == "held")
+    await stock.change_reserved(tx, {shelf: -quantity for shelf, quantity in held.items()})
+    released = [rules.release(each) for each in requisitions]
+    await store.save(tx, released)
+    for each in released:
+        payload = PartsReleased(ticket_id=each.ticket_id, reason=reason)
+        emit(tx, payload, subject=each.id, sequence=each.version, cause=causes.get(each.id))
+    return released
+
+
+def _by_part(lines: Iterable[PartLine]) -> dict[str, int]:
     """Pieces by part; a part that stands twice is wanted twice."""
     summed: dict[str, int] = {}
     for line in lines:
@@ -76,20 +157,5 @@ def _lines(lines: Sequence[PartLine]) -> dict[str, int]:
     return summed
 
 
-def _told(lines: dict[str, int]) -> tuple[PartLine, ...]:
+def _told(lines: Mapping[str, int]) -> tuple[PartLine, ...]:
     return tuple(PartLine(part_number=part, quantity=quantity) for part, quantity in sorted(lines.items()))
-
-
-def _tell(tx: Tx, decision: rules.Held | rules.Short, cause: Event[PartsRequested]) -> None:
-    ticket_id, wanted = UUID(cause.subject), decision.wanted
-    if isinstance(decision, rules.Short):
-        short = PartsShort(ticket_id=ticket_id, missing=_told(dict(decision.missing)))
-        emit(tx, short, subject=wanted.id, sequence=1, cause=cause)
-        return
-    reserved = PartsReserved(
-        ticket_id=ticket_id,
-        warehouse=wanted.warehouse or "",
-        lines=_told(dict(wanted.lines)),
-        held_until=tx.now + rules.HOLD,
-    )
-    emit(tx, reserved, subject=wanted.id, sequence=1, cause=cause)

@@ -3,53 +3,77 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from parts.requisitions import actions, store
-from parts.requisitions.store import NoSuchRequisition, Requisition
-from shared.db import Tx
-from shared.http.auth import Caller, Principal, allow
+from parts.requisitions.rules import Requisition, State
+from parts.requisitions.store import NoSuchRequisition
+from shared.http.auth import Caller, Principal, Role, allow
 from shared.http.etag import IfMatch, show_version
 from shared.http.idempotency import idempotent
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
 
 router = APIRouter(route_class=ServiceRoute)
 
-_SEES_ALL = frozenset({"storekeeper", "dispatcher", "operations", "admin"})
+_SEE_ALL: frozenset[Role] = frozenset({"storekeeper", "dispatcher", "operations", "admin"})
+_readers = [Depends(allow("engineer", *_SEE_ALL))]
+_users = [Depends(allow("engineer", "storekeeper", "admin")), Depends(idempotent())]
+
+
+class RequisitionLine(BaseModel):
+    """So many pieces of one part."""
+
+    part_number: str = Field(examples=["PUMP-7"])
+    quantity: int = Field(examples=[2])
 
 
 class RequisitionView(BaseModel):
-    """One requisition as callers see it."""
+    """One requisition as callers see it; its version is the ETag."""
 
     id: UUID
     ticket_id: UUID
-    warehouse: str | None
-    state: str
+    engineer_id: UUID
+    warehouse: str | None = Field(examples=["SH-1"])
+    state: State
     held_until: datetime | None
-    lines: dict[str, int]
+    lines: list[RequisitionLine]
 
-    @classmethod
-    def of(cls, requisition: Requisition) -> RequisitionView:
-        return cls.model_validate(requisition, from_attributes=True)
+
+def _shown(requisition: Requisition, response: Response) -> RequisitionView:
+    show_version(response, requisition.version)
+    return RequisitionView(
+        id=requisition.id,
+        ticket_id=requisition.ticket_id,
+        engineer_id=requisition.engineer_id,
+        warehouse=requisition.warehouse,
+        state=requisition.state,
+        held_until=requisition.held_until,
+        lines=[
+            RequisitionLine(part_number=part, quantity=quantity)
+            for part, quantity in requisition.lines.items()
+        ],
+    )
 
 
 def _require_visible(requisition: Requisition, principal: Principal) -> None:
     """An engineer's own only; others' do not exist for them."""
-    if not principal.roles & _SEES_ALL and str(requisition.engineer_id) != principal.id:
+    if not principal.roles & _SEE_ALL and str(requisition.engineer_id) != principal.id:
         raise NoSuchRequisition
 
 
-async def _lock_visible(tx: Tx, id: UUID, principal: Principal) -> Requisition:
+async def _lock_seen(id: UUID, tx: WriteTx, principal: Caller, seen: IfMatch) -> Requisition:
+    """The requisition that is to be changed, as the caller has seen it."""
     requisition = await store.lock_one(tx, id)
     _require_visible(requisition, principal)
+    seen.require(requisition.version)
     return requisition
 
 
-_readers = [Depends(allow("engineer", "storekeeper", "dispatcher", "operations", "admin"))]
-_users = [Depends(allow("engineer", "storekeeper", "admin")), Depends(idempotent())]
+Seen = Annotated[Requisition, Depends(_lock_seen)]
 
 
 @router.get("/requisitions/{id}", dependencies=_readers)
@@ -57,33 +81,16 @@ async def read_requisition(id: UUID, tx: ReadTx, principal: Caller, response: Re
     """What was asked for and whether it is held."""
     requisition = await store.load_one(tx, id)
     _require_visible(requisition, principal)
-    show_version(response, requisition.version)
-    return RequisitionView.of(requisition)
+    return _shown(requisition, response)
 
 
 @router.post("/requisitions/{id}/use", dependencies=_users)
-async def use_parts(
-    id: UUID, tx: WriteTx, principal: Caller, seen: IfMatch, response: Response
-) -> RequisitionView:
+async def use_parts(tx: WriteTx, seen: Seen, response: Response) -> RequisitionView:
     """The parts are built in: they leave the stock."""
-    requisition = await _lock_visible(tx, id, principal)
-    seen.require(requisition.version)
-    await actions.use(tx, requisition)
-    return await _after(tx, id, response)
+    return _shown(await actions.use(tx, seen), response)
 
 
 @router.post("/requisitions/{id}/release", dependencies=_users)
-async def release_parts(
-    id: UUID, tx: WriteTx, principal: Caller, seen: IfMatch, response: Response
-) -> RequisitionView:
+async def release_parts(tx: WriteTx, seen: Seen, response: Response) -> RequisitionView:
     """The parts are not needed: others may have them."""
-    requisition = await _lock_visible(tx, id, principal)
-    seen.require(requisition.version)
-    await actions.release(tx, [requisition])
-    return await _after(tx, id, response)
-
-
-async def _after(tx: Tx, id: UUID, response: Response) -> RequisitionView:
-    requisition = await store.load_one(tx, id)
-    show_version(response, requisition.version)
-    return RequisitionView.of(requisition)
+    return _shown(await actions.give_back(tx, seen), response)

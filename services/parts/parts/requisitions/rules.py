@@ -1,69 +1,106 @@
-"""What is held for whom: all of a requisition or nothing, first come first served."""
+"""What is held for whom: all of a requisition or nothing, who asked first comes first."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Literal
 from uuid import UUID
+
+from parts.stock.rules import Shelf
 
 HOLD: Final = timedelta(days=7)
 """How long parts wait for the engineer before others may have them."""
 
-Shelf = tuple[str, str]
-"""A warehouse and a part number."""
+State = Literal["short", "held", "used", "released"]
+OPEN: Final[tuple[State, ...]] = ("held", "short")
+"""Somebody still waits for the parts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """One requisition: so many pieces of each part, from one warehouse (None where the centre has none)."""
+class Requisition:
+    """What an engineer asked for in one go, and what became of it.
+
+    ticket_version  the ticket's when it asked
+    warehouse       None where the engineer's centre has none
+    lines           pieces by part number
+    """
 
     id: UUID
+    ticket_id: UUID
+    ticket_version: int
+    engineer_id: UUID
     warehouse: str | None
     lines: Mapping[str, int]
+    state: State = "short"
+    held_until: datetime | None = None
+    version: int = 0
+
+    def pieces(self) -> dict[Shelf, int]:
+        """Pieces by shelf; no warehouse is one where nothing lies."""
+        return {Shelf(self.warehouse or "", part): quantity for part, quantity in self.lines.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
     """Everything is there and is held."""
 
-    wanted: Wanted
+    requisition: Requisition
 
 
 @dataclass(frozen=True, slots=True)
 class Short:
     """Something is missing, so nothing is held: half a repair helps nobody and blocks others."""
 
-    wanted: Wanted
+    requisition: Requisition
     missing: Mapping[str, int]
 
 
-def reserve(requisitions: Sequence[Wanted], available: Mapping[Shelf, int]) -> list[Held | Short]:
-    """Decide for each requisition in turn, what was held before counting against what comes after (R73)."""
+def reserve(
+    requisitions: Iterable[Requisition], available: Mapping[Shelf, int], now: datetime
+) -> list[Held | Short]:
+    """Decide for each in turn, what is held for one counting against those after it (R73)."""
     left = dict(available)
     decisions: list[Held | Short] = []
-    for wanted in requisitions:
+    for requisition in requisitions:
+        pieces = requisition.pieces()
         missing = {
-            part: quantity - have
-            for part, quantity in wanted.lines.items()
-            if (have := left.get((wanted.warehouse or "", part), 0)) < quantity
+            shelf.part_number: quantity - left.get(shelf, 0)
+            for shelf, quantity in pieces.items()
+            if left.get(shelf, 0) < quantity
         }
         if missing:
-            decisions.append(Short(wanted, missing))
+            decisions.append(Short(_next(requisition, "short"), missing))
             continue
-        for part, quantity in wanted.lines.items():
-            left[wanted.warehouse or "", part] -= quantity
-        decisions.append(Held(wanted))
+        for shelf, quantity in pieces.items():
+            left[shelf] -= quantity
+        decisions.append(Held(_next(requisition, "held", now + HOLD)))
     return decisions
 
 
-def held_pieces(decisions: Sequence[Held | Short]) -> dict[Shelf, int]:
-    """How many pieces of each part in each warehouse the decisions hold, together."""
-    pieces: dict[Shelf, int] = {}
-    for decision in decisions:
-        if isinstance(decision, Held):
-            for part, quantity in decision.wanted.lines.items():
-                shelf = (decision.wanted.warehouse or "", part)
-                pieces[shelf] = pieces.get(shelf, 0) + quantity
-    return pieces
+def use(requisition: Requisition) -> Requisition:
+    """The parts are built in."""
+    return _next(requisition, "used")
+
+
+def release(requisition: Requisition) -> Requisition:
+    """The parts are for others; it asked for them in vain if it was short."""
+    return _next(requisition, "released")
+
+
+def is_over(requisition: Requisition, closed: Mapping[UUID, int]) -> bool:
+    """Whether its ticket was closed after it asked; `closed` has the version of each ticket's newest close.
+
+    Versions, not arrival: a close may be told before what it ends, and long after the ticket reopened.
+    """
+    return requisition.ticket_version < closed.get(requisition.ticket_id, 0)
+
+
+def _next(requisition: Requisition, state: State, held_until: datetime | None = None) -> Requisition:
+    return replace(requisition, state=state, held_until=held_until, version=requisition.version + 1)
+
+
+def in_order(requisitions: Iterable[Requisition]) -> Sequence[Requisition]:
+    """The oldest first: their ids carry the time they were asked at."""
+    return sorted(requisitions, key=lambda requisition: requisition.id)

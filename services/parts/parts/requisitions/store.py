@@ -1,19 +1,38 @@
-"""Requisitions and their lines."""
+"""Requisitions, their lines, and which tickets are closed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import ARRAY, Row, Select, Text, Uuid, any_, cast, func, literal, select, text
 
-from parts.requisitions.rules import HOLD, Held, Shelf, Short
-from parts.tables import requisition, requisition_line
+from parts.requisitions.rules import OPEN, Requisition
+from parts.tables import closed_ticket, requisition, requisition_line
 from shared.db import Tx, insert_rows
 from shared.errors import AftercareError
+
+_MOVE_ON: Final = (
+    "ON CONFLICT (id) DO UPDATE SET"
+    " state = EXCLUDED.state, held_until = EXCLUDED.held_until, version = EXCLUDED.version"
+)
+_CLOSE_LATER: Final = (
+    "ON CONFLICT (ticket_id) DO UPDATE SET version = EXCLUDED.version"
+    " WHERE closed_ticket.version < EXCLUDED.version"
+)
+_SERVABLE: Final = text(
+    """
+    NOT EXISTS (
+        SELECT FROM requisition_line AS line
+        LEFT JOIN balance ON balance.warehouse = requisition.warehouse
+                         AND balance.part_number = line.part_number
+        WHERE line.requisition_id = requisition.id
+          AND coalesce(balance.on_hand - balance.reserved, 0) < line.quantity
+    )
+    """
+)
 
 
 class NoSuchRequisition(AftercareError):
@@ -22,118 +41,119 @@ class NoSuchRequisition(AftercareError):
     kind = "not_found"
 
 
-@dataclass(frozen=True, slots=True)
-class Requisition:
-    """What a ticket asked for, and what became of it."""
-
-    id: UUID
-    ticket_id: UUID
-    engineer_id: UUID
-    warehouse: str | None
-    state: str
-    held_until: datetime | None
-    version: int
-    lines: dict[str, int]
-
-    def pieces(self) -> dict[Shelf, int]:
-        return {(self.warehouse or "", part): quantity for part, quantity in self.lines.items()}
-
-
-async def save_new(
-    tx: Tx, decisions: Sequence[Held | Short], asked_by: dict[UUID, tuple[UUID, UUID]]
-) -> None:
-    """Keep new requisitions; `asked_by` gives each one's ticket and engineer."""
-    rows = []
-    lines = []
-    for decision in decisions:
-        wanted = decision.wanted
-        held = isinstance(decision, Held)
-        rows.append(
-            {
-                "id": wanted.id,
-                "ticket_id": asked_by[wanted.id][0],
-                "engineer_id": asked_by[wanted.id][1],
-                "warehouse": wanted.warehouse,
-                "state": "held" if held else "short",
-                "held_until": tx.now + HOLD if held else None,
-                "version": 1,
-            }
-        )
-        for part, quantity in wanted.lines.items():
-            lines.append({"requisition_id": wanted.id, "part_number": part, "quantity": quantity})
-    await insert_rows(tx, requisition, rows)
+async def save(tx: Tx, requisitions: Sequence[Requisition]) -> None:
+    """Keep them as they are now; their lines never change."""
+    rows = [
+        {
+            "id": each.id,
+            "ticket_id": each.ticket_id,
+            "ticket_version": each.ticket_version,
+            "engineer_id": each.engineer_id,
+            "warehouse": each.warehouse,
+            "state": each.state,
+            "held_until": each.held_until,
+            "version": each.version,
+        }
+        for each in requisitions
+    ]
+    lines = [
+        {"requisition_id": each.id, "part_number": part, "quantity": quantity}
+        for each in requisitions
+        if each.version == 1
+        for part, quantity in each.lines.items()
+    ]
+    await insert_rows(tx, requisition, rows, tail=_MOVE_ON)
     await insert_rows(tx, requisition_line, lines)
 
 
-async def known(tx: Tx, ids: Sequence[UUID]) -> set[UUID]:
+async def save_closings(tx: Tx, versions: Mapping[UUID, int]) -> None:
+    """Remember the version at which each ticket was closed, the newest of them."""
+    rows = [{"ticket_id": ticket, "version": version} for ticket, version in versions.items()]
+    await insert_rows(tx, closed_ticket, rows, tail=_CLOSE_LATER)
+
+
+async def load_closings(tx: Tx, tickets: Collection[UUID]) -> dict[UUID, int]:
+    """The version of the newest close of each of these tickets that was ever closed."""
+    found = await tx.execute(select(closed_ticket).where(closed_ticket.c.ticket_id == _any_of(tickets)))
+    return {row.ticket_id: row.version for row in found}
+
+
+async def load_known(tx: Tx, ids: Collection[UUID]) -> set[UUID]:
     """Which of these requisitions are here already."""
-    found = await tx.execute(select(requisition.c.id).where(requisition.c.id.in_(sorted(ids))))
+    found = await tx.execute(select(requisition.c.id).where(requisition.c.id == _any_of(ids)))
     return set(found.scalars())
+
+
+async def load_one(tx: Tx, id: UUID) -> Requisition:
+    """Raises `NoSuchRequisition`."""
+    return _only(await _load(tx, select(requisition).where(requisition.c.id == id)))
 
 
 async def lock_one(tx: Tx, id: UUID) -> Requisition:
     """Raises `NoSuchRequisition`."""
-    found = await _lock(tx, requisition.c.id == id)
+    return _only(await _load(tx, select(requisition).where(requisition.c.id == id).with_for_update()))
+
+
+async def load_newest_open(tx: Tx, most: int) -> list[Requisition]:
+    """Those somebody waits for, the newest first."""
+    return await _load(tx, _open().order_by(requisition.c.id.desc()).limit(most))
+
+
+async def lock_open_of_tickets(tx: Tx, tickets: Collection[UUID]) -> list[Requisition]:
+    """Those somebody waits for, of these tickets."""
+    chosen = _open().where(requisition.c.ticket_id == _any_of(tickets))
+    return await _load(tx, chosen.order_by(requisition.c.id).with_for_update())
+
+
+async def lock_expired(tx: Tx, now: datetime, most: int) -> list[Requisition]:
+    """Holds that ran out; those another replica is giving back are passed over."""
+    expired = select(requisition).where(requisition.c.state == "held", requisition.c.held_until <= now)
+    return await _load(tx, expired.order_by(requisition.c.id).limit(most).with_for_update(skip_locked=True))
+
+
+async def lock_servable(tx: Tx, most: int) -> list[Requisition]:
+    """Short ones of which all is there by now, the oldest first; each alone, not all together."""
+    short = select(requisition).where(requisition.c.state == "short", _SERVABLE)
+    return await _load(tx, short.order_by(requisition.c.id).limit(most).with_for_update(skip_locked=True))
+
+
+async def count_open(tx: Tx) -> dict[str, int]:
+    """How many are held and how many are short."""
+    counted = select(requisition.c.state, func.count().label("waiting")).where(requisition.c.state.in_(OPEN))
+    found = {row.state: row.waiting for row in await tx.execute(counted.group_by(requisition.c.state))}
+    return {state: found.get(state, 0) for state in OPEN}
+
+
+async def open_version(tx: Tx) -> tuple[Any, ...]:
+    """Differs after every change of what is open. A hash, because one may leave while another comes."""
+    seen = func.hashtextextended(cast(requisition.c.id, Text), requisition.c.version)
+    open_ones = select(func.count(), func.sum(seen)).where(requisition.c.state.in_(OPEN))
+    return tuple((await tx.execute(open_ones)).one())
+
+
+def _open() -> Select[Any]:
+    return select(requisition).where(requisition.c.state.in_(OPEN))
+
+
+def _any_of(ids: Collection[UUID]) -> Any:
+    """One array, not a list of parameters: the statement stays the same, and so prepared."""
+    return any_(literal(sorted(ids), ARRAY(Uuid)))
+
+
+def _only(found: Sequence[Requisition]) -> Requisition:
     if not found:
         raise NoSuchRequisition
     return found[0]
 
 
-async def lock_held_of_tickets(tx: Tx, tickets: Sequence[UUID]) -> list[Requisition]:
-    """What is still held for these tickets."""
-    return await _lock(tx, requisition.c.ticket_id.in_(sorted(tickets)) & (requisition.c.state == "held"))
-
-
-async def lock_expired(tx: Tx, now: datetime, most: int = 100) -> list[Requisition]:
-    """Holds that ran out; those another replica is giving back are passed over."""
-    expired = (requisition.c.state == "held") & (requisition.c.held_until <= now)
-    return await _lock(tx, expired, most=most)
-
-
-async def save_state(tx: Tx, ids: Sequence[UUID], state: str) -> None:
-    """End the hold of these requisitions in `state`, one version further."""
-    change = {"state": state, "held_until": None, "version": requisition.c.version + 1}
-    await tx.execute(update(requisition).where(requisition.c.id.in_(sorted(ids))).values(change))
-
-
-async def load_open(tx: Tx) -> list[Requisition]:
-    """Held and short ones, the newest first."""
-    query = select(requisition).where(requisition.c.state.in_(("held", "short")))
-    rows = (await tx.execute(query.order_by(requisition.c.id.desc()).limit(200))).all()
-    return await _with_lines(tx, rows)
-
-
-async def load_one(tx: Tx, id: UUID) -> Requisition:
-    """Raises `NoSuchRequisition`."""
-    rows = (await tx.execute(select(requisition).where(requisition.c.id == id))).all()
-    if not rows:
-        raise NoSuchRequisition
-    return (await _with_lines(tx, rows))[0]
-
-
-async def _lock(tx: Tx, which: Any, most: int | None = None) -> list[Requisition]:
-    query = select(requisition).where(which).order_by(requisition.c.id).limit(most)
-    rows = (await tx.execute(query.with_for_update(skip_locked=most is not None))).all()
-    return await _with_lines(tx, rows)
-
-
-async def _with_lines(tx: Tx, rows: Sequence[Row[Any]]) -> list[Requisition]:
+async def _load(tx: Tx, query: Select[Any]) -> list[Requisition]:
+    rows: Sequence[Row[Any]] = (await tx.execute(query)).all()
     if not rows:
         return []
-    query = select(requisition_line).where(requisition_line.c.requisition_id.in_([row.id for row in rows]))
+    chosen = select(requisition_line).where(
+        requisition_line.c.requisition_id == _any_of([row.id for row in rows])
+    )
     lines: dict[UUID, dict[str, int]] = {row.id: {} for row in rows}
-    for line in await tx.execute(query.order_by(requisition_line.c.part_number)):
+    for line in await tx.execute(chosen.order_by(requisition_line.c.part_number)):
         lines[line.requisition_id][line.part_number] = line.quantity
-    return [
-        Requisition(
-            row.id,
-            row.ticket_id,
-            row.engineer_id,
-            row.warehouse,
-            row.state,
-            row.held_until,
-            row.version,
-            lines[row.id],
-        )
-        for row in rows
-    ]
+    return [Requisition(**row._mapping, lines=lines[row.id]) for row in rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
@@ -13,7 +14,8 @@ from shared.http.pages import Link, Site, page
 from shared.http.sse import LiveFeed, Row
 from shared.http.transaction import ReadTx, ServiceRoute
 from shared.i18n import N_
-from sla_monitor.board import store
+from sla_monitor.board import store, words
+from sla_monitor.clocks.dossier import load_dossier
 from sla_monitor.scope import is_limited, sees
 
 ROLES: Final[frozenset[Role]] = frozenset({"operations", "dispatcher", "admin"})
@@ -86,4 +88,24 @@ async def board(request: Request, tx: ReadTx, viewer: Caller) -> Response:
         today=shown["today"],
         may_acknowledge=bool(viewer.roles & {"operations", "admin"}),
         limited=is_limited(viewer),
+    )
+
+
+@router.get(
+    "/subjects/{id}",
+    dependencies=[Depends(allow("operations", "dispatcher", "admin"))],
+    include_in_schema=False,
+)
+async def dossier(request: Request, tx: ReadTx, viewer: Caller, id: UUID) -> Response:
+    """The promises about one ticket, request or call, each with the arithmetic of its deadline."""
+    found = await load_dossier(tx, viewer, id)
+    return page(
+        request,
+        "dossier.html",
+        subject=found.subject,
+        subject_name=words.SUBJECTS[found.subject.kind],
+        proofs=found.proofs,
+        policy_version=found.policy_version,
+        calendar_version=found.calendar_version,
+        words=words,
     )

@@ -56,7 +56,7 @@ class Entry:
 
     @property
     def pause_name(self) -> str:
-        return words.PAUSES.get(self.pause_reason or "", self.pause_reason or "")
+        return words.REASONS.get(self.pause_reason or "", self.pause_reason or "")
 
 
 _ENTRY: Final = """

@@ -16,9 +16,9 @@ from sla_monitor.scope import WITHIN, limited, limits
 
 _SHOWN: Final = """
     clock.id, clock.subject_id, clock.promise, clock.occurrence, clock.requirement, clock.rule,
-    clock.severity, clock.started_at, clock.deadline, clock.pause_reason, clock.paused_from, clock.paused_until,
-    clock.outcome, clock.stopped_at, clock.reason, clock.confirmed, clock.revision, clock.version,
-    subject.kind, subject.title, subject.region, subject.product_line, subject.customer_level
+    clock.severity, clock.started_at, clock.deadline, clock.pause_reason, clock.paused_from,
+    clock.paused_until, clock.outcome, clock.stopped_at, clock.confirmed, clock.revision, clock.version,
+    subject.kind, subject.title, subject.region
 """
 
 

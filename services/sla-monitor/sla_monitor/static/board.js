@@ -5,7 +5,8 @@
   const root = document.documentElement;
   // By the server's clock: the one on the desk may be wrong.
   const ahead = root.dataset.now ? Date.parse(root.dataset.now) - Date.now() : 0;
-  const WARNING = 0.75; // of the time is gone
+  const SOON = 0.75; // of the time is gone
+  const LAST = 0.9;
   const DAY = 86_400;
   const title = document.title;
 
@@ -46,7 +47,8 @@
       put(clock.querySelector(".countdown"), seconds < 0 ? `−${digits(-seconds)}` : digits(seconds));
       clock.querySelector("progress").value = Math.round(used * 1000);
       clock.classList.toggle("over", seconds < 0);
-      clock.classList.toggle("soon", seconds >= 0 && running && used >= WARNING);
+      clock.classList.toggle("soon", seconds >= 0 && running && used >= SOON && used < LAST);
+      clock.classList.toggle("last", seconds >= 0 && running && used >= LAST);
       clock.classList.toggle("paused", !running);
     }
     for (const late of document.querySelectorAll(".late-by")) put(late, digits((now - Date.parse(late.dateTime)) / 1000));
@@ -54,6 +56,9 @@
   }
 
   function count() {
+    for (const section of document.querySelectorAll(".board section")) {
+      put(section.querySelector(".count"), String(section.querySelectorAll("li").length));
+    }
     const list = document.querySelector("[data-alarm]");
     const missed = list.querySelectorAll(".miss").length;
     document.title = missed ? `${list.dataset.alarm.replace("{}", missed)} ${title}` : title;

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final, Literal
 
 from sla_monitor.calendars.rules import Calendar
@@ -77,7 +78,7 @@ def _spans(promise: Promise, ordered: Sequence[Happening]) -> Iterator[tuple[int
             yield from episodes(ordered).items()
         case "start":
             starts = [at for at, each in enumerate(ordered) if each.kind in promise.starts]
-            for here, following in zip(starts, [*starts[1:], len(ordered)], strict=True):
+            for here, following in pairwise([*starts, len(ordered)]):
                 yield ordered[here].sequence, ordered[here : following + 1]
 
 

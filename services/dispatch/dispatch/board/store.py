@@ -1,0 +1,115 @@
+"""What the live pages show of the open tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import case, func, select, text
+
+from dispatch.organisation.store import load_names
+from dispatch.supply.store import requisition
+from dispatch.tables import among
+from dispatch.tickets.rules import Ticket
+from dispatch.tickets.store import ticket, ticket_of
+from dispatch.visits.store import visit
+from shared.db import Tx
+from shared.events.terms import PersonId
+
+MOST_ROWS: Final = 500
+"""The most pressing ones; whoever has more open tickets than that needs people, not rows."""
+
+_PRESSING: Final = case(
+    (ticket.c.state == "needs_decision", 0),
+    (ticket.c.severity == "urgent", 1),
+    (ticket.c.severity == "important", 2),
+    else_=3,
+)
+_RESOLVED_LAST: Final = case((ticket.c.state == "resolved", 1), else_=0)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTicket:
+    """One row: the ticket, who is who, the next visit, and how the parts stand.
+
+    order  the rows' place: decisions first, then by severity and age; what waits for its customer last
+    parts  `short`, `requested` or `reserved`, the worst of them; None when nothing was asked for
+    """
+
+    ticket: Ticket
+    order: str
+    owner: str
+    engineer: str | None
+    visit: tuple[Any, Any] | None
+    parts: str | None
+
+
+async def list_open(tx: Tx, limit: int = MOST_ROWS) -> list[OpenTicket]:
+    """The open tickets, the most pressing first."""
+    chosen = (
+        select(ticket, _RESOLVED_LAST.label("resolved_last"), _PRESSING.label("pressing"))
+        .where(ticket.c.state != "closed")
+        .order_by("resolved_last", "pressing", ticket.c.id)
+        .limit(limit)
+    )
+    rows = (await tx.execute(chosen)).all()
+    ids = [row.id for row in rows]
+    names = await load_names(tx, _people(rows))
+    visits = await _visits(tx, ids)
+    parts = await _parts(tx, ids)
+    return [
+        OpenTicket(
+            ticket_of(row),
+            f"{row.resolved_last}{row.pressing} {row.id}",  # ids rise with time
+            names[row.owner_id],
+            names.get(row.engineer_id),
+            visits.get(row.id),
+            parts.get(row.id),
+        )
+        for row in rows
+    ]
+
+
+def _people(rows: Sequence[Any]) -> Collection[PersonId]:
+    return {each for row in rows for each in (row.owner_id, row.engineer_id) if each}
+
+
+async def _visits(tx: Tx, ids: Collection[Any]) -> Mapping[Any, tuple[Any, Any]]:
+    agreed = select(visit).where(among(visit.c.ticket_id, ids), visit.c.state == "agreed")
+    return {row.ticket_id: (row.starts_at, row.ends_at) for row in await tx.execute(agreed)}
+
+
+async def _parts(tx: Tx, ids: Collection[Any]) -> Mapping[Any, str]:
+    worst = func.max(case({"short": 2, "requested": 1}, value=requisition.c.state, else_=0))
+    chosen = select(requisition.c.ticket_id, worst.label("worst")).where(among(requisition.c.ticket_id, ids))
+    found = await tx.execute(chosen.group_by(requisition.c.ticket_id))
+    return {row.ticket_id: ("reserved", "requested", "short")[row.worst] for row in found}
+
+
+_VERSION: Final = text(
+    """
+    SELECT count(*), sum(version), sum(number), (SELECT count(*) FROM requisition),
+           (SELECT sum(version) FROM requisition), (SELECT max(version) FROM organisation)
+    FROM ticket WHERE state <> 'closed'
+    """
+)
+
+
+async def version_of_open(tx: Tx) -> Hashable:
+    """Differs after each commit that changes what `list_open` returns."""
+    return tuple((await tx.execute(_VERSION)).one())
+
+
+async def count_open(tx: Tx) -> Mapping[str, int]:
+    """The figures above the board."""
+    waiting = func.count().filter
+    found = await tx.execute(
+        select(
+            waiting(ticket.c.state == "needs_decision").label("needs_decision"),
+            waiting(ticket.c.severity == "urgent", ticket.c.state != "resolved").label("urgent"),
+            waiting(ticket.c.state != "resolved").label("in_work"),
+            waiting(ticket.c.state == "resolved").label("with_customer"),
+        ).where(ticket.c.state != "closed")
+    )
+    return dict(found.mappings().one())

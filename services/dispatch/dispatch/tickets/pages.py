@@ -1,0 +1,128 @@
+"""The page of a ticket, and the forms on it; what they send becomes the same commands that programs send."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dispatch.access import DISPATCHERS, READERS, WORKERS, Viewer, find_ticket, may
+from dispatch.organisation.store import list_people
+from dispatch.tickets import commands
+from dispatch.tickets.dossier import load_dossier, words
+from dispatch.tickets.work import Asked, perform
+from shared.http.auth import Caller, NotAllowed, allow
+from shared.http.etag import Precondition
+from shared.http.pages import page
+from shared.http.scope import settings_of
+from shared.http.sign_in import local_path
+from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
+from shared.i18n import ZONE
+
+router: Final = APIRouter(route_class=ServiceRoute, include_in_schema=False)
+
+MOST_PEOPLE: Final = 200  # to pick from by hand; more than that need the search of a later page
+
+
+class Filled(BaseModel):
+    """A form of the ticket's page as it was filled in; which fields matter depends on the command."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    command: Literal["accept", "decline", "agree_visit", "depart", "arrive", "request_parts", "resolve", "assign"]
+    base_version: Annotated[int, Field(ge=1, le=2**53)]
+    csrf: str = ""
+    back: Annotated[str, Field(max_length=500)] = ""
+    reason: str = ""
+    starts_at: datetime | None = None
+    minutes: Annotated[int, Field(ge=15, le=24 * 60)] = 120
+    at_customers_wish: bool = False
+    part_number: str = ""
+    quantity: int = 1
+    work_note: str = ""
+    fault_code: str = ""
+    first_visit: bool = False
+    person_id: str = ""
+
+
+def command_of(filled: Filled) -> commands.Command:
+    """The command that a form asks for; raises what is wrong with it as if a program had sent it."""
+    try:
+        return _MAKE[filled.command](**_fields(filled))
+    except ValidationError as error:
+        wrong = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+        raise RequestValidationError(wrong) from None
+
+
+_MAKE: Final[dict[str, Any]] = {
+    "accept": commands.Accept,
+    "decline": commands.Decline,
+    "agree_visit": commands.AgreeVisit,
+    "depart": commands.Depart,
+    "arrive": commands.Arrive,
+    "request_parts": commands.RequestParts,
+    "resolve": commands.Resolve,
+    "assign": commands.Assign,
+}
+
+
+def _fields(filled: Filled) -> dict[str, Any]:
+    match filled.command:
+        case "decline":
+            return {"reason": filled.reason}
+        case "agree_visit":
+            # A browser's date field knows no zone: it means the time on the wall here.
+            begins = filled.starts_at and filled.starts_at.replace(tzinfo=filled.starts_at.tzinfo or ZONE)
+            ends = begins and begins + timedelta(minutes=filled.minutes)
+            return {"starts_at": begins, "ends_at": ends, "at_customers_wish": filled.at_customers_wish}
+        case "request_parts":
+            return {"lines": [{"part_number": filled.part_number, "quantity": filled.quantity}]}
+        case "resolve":
+            code = filled.fault_code.strip() or None
+            return {"work_note": filled.work_note, "fault_code": code, "first_visit": filled.first_visit}
+        case "assign":
+            return {"person_id": filled.person_id, "reason": filled.reason}
+        case _:
+            return {}
+
+
+@router.get("/tickets/{ticket_id}/page", dependencies=[Depends(allow(*READERS))])
+async def show(request: Request, tx: ReadTx, caller: Caller, ticket_id: UUID) -> Response:
+    """A ticket for people: what to do next, what became of it, and why this person has it."""
+    viewer = Viewer.of(caller)
+    ticket = await find_ticket(tx, viewer, ticket_id)
+    possible = {each for each in ticket.allowed if may(viewer, ticket, each)}
+    if not caller.roles.intersection(WORKERS):
+        possible = set()
+    engineers = []
+    if "assign" in possible:
+        engineers = await list_people(tx, region=None, role="engineer", after=None, limit=MOST_PEOPLE)
+    return page(
+        request,
+        "ticket.html",
+        dossier=await load_dossier(tx, ticket),
+        ticket=ticket,
+        possible=possible,
+        engineers=[each for each in engineers if each.id != ticket.engineer_id],
+        words=words,
+        is_engineer=viewer.own is not None,
+    )
+
+
+@router.post("/tickets/{ticket_id}/page", dependencies=[Depends(allow(*WORKERS))])
+async def change(
+    request: Request, tx: WriteTx, caller: Caller, ticket_id: UUID, filled: Annotated[Filled, Form()]
+) -> Response:
+    """Do what a form asks for, then show where it came from."""
+    if filled.command == "assign" and not caller.roles.intersection(DISPATCHERS):
+        raise NotAllowed(roles=", ".join(DISPATCHERS))
+    seen = Precondition(frozenset({str(filled.base_version)}))
+    asked = Asked(Viewer.of(caller), seen, settings_of(request).public_url)
+    await perform(tx, ticket_id, command_of(filled), asked)
+    here = "/dispatch/app" if filled.command == "decline" else f"/dispatch/tickets/{ticket_id}/page"
+    return RedirectResponse(local_path(filled.back) if filled.back else here, 303)
