@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Final
 from uuid import UUID
 
@@ -67,14 +68,23 @@ class DatabaseClock:
 
     def uuid7(self) -> UUID:
         """A new identifier, greater than every one this process made before."""
-        stamp = max(_stamp(self.now()), self._last_id + 1)  # 1/4096 ms each
-        self._last_id = stamp
-        milliseconds, fraction = divmod(stamp, 4096)
-        return UUID(int=milliseconds << 80 | _VERSION_7 | fraction << 64 | _VARIANT | secrets.randbits(62))
+        self._last_id = max(_stamp(self.now()), self._last_id + 1)
+        return _identifier(self._last_id)
+
+
+def uuid7s(instant: datetime) -> Iterator[UUID]:
+    """Identifiers made at `instant`, each greater than the one before."""
+    return map(_identifier, count(_stamp(instant)))
 
 
 def _stamp(instant: datetime) -> int:
+    """The time in an identifier, in 1/4096 ms."""
     return (instant - _EPOCH) // timedelta(microseconds=1) * 4096 // 1000
+
+
+def _identifier(stamp: int) -> UUID:
+    milliseconds, fraction = divmod(stamp, 4096)
+    return UUID(int=milliseconds << 80 | _VERSION_7 | fraction << 64 | _VARIANT | secrets.randbits(62))
 
 
 def uuid7_floor(instant: datetime) -> UUID:

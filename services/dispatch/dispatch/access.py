@@ -42,10 +42,11 @@ class NotYourTask(AftercareError):
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Whose eyes and hands: `own` is the employee whose work alone is visible, None for all of it."""
+    """Whose eyes and hands; who does not oversee sees their own work alone."""
 
     id: str
-    own: PersonId | None
+    person_id: PersonId
+    oversees: bool
     may_assign: bool
     regions: frozenset[str] | None
     product_lines: frozenset[str] | None
@@ -53,10 +54,10 @@ class Viewer:
 
     @classmethod
     def of(cls, principal: Principal) -> Viewer:
-        sees_all = bool(principal.roles.intersection(OVERSEERS))
         return cls(
             principal.id,
-            None if sees_all else person_id_of(principal),
+            person_id_of(principal),
+            bool(principal.roles.intersection(OVERSEERS)),
             bool(principal.roles.intersection(DISPATCHERS)),
             principal.regions,
             principal.product_lines,
@@ -73,7 +74,7 @@ def person_id_of(principal: Principal) -> PersonId:
 
 
 def involved_in(ticket: Ticket) -> frozenset[PersonId]:
-    """Everybody whose work the ticket is: who has, owns or guides it, or belongs to its group (decision 22)."""
+    """Everybody whose work it is: who has, owns or guides it, or belongs to its group (decision 22)."""
     people = (ticket.engineer_id, ticket.owner_id, ticket.supervisor_id, *ticket.group_ids)
     return frozenset(each for each in people if each is not None)
 
@@ -81,7 +82,7 @@ def involved_in(ticket: Ticket) -> frozenset[PersonId]:
 def sees(viewer: Viewer, ticket: Ticket) -> bool:
     """Whether `ticket` exists for `viewer`."""
     return (
-        (viewer.own is None or viewer.own in involved_in(ticket))
+        (viewer.oversees or viewer.person_id in involved_in(ticket))
         and _within(viewer.regions, ticket.site.region)
         and _within(viewer.product_lines, ticket.product_line)
         and _within(viewer.customer_levels, ticket.customer_level)
@@ -96,7 +97,8 @@ def _within(limit: frozenset[str] | None, value: str | None) -> bool:
 def visible_to(viewer: Viewer) -> ColumnElement[bool]:
     """`sees`, as a condition on the table of tickets."""
     conditions: list[ColumnElement[bool]] = [true()]
-    if (own := viewer.own) is not None:
+    if not viewer.oversees:
+        own = viewer.person_id
         person = (table.c.engineer_id, table.c.owner_id, table.c.supervisor_id)
         grouped = and_(table.c.severity == "urgent", table.c.group_ids.has_key(str(own)))
         conditions.append(or_(*(column == own for column in person), grouped))
@@ -113,7 +115,7 @@ def may(viewer: Viewer, ticket: Ticket, command: Command) -> bool:
     """Whether `viewer`, who sees the ticket, may do this to it, leaving its state aside."""
     if viewer.may_assign:
         return True
-    return command != "assign" and viewer.own in (ticket.engineer_id, ticket.owner_id)
+    return command != "assign" and viewer.person_id in (ticket.engineer_id, ticket.owner_id)
 
 
 async def find_ticket(tx: Tx, viewer: Viewer, ticket_id: UUID) -> Ticket:

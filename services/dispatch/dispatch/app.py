@@ -1,33 +1,37 @@
 """The whole service on one screen."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Final
 
 from fastapi import APIRouter
 
-from dispatch import acceptance, assignment, invariants, organisation, supply, tickets, visits  # noqa: F401
+from dispatch import invariants
+from dispatch.acceptance import routes as acceptance
 from dispatch.acceptance.loops import acceptance_loops
-from dispatch.organisation import routes as organisation_routes
+from dispatch.access import OVERSEERS
+from dispatch.board import feeds
+from dispatch.board import routes as board
+from dispatch.organisation import routes as organisation
 from dispatch.supply.consumers import on_parts_reserved, on_parts_short
 from dispatch.tables import metadata
-from dispatch.tickets import routes as ticket_routes
+from dispatch.tickets import pages as ticket_pages
+from dispatch.tickets import routes as tickets
 from dispatch.tickets.consumers import on_request_reclassified, on_request_registered
 from shared.events.intake import RequestReclassified, RequestRegistered
 from shared.events.parts import PartsReserved, PartsShort
-from shared.http.transaction import ServiceRoute
+from shared.http.pages import Link, Site
+from shared.i18n import N_
 from shared.inbox import on
 from shared.process.service import Service
 
-HERE: Final = Path(__file__).parent
+PACKAGE: Final = Path(__file__).parent
 
-router: Final = APIRouter(route_class=ServiceRoute)
-for each in (organisation_routes, ticket_routes, invariants):
-    router.include_router(each.router)
+router: Final = APIRouter()
+for feature in (organisation, tickets, ticket_pages, acceptance, board, invariants):
+    router.include_router(feature.router)
 
 service: Final = Service(
-    name="dispatch",
+    "dispatch",
     router=router,
     consumers=(
         on(RequestRegistered, on_request_registered),  # first: what is in one batch with it finds its ticket
@@ -37,5 +41,20 @@ service: Final = Service(
     ),
     loops=acceptance_loops,
     metadata=metadata,
-    migrations=HERE / "migrations",
+    migrations=PACKAGE / "migrations",
+    site=Site(
+        PACKAGE,
+        links=(
+            Link(
+                "/dispatch/board",
+                N_("Dispatch board"),
+                N_("Who does what, and what needs a decision."),
+                frozenset(OVERSEERS),
+            ),
+            Link(
+                "/dispatch/app", N_("My work"), N_("Your jobs, the next one on top."), frozenset({"engineer"})
+            ),
+        ),
+        feeds=(feeds.BOARD, feeds.FIGURES, feeds.WORK),
+    ),
 )

@@ -43,7 +43,9 @@ HEARTBEAT_SECONDS: Final = 6  # a dead peer is noticed after three of these
 PREFETCH: Final = 200  # messages
 MOST_EVENTS: Final = 500  # handed to the receiver at a time
 CHECK_SECONDS: Final = 1.0  # how old the last look at the listeners' queues may be
-UNSEEN: Final = timedelta(hours=1)  # how far back a process that finds a queue missing at its start sends again
+UNSEEN: Final = timedelta(
+    hours=1
+)  # how far back a process that finds a queue missing at its start sends again
 STUCK_SECONDS: Final = 120.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0  # while the receiver's database is out of reach
 

@@ -76,8 +76,9 @@ class Database:
     async def transaction(self, *, lane: Lane = "live") -> AsyncIterator[Tx]:
         """One transaction: commits with its events at the end of the block, rolls back on any exception."""
         async with self.engine.connect() as connection:
-            tx = Tx(connection, self.service, clock.now(), lane)
             await connection.begin()
+            await _begin_now(connection)
+            tx = Tx(connection, self.service, clock.now(), lane)
             yield tx
             emitted = await write_events(tx, self.listening)
             await _settled(connection.commit())
@@ -105,6 +106,14 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+async def _begin_now(connection: AsyncConnection) -> None:
+    """Send BEGIN, which SQLAlchemy would put off until the first statement.
+
+    Until PostgreSQL knows of the transaction no watermark waits for its events, though `Tx.now` is their time.
+    """
+    await (await connection.get_raw_connection()).dbapi_connection._start_transaction()  # type: ignore[union-attr]
 
 
 async def _settled(commit: Awaitable[None]) -> None:

@@ -23,7 +23,9 @@ def _insert(table: Table, columns: tuple[str, ...], tail: str) -> TextClause:
     )
     names = ", ".join(columns)
     statement = text(f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}) {tail}")
-    parameters = [bindparam(name, type_=ARRAY(kind, dimensions=1)) for name, kind in zip(columns, types, strict=True)]
+    parameters = [
+        bindparam(name, type_=ARRAY(kind, dimensions=1)) for name, kind in zip(columns, types, strict=True)
+    ]
     return statement.bindparams(*parameters)
 
 

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Text, Uuid, bindparam, text
 
-from shared.clock import uuid7
 from shared.errors import AftercareError
 from shared.events.envelope import Event, Payload, event_model
 from shared.trace import current_traceparent
@@ -60,7 +59,7 @@ def emit(
     if payload.owner() != tx.service:
         raise ForeignEvent(service=tx.service, type=payload.type)
     event = event_model(type(payload))(
-        id=uuid7(),
+        id=next(tx.ids),
         source=f"/aftercare/{tx.service}",
         type=payload.type,
         subject=str(subject),

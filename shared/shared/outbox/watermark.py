@@ -13,7 +13,7 @@ from shared.clock import clock, made_at
 from shared.db import Database
 
 EVERY_SECONDS: Final = 0.25
-# An event's time is read a moment before PostgreSQL sees its transaction begin.
+# What the clocks of two replicas, and PostgreSQL's, may differ by.
 _MARGIN: Final = timedelta(milliseconds=250)
 
 # Every replica's transactions count, so every replica may speak for the service.
@@ -32,13 +32,13 @@ OLDEST_UNSENT: Final = """
 
 async def watermark(database: Database) -> Watermark:
     """Everything this service recorded before `until` has been sent."""
-    asked = clock.now() - _MARGIN
+    asked = clock.now()
     async with database.transaction() as tx:
         # In this order: what commits between the two statements is seen by the second.
         open_since = (await tx.execute(_OLDEST_OPEN, {"name": f"aftercare-{database.service}-work"})).scalar()
         unsent = (await tx.execute(text(OLDEST_UNSENT))).scalar()
-    until = min(asked, open_since - _MARGIN) if open_since else asked
-    return Watermark(database.service, min(until, made_at(unsent)) if unsent else until)
+    until = min(asked, open_since or asked, made_at(unsent) if unsent else asked)
+    return Watermark(database.service, until - _MARGIN)
 
 
 async def announce_for_ever(database: Database, bus: Bus) -> None:

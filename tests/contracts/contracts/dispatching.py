@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from contracts.serving import Served, serving
-from dispatch.app import HERE, service
+from dispatch.app import PACKAGE, service
 from dispatch.invariants import VIOLATIONS
 from dispatch.organisation.actions import import_organisation
 from dispatch.organisation.rules import Organisation
@@ -30,7 +30,7 @@ from shared.http.auth import Principal, Role, mint
 from shared.http.etag import Precondition
 from shared.inbox import Receiver
 
-SAMPLE: Final = Organisation.model_validate_json((HERE / "sample" / "organisation.json").read_text())
+SAMPLE: Final = Organisation.model_validate_json((PACKAGE / "sample" / "organisation.json").read_text())
 
 
 def person(number: int) -> UUID:
@@ -47,6 +47,7 @@ def told(payload: Payload, subject: UUID, sequence: int = 1) -> bytes:
     """One event as it arrives."""
     event = event_model(type(payload))(
         id=uuid7(),
+        type=payload.type,
         source=f"/aftercare/{payload.owner()}",
         subject=str(subject),
         sequence=f"{sequence:010d}",
@@ -58,12 +59,12 @@ def told(payload: Payload, subject: UUID, sequence: int = 1) -> bytes:
 
 def registered(severity: str = "general", **changes: Any) -> RequestRegistered:
     asked = {"kind": "fault", "site": SHANGHAI, "title": "The pump makes a noise", "customer_id": uuid7()}
-    return RequestRegistered(channel="email", severity=severity, **(asked | changes))  # type: ignore[arg-type]
+    return RequestRegistered(channel="email", severity=severity, **(asked | changes))
 
 
 def reclassified(severity: str, **changes: Any) -> RequestReclassified:
     judged = {"kind": "fault", "by": person(24), "reason": "worse than it sounded"}
-    return RequestReclassified(severity=severity, **(judged | changes))  # type: ignore[arg-type]
+    return RequestReclassified(severity=severity, **(judged | changes))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The proof that a person saw the page: mail scanners open links, but they do not fill in what the page holds."""
+"""The proof that our page was shown: mail scanners open links, but do not send what the page holds."""
 
 from __future__ import annotations
 

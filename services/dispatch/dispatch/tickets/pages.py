@@ -34,7 +34,9 @@ class Filled(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    command: Literal["accept", "decline", "agree_visit", "depart", "arrive", "request_parts", "resolve", "assign"]
+    command: Literal[
+        "accept", "decline", "agree_visit", "depart", "arrive", "request_parts", "resolve", "assign"
+    ]
     base_version: Annotated[int, Field(ge=1, le=2**53)]
     csrf: str = ""
     back: Annotated[str, Field(max_length=500)] = ""
@@ -53,13 +55,13 @@ class Filled(BaseModel):
 def command_of(filled: Filled) -> commands.Command:
     """The command that a form asks for; raises what is wrong with it as if a program had sent it."""
     try:
-        return _MAKE[filled.command](**_fields(filled))
+        return _MAKE[filled.command].model_validate(_fields(filled))
     except ValidationError as error:
         wrong = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
         raise RequestValidationError(wrong) from None
 
 
-_MAKE: Final[dict[str, Any]] = {
+_MAKE: Final[dict[str, type[commands.Command]]] = {
     "accept": commands.Accept,
     "decline": commands.Decline,
     "agree_visit": commands.AgreeVisit,
@@ -110,7 +112,6 @@ async def show(request: Request, tx: ReadTx, caller: Caller, ticket_id: UUID) ->
         possible=possible,
         engineers=[each for each in engineers if each.id != ticket.engineer_id],
         words=words,
-        is_engineer=viewer.own is not None,
     )
 
 

@@ -7,9 +7,10 @@ bad message never fails its neighbours: a group that fails is divided until the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -129,25 +130,34 @@ def writer_of(context: ServiceContext) -> Writer:
 
 async def register_group(tx: Tx, group: Sequence[Waiting]) -> list[Registered | Exception]:
     """Register what is new, repeat answers already given, refuse keys used for something else."""
-    guards = {each.guard.place: each.guard for each in group if each.guard}
-    claimed = await _claim(tx, list(guards.values()))
-    given = await _given(tx, [guard for place, guard in guards.items() if place not in claimed])
-    outcomes: dict[int, Registered | Exception] = {}
-    fresh: list[tuple[int, Waiting]] = []
+    firsts: dict[tuple[str, str], int] = {}  # a key may stand in one group many times
     for index, each in enumerate(group):
-        known = given.get(each.guard.place) if each.guard else None
-        if known is not None and each.guard is not None:
-            same = known[0] == each.guard.body_hash
-            outcomes[index] = Registered(known[1], fresh=False) if same else IdempotencyKeyReused()
-        elif each.guard and guards[each.guard.place].body_hash != each.guard.body_hash:
-            outcomes[index] = IdempotencyKeyReused()  # two requests of this very group share a key
-        else:
-            fresh.append((index, each))
-    registered = await actions.register(tx, [each.message for _, each in fresh])
-    for (index, _), answer in zip(fresh, registered, strict=True):
-        outcomes[index] = answer
-    await _answer(tx, {each.guard.place: outcomes[index] for index, each in fresh if each.guard})
-    return [outcomes[index] for index in range(len(group))]
+        if each.guard:
+            firsts.setdefault(each.guard.place, index)
+    guards = {place: group[index].guard for place, index in firsts.items()}
+    claimed = await _claim(tx, [guard for guard in guards.values() if guard])
+    given = await _given(tx, [guard for place, guard in guards.items() if guard and place not in claimed])
+    fresh = [
+        index
+        for index, each in enumerate(group)
+        if each.guard is None or (each.guard.place in claimed and firsts[each.guard.place] == index)
+    ]
+    registered = await actions.register(tx, [group[index].message for index in fresh])
+    new: dict[int, Registered] = dict(zip(fresh, registered, strict=True))
+    await _answer(tx, {place: new[index] for place, index in firsts.items() if index in new})
+    for place, index in firsts.items():
+        guard = guards[place]
+        if index in new and guard:
+            given[place] = guard.body_hash, new[index].request_id
+    return [new.get(index) or _repeated(each, given) for index, each in enumerate(group)]
+
+
+def _repeated(each: Waiting, given: Mapping[tuple[str, str], tuple[bytes, UUID]]) -> Registered | Exception:
+    assert each.guard is not None
+    body_hash, request_id = given[each.guard.place]
+    if body_hash != each.guard.body_hash:
+        return IdempotencyKeyReused()
+    return Registered(request_id, fresh=False)
 
 
 async def _claim(tx: Tx, guards: Sequence[Guard]) -> set[tuple[str, str]]:
@@ -167,11 +177,9 @@ async def _given(tx: Tx, guards: Sequence[Guard]) -> dict[tuple[str, str], tuple
     return {(row.principal, row.key): (row.body_hash, UUID(bytes=row.body)) for row in rows}
 
 
-async def _answer(tx: Tx, outcomes: dict[tuple[str, str], Registered | Exception]) -> None:
+async def _answer(tx: Tx, registered: Mapping[tuple[str, str], Registered]) -> None:
     bodies = {
-        place: outcome.request_id.bytes
-        for place, outcome in sorted(outcomes.items(), key=lambda pair: pair[0])
-        if isinstance(outcome, Registered)
+        place: answer.request_id.bytes for place, answer in sorted(registered.items(), key=itemgetter(0))
     }
     if bodies:
         await tx.execute(
