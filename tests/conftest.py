@@ -113,6 +113,22 @@ async def database_of(postgres_url: str) -> AsyncIterator[DatabaseOf]:
 
 
 @pytest_asyncio.fixture
+async def new_database(
+    postgres_url: str,
+) -> AsyncIterator[Callable[[tuple[Service, ...]], Awaitable[dict[str, str]]]]:
+    """`await new_database(services)`: a database with their schemas; the URL of each one's role in it."""
+    made: list[dict[str, str]] = []
+
+    async def make(services: tuple[Service, ...]) -> dict[str, str]:
+        made.append(await fresh_database(postgres_url, services))
+        return made[-1]
+
+    yield make
+    for urls in made:
+        await drop_database(postgres_url, urls)
+
+
+@pytest_asyncio.fixture
 async def toy_urls(postgres_url: str) -> AsyncIterator[dict[str, str]]:
     """A fresh database of the toy services: the URL of each one's role."""
     urls = await fresh_database(postgres_url, (maker, keeper))

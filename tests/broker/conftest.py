@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+
 from toy.stage import Broker, Stage, build, quicken, raised, tear_down
 
 
@@ -37,9 +38,7 @@ async def stage_urls(postgres_url: str) -> AsyncIterator[dict[str, str]]:
 
 
 @pytest_asyncio.fixture
-async def stage(
-    postgres_url: str, stage_urls: dict[str, str], broker: Broker | None
-) -> AsyncIterator[Stage]:
+async def stage(postgres_url: str, stage_urls: dict[str, str], broker: Broker | None) -> AsyncIterator[Stage]:
     """Everything in place, nothing started."""
     async with raised(postgres_url, stage_urls, broker) as stage:
         yield stage

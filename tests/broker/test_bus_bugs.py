@@ -1,19 +1,17 @@
-"""A bug in the handling of one event: found by halves, parked, tried again, at last a dead letter, replayed."""
+"""A bug in the handling of one event: found by halves, parked, tried again, at last buried, and replayed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from uuid import UUID
 
-from toy.events import ThingMade
-from toy.stage import Stage
-
 from shared.db import Tx
 from shared.events import Event
 from shared.inbox.failure import ATTEMPTS
 from shared.inbox.parked import replay_dead_letters
 from shared.outbox.emit import emit
-from toy.events import ThingKept
+from toy.events import ThingKept, ThingMade
+from toy.stage import Stage
 
 
 class Bug:

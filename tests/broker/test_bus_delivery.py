@@ -8,24 +8,17 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from toy.events import ThingMade
-from toy.services import ignore_thing, make_things
-from toy.stage import Stage, encoded, until
 
 from shared.clock import clock
 from shared.db import Tx
 from shared.db.tx import Lane
 from shared.events import Event
-from shared.outbox.resend import queue_again
 from shared.trace import tracing
+from toy.events import ThingMade
+from toy.services import ignore_thing, make_things
+from toy.stage import Stage, encoded, until
 
 SEEDS = (1, 2)
-
-
-async def send_again(stage: Stage) -> int:
-    """Queue everything once more, as after the loss of a broker."""
-    since = clock.now() - timedelta(hours=1)
-    return await stage.maker.transact(lambda tx: queue_again(tx, since, stage.maker.listening))
 
 
 async def test_every_event_has_its_effect_once(stage: Stage) -> None:
@@ -48,7 +41,7 @@ async def test_events_sent_again_change_nothing(stage: Stage) -> None:
     await stage.start()
     await stage.make(150)
     await stage.settled()
-    assert await send_again(stage) == 150
+    assert await stage.send_again() == 150
     await stage.drained()
 
 

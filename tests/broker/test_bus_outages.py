@@ -13,10 +13,10 @@ from contextlib import asynccontextmanager, suppress
 from typing import get_args
 
 import pytest
-from toy.stage import Stage, until
 
 from shared import crash
 from shared.inbox.failure import is_outage
+from toy.stage import Stage, until
 
 KEEPER_GONE = ("ALTER ROLE keeper CONNECTION LIMIT 0", "ALTER ROLE keeper CONNECTION LIMIT -1")
 KEEPER_REFUSED = ("ALTER ROLE keeper NOLOGIN", "ALTER ROLE keeper LOGIN")

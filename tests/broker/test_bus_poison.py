@@ -8,8 +8,6 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from toy.events import ThingMade
-from toy.stage import Stage, encoded
 
 from shared.clock import clock, uuid7_floor
 from shared.db import Tx
@@ -17,6 +15,8 @@ from shared.events import Event
 from shared.inbox.decode import LARGEST_MESSAGE
 from shared.inbox.parked import replay_dead_letters
 from shared.outbox.emit import LARGEST, EventTooLarge
+from toy.events import ThingMade
+from toy.stage import Stage, encoded
 
 
 def id_of_age(age: timedelta) -> str:
@@ -136,7 +136,9 @@ async def test_an_id_spelled_otherwise_is_the_same_event(stage: Stage) -> None:
     assert set(await letters(stage)) == {"too old", "failed too often"}
 
 
-async def test_a_dead_letter_that_now_decodes_can_be_replayed_and_one_that_does_not_stays(stage: Stage) -> None:
+async def test_a_dead_letter_that_now_decodes_can_be_replayed_and_one_that_does_not_stays(
+    stage: Stage,
+) -> None:
     """As after the upgrade of a listener to an event's new version."""
     later = encoded(data={"amount": "5"})
     await stage.inject(encoded(data={"amount": "many"}), encoded(data={}))
@@ -150,5 +152,3 @@ async def test_a_dead_letter_that_now_decodes_can_be_replayed_and_one_that_does_
     assert await receiver.database.transact(lambda tx: replay_dead_letters(receiver, tx, ids)) == 1
     await stage.holds("keeper.effect", 1)
     await stage.holds("keeper.dead_letter", 1)
-
-

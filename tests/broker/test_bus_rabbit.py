@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 from sqlalchemy import event as hooks
-from toy.stage import TYPE, Broker, Stage, encoded, until
 
 from shared.bus.rabbit import RabbitBus
 from shared.bus.topology import EXCHANGE
 from shared.inbox.parked import replay_dead_letters
+from toy.stage import TYPE, Broker, Stage, encoded, until
 
 pytestmark = pytest.mark.parametrize("bus", ["rabbitmq"], indirect=True)
 
@@ -90,9 +90,7 @@ async def test_what_a_lost_queue_missed_is_known_across_a_lost_connection(
     assert await stage.count("witness.inbox") == 50
 
 
-async def test_what_no_queue_takes_stays_and_goes_when_one_does(
-    stage: Stage, rabbit_broker: Broker
-) -> None:
+async def test_what_no_queue_takes_stays_and_goes_when_one_does(stage: Stage, rabbit_broker: Broker) -> None:
     queues = ("keeper.live", "witness.live")
     async with rabbit_broker.channel() as channel:
         for queue in queues:

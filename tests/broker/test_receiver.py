@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import event as hooks
-from toy.services import keeper
-from toy.stage import Stage, encoded
 
 from shared.db import Database
 from shared.inbox import Receiver
+from toy.services import keeper
+from toy.stage import Stage, encoded
 
 pytestmark = pytest.mark.parametrize("bus", ["memory"], indirect=True)  # there is none in between
 

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+
 from localservers.postgres import PostgresServer
 from localservers.rabbitmq import RabbitServer
-
 from testbed.ground import Ground, fresh_ground
 
 SEED_VARIABLE = "AFTERCARE_PROOF_SEED"

@@ -17,12 +17,14 @@ from testbed.proof import Proof
 from testbed.suite import replica_of
 from testbed.verdict import Judge, all_ready
 
-ON_RABBITMQ = """Two replicas of each toy service work on events of 500 subjects, shuffled and one in ten doubled,
-while broker, database and replicas are killed, the replicas also at each named crash point: every event takes
-effect exactly once, every accepted request was done exactly once (C1 to C3)."""
-IN_ONE_PROCESS = """Both toy services in one process on the memory bus work on events of 500 subjects, shuffled and
-one in ten doubled, while database and process are killed, the process also at each named crash point: every event
-takes effect exactly once, every accepted request was done exactly once (C1 to C3)."""
+ON_RABBITMQ = """Two replicas of each toy service work on events of 500 subjects, shuffled and one
+in ten doubled, while broker, database and replicas are killed, the replicas also at each named
+crash point: every event takes effect exactly once, every accepted request was done exactly once (C1
+to C3)."""
+IN_ONE_PROCESS = """Both toy services in one process on the memory bus work on events of 500
+subjects, shuffled and one in ten doubled, while database and process are killed, the process also
+at each named crash point: every event takes effect exactly once, every accepted request was done
+exactly once (C1 to C3)."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The network between the services and their servers fails in every way TCP knows, and so does a frozen broker."""
+"""The network between services and servers fails in every way TCP knows, and a broker freezes."""
 
 import asyncio
 import json
@@ -19,14 +19,15 @@ from testbed.proof import Proof
 from testbed.suite import Ways, replica_of
 from testbed.verdict import Judge, all_ready
 
-CLAIM = """Connections to the database, to the broker and to the client are cut in the middle of an answer, reset,
-stalled in one direction, left half-open, slowed down; the broker freezes: nothing accepted is lost, nothing takes
-effect twice (C1 to C3), no session is left in a transaction (C9)."""
+CLAIM = """Connections to the database, the broker and the client are cut in the middle of an
+answer, reset, stalled in one direction, left half-open, slowed down; the broker freezes: nothing
+accepted is lost, nothing takes effect twice (C1 to C3), no session is left in a transaction
+(C9)."""
 
 UP, DOWN, BOTH = Direction.UP.value, Direction.DOWN.value, Direction.BOTH.value
 
-# An acknowledgement of the broker has 21 bytes, PostgreSQL's answer to COMMIT 18: a limit below ends inside of
-# one, or of whatever else is answered first.
+# An acknowledgement of the broker has 21 bytes, PostgreSQL's answer to COMMIT 18: a limit below that ends
+# inside of one, or of whatever else is answered first.
 INSIDE_CONFIRM = {"n_bytes": between(1, 20), "direction": one_of(DOWN)}
 INSIDE_COMMIT = {"n_bytes": between(1, 17), "direction": one_of(DOWN)}
 ANYWHERE = {"n_bytes": between(1, 5000), "direction": one_of(UP, DOWN, BOTH)}
@@ -58,7 +59,10 @@ LONG = Form(
         (20, Fault("database cut", hold=exactly(0.5), arguments=INSIDE_COMMIT)),
         (10, Fault("broker cut", hold=exactly(1.0), arguments=INSIDE_CONFIRM)),
         (2, Fault("broker frozen", hold=exactly(20.0))),
-        *((3, Fault(f"{where} cut", hold=exactly(1.0), arguments=ANYWHERE)) for where in ("database", "broker")),
+        *(
+            (3, Fault(f"{where} cut", hold=exactly(1.0), arguments=ANYWHERE))
+            for where in ("database", "broker")
+        ),
         *(
             (times, Fault(f"{where} {what}", hold=hold, arguments=arguments))
             for where in ("database", "broker", "door")

@@ -11,6 +11,7 @@ import pytest
 
 from chaos.checkers import Report
 from chaos.processes import running
+from shared.bus.rabbit import RabbitBus
 from testbed.client import Client, Done
 from testbed.ground import Ground
 from testbed.load import Pace, load_on
@@ -19,12 +20,20 @@ from testbed.suite import replica_of
 from testbed.things import Things
 from testbed.verdict import Judge
 from testbed.watch import Look, Watch, watching
+from toy.services import TOPOLOGY
 
-CLAIM = """While the broker is down writes go on at their rate, `/health/ready` stays true and `/health/flow` turns
-red; afterwards everything drains."""
+CLAIM = """While the broker is down writes go on at their rate, `/health/ready` stays true and
+`/health/flow` turns red; afterwards everything drains."""
 POSTERS = 4
 SLOWEST = 0.4  # of the rate before; a bound that a busy machine keeps, the rate itself is in the result
 RED_WITHIN = 5.0  # seconds
+
+
+@pytest.fixture
+def watchdog(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> RabbitBus:
+    """Of a process that never connects, and gives itself up after 2 s of that instead of two minutes."""
+    monkeypatch.setattr("shared.bus.rabbit.STUCK_SECONDS", 2.0)
+    return RabbitBus(ground.amqp_url("maker"), "maker", TOPOLOGY)
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,7 @@ class Window:
         return sorted(each.seconds for each in self.done)[int(0.99 * len(self.done))]
 
 
-async def prove(seconds: float, proof: Proof, ground: Ground) -> None:
+async def prove(seconds: float, proof: Proof, ground: Ground, watchdog: RabbitBus) -> None:
     replicas = [replica_of(each, 1, ground, proof.folder, proof.timeline) for each in ("maker", "keeper")]
     ports = [replicas[0].port]
     async with (
@@ -64,13 +73,14 @@ async def prove(seconds: float, proof: Proof, ground: Ground) -> None:
             before, during = await take_broker_away(ground, load.client, seconds)
             over.set()
         waiting = await waiting_events(ground)
-        await ground.broker.start()
+        at_once = await start_asking(ground, watchdog)
         back = time.monotonic()
         judge = Judge(ground, load.things, proof.journal, replicas)
         verdict = await judge.verdict(within=60 + seconds)
         drained = time.monotonic() - back
         green_after = await watch.until(back, green, within=30)
         red_after = watch.first(during.begin, red)
+        later = await watchdog.stuck()
         proof.counts |= {
             "broker down (seconds)": round(during.end - during.begin, 1),
             "writes per second before": round(before.rate, 1),
@@ -83,8 +93,9 @@ async def prove(seconds: float, proof: Proof, ground: Ground) -> None:
             "seconds until all had been received and all was calm": round(drained, 1),
             "seconds until flow was green": round(green_after, 1),
         }
-        reports = [writes(load.client, before, during), health(watch, during, red_after), *verdict]
-        await proof.conclude(ground, reports)
+        health = check_health(watch, during, red_after)
+        reports = [check_writes(load.client, before, during), health, check_watchdog(at_once, later)]
+        await proof.conclude(ground, [*reports, *verdict])
 
 
 async def post(client: Client, things: Things, until: asyncio.Event) -> None:
@@ -104,6 +115,16 @@ async def take_broker_away(ground: Ground, client: Client, seconds: float) -> tu
     return Window.of(client, began, stopping), Window.of(client, down, end)
 
 
+async def start_asking(ground: Ground, watchdog: RabbitBus) -> bool:
+    """Bring the broker back, and say whether the watchdog, asked all the time, gave up until then."""
+    starting = asyncio.create_task(ground.broker.start())
+    gave_up = False
+    while not (await asyncio.wait([starting], timeout=0.2))[0]:
+        gave_up |= await watchdog.stuck()
+    await starting
+    return gave_up | await watchdog.stuck()
+
+
 async def waiting_events(ground: Ground) -> int:
     db = await asyncpg.connect(ground.database_url("postgres"))
     try:
@@ -121,7 +142,7 @@ def red(look: Look) -> bool:
     return look.flow == 503
 
 
-def writes(client: Client, before: Window, during: Window) -> Report:
+def check_writes(client: Client, before: Window, during: Window) -> Report:
     """Every request was accepted at the first try, and not many fewer than before."""
     found = {f"answered_{status}": times for status, times in client.answers.items() if status != "201"}
     if during.rate < SLOWEST * before.rate:
@@ -129,7 +150,7 @@ def writes(client: Client, before: Window, during: Window) -> Report:
     return Report("writes", len(during.done), found, (f"{before.rate:.1f}/s, then {during.rate:.1f}/s",))
 
 
-def health(watch: Watch, during: Window, red_after: float | None) -> Report:
+def check_health(watch: Watch, during: Window, red_after: float | None) -> Report:
     """Always ready; red soon, and then as long as the broker is away."""
     looks = watch.during(during.begin, during.end)
     found = {
@@ -141,12 +162,20 @@ def health(watch: Watch, during: Window, red_after: float | None) -> Report:
     return Report("health", len(looks), {kind: times for kind, times in found.items() if times}, ())
 
 
-async def test_writes_go_on_while_the_broker_is_away(ground: Ground, seed: int, tmp_path: Path) -> None:
-    await prove(8, Proof("broker-away", CLAIM, seed, tmp_path), ground)
+def check_watchdog(at_once: bool, later: bool) -> Report:
+    """A process that still has to reconnect when the broker is back is not stuck; one that never does is."""
+    found = {"gave_up_at_once": int(at_once), "never_gave_up": int(not later)}
+    return Report("watchdog", 2, {kind: times for kind, times in found.items() if times}, ())
+
+
+async def test_writes_go_on_while_the_broker_is_away(
+    ground: Ground, watchdog: RabbitBus, seed: int, tmp_path: Path
+) -> None:
+    await prove(8, Proof("broker-away", CLAIM, seed, tmp_path), ground, watchdog)
 
 
 @pytest.mark.proof
 async def test_writes_go_on_while_the_broker_is_away_for_a_minute(
-    ground: Ground, seed: int, tmp_path: Path
+    ground: Ground, watchdog: RabbitBus, seed: int, tmp_path: Path
 ) -> None:
-    await prove(60, Proof("broker-away", CLAIM, seed, tmp_path, published=True), ground)
+    await prove(60, Proof("broker-away", CLAIM, seed, tmp_path, published=True), ground, watchdog)

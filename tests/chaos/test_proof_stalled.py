@@ -17,9 +17,9 @@ from testbed.proof import Proof
 from testbed.suite import DIRECT, Ways, replica_of
 from testbed.verdict import Judge
 
-CLAIM = """Of three replicas one is suspended while it holds claimed events: what the others find is delivered
-meanwhile. What it had claimed is delivered when it goes on, or, if it does not, once PostgreSQL has ended its
-transaction."""
+CLAIM = """Of three replicas one is suspended while it holds claimed events: what the others find is
+delivered meanwhile. What it had claimed is delivered when it goes on, or, if it does not, once
+PostgreSQL has ended its transaction."""
 
 IN_CLAIM: Final = """
     SELECT count(*) FROM pg_stat_activity
@@ -90,9 +90,10 @@ async def suspend_in_claim(db: Any, load: Load, replica: Replica) -> int:
 async def seconds_until(db: Any, query: str, wanted: int, within: float) -> float:
     began = time.monotonic()
     async with asyncio.timeout(within):
-        while await db.fetchval(query) != wanted:
+        while True:
+            if await db.fetchval(query) == wanted:
+                return time.monotonic() - began
             await asyncio.sleep(0.02)
-    return time.monotonic() - began
 
 
 async def test_a_suspended_relay_holds_up_no_other(ground: Ground, seed: int, tmp_path: Path) -> None:

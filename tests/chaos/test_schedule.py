@@ -2,13 +2,26 @@
 
 import asyncio
 import itertools
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from chaos.proxy import Direction
-from chaos.schedule import Actor, Fault, NoActor, Plan, Step, between, draw_plan, exactly, one_of, play
+from chaos.schedule import (
+    Actor,
+    Fault,
+    NoActor,
+    Plan,
+    Step,
+    between,
+    deal_plan,
+    draw_plan,
+    exactly,
+    one_of,
+    play,
+)
 from chaos.timeline import Timeline
 
 FAULTS = [
@@ -59,6 +72,20 @@ def test_weights_decide_how_often() -> None:
     often, seldom = Fault("often", 9), Fault("seldom", 1)
     names = [step.fault for step in draw_plan(7, [often, seldom], 10_000.0).steps]
     assert 0.85 < names.count("often") / len(names) < 0.95
+
+
+@given(seeds, some.lists(some.integers(0, 5), min_size=4, max_size=4))
+def test_a_dealt_plan_has_every_fault_as_often_as_asked(seed: int, times: list[int]) -> None:
+    deck = list(zip(times, FAULTS, strict=True))
+    steps = deal_plan(seed, deck).steps
+    assert Counter(step.fault for step in steps) == Counter({fault.name: n for n, fault in deck if n})
+    assert all(later.at >= earlier.at + earlier.hold for earlier, later in itertools.pairwise(steps))
+    assert deal_plan(seed, deck).steps == steps
+
+
+def test_the_seed_decides_the_order_of_a_dealt_plan() -> None:
+    deck = [(2, fault) for fault in FAULTS]
+    assert len({tuple(step.fault for step in deal_plan(seed, deck).steps) for seed in range(50)}) > 40
 
 
 def test_faults_without_hold_or_calm_still_come_to_an_end() -> None:

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,12 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from pydantic import SecretStr
 
 from shared.clock import clock
-from shared.http.auth import InvalidToken, Principal, Role, allow, mint, read_token
+from shared.http.auth import InvalidToken, Principal, Role, TooMuchForToken, allow, mint, read_token
 from shared.http.keys import keys_for
 from shared.settings import Settings
 
 if TYPE_CHECKING:
-    from conftest import Toy
+    from doors import Toy
 
 ENGINEER = Principal(
     "engineer-7",
@@ -174,6 +175,7 @@ FORGED: dict[str, Callable[[Settings], str]] = {
     "header an array": lambda s: signed(s, "[]"),
     "1 MiB": lambda s: signed(s, payload=claims(s, sub="x" * 1024 * 1024)),
     "1 MiB of dots": lambda s: "." * 1024 * 1024,
+    "ours, but long": _claim(regions=[f"region-{number}" for number in range(300)]),
     "padding": lambda s: signed(s) + "==",
     "other alphabet": lambda s: signed(s).replace("-", "+").replace("_", "/") + "/",
     "not ASCII": lambda s: signed(s) + "é",
@@ -195,6 +197,12 @@ def test_clocks_may_differ_by_half_a_minute(toy_settings: Settings, claim: str, 
 
 def test_a_token_says_what_was_minted(toy_settings: Settings) -> None:
     assert read_token(mint(ENGINEER, toy_settings, timedelta(hours=1)), toy_settings) == ENGINEER
+
+
+def test_a_token_that_nobody_would_accept_is_not_minted(toy_settings: Settings) -> None:
+    everywhere = replace(ENGINEER, regions=frozenset(f"region-{number}" for number in range(300)))
+    with pytest.raises(TooMuchForToken):
+        mint(everywhere, toy_settings, timedelta(hours=1))
 
 
 def test_a_token_that_was_accepted_still_expires(toy_settings: Settings) -> None:

@@ -12,7 +12,7 @@ from shared.clock import clock
 from shared.http.idempotency import forget_answers
 
 if TYPE_CHECKING:
-    from conftest import Toy
+    from doors import Toy
 
 PUMP = {"name": "pump", "quantity": 2}
 

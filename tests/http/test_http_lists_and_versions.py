@@ -20,7 +20,7 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     import httpx
 
-    from conftest import Toy
+    from doors import Toy
 
 
 async def _fill(toy: Toy, *names: str) -> None:

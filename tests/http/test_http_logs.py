@@ -21,7 +21,7 @@ from shared.logs import redact
 if TYPE_CHECKING:
     import httpx
 
-    from conftest import Toy
+    from doors import Toy
 
 NAME = "Zebulon-Quixote"
 PHONE = "+86 138 0013 8000"
@@ -45,7 +45,7 @@ WAYS_IN: dict[str, Send] = {
     "broken body": lambda client: client.post("/toy/things", content=b'{"name":"' + EVERYTHING.encode()),
     "another media type": lambda client: client.post("/toy/things", content=EVERYTHING.encode()),
     "refused by a validator": lambda client: client.post(
-        "/toy/things", json={"name": f"cursed {EVERYTHING}"}
+        "/toy/things", json={"name": f"cursed {NAME} {PHONE}"}
     ),
     "query": lambda client: client.get("/toy/search", params={"limit": EVERYTHING, "q": "x"}),
     "unknown path": lambda client: client.get(f"/toy/{EVERYTHING}"),
@@ -93,7 +93,7 @@ async def test_a_unique_violation_names_its_constraint_and_not_the_row(toy: Toy,
     assert links[0]["class"] == "sqlalchemy.exc.IntegrityError"
     assert any(link.get("sqlstate") == "23505" for link in links)
     assert any(link.get("constraint_name") == "thing_name_key" for link in links)
-    assert any("conftest.py" in frame and "_add" in frame for frame in links[0]["frames"])
+    assert any("doors.py" in frame and "_add" in frame for frame in links[0]["frames"])
 
 
 async def test_other_libraries_are_quoted_without_their_arguments(lines: io.StringIO) -> None:

@@ -26,7 +26,7 @@ from shared.settings import Settings
 from shared.trace import current_traceparent
 
 if TYPE_CHECKING:
-    from conftest import Toy
+    from doors import Toy
 
 
 def app_of(settings: Settings, **routers: APIRouter) -> FastAPI:

@@ -14,7 +14,7 @@ from shared.http.auth import public
 from shared.http.transaction import ServiceRoute, WriteTx
 
 if TYPE_CHECKING:
-    from conftest import Toy
+    from doors import Toy
 
 
 async def test_what_is_answered_is_stored_with_its_event(toy: Toy) -> None:

@@ -8,12 +8,18 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Final
 
-from allinone import access, operations
+import httpx
+
+from allinone import access, demo, operations, sample
 from allinone.children import child
 from localservers import local_servers
+from shared.clock import clock
+from shared.db import Database
+from shared.settings import load
 
 FOLDER: Final = Path(".aftercare")
 DATABASE: Final = "aftercare"
@@ -32,10 +38,31 @@ async def run(port: int) -> None:
         services = child("aftercare", "allinone", port, os.environ, FOLDER)
         await services.start()
         try:
-            print(f"Aftercare is at http://127.0.0.1:{port}/ (Ctrl-C stops it)", flush=True)
+            await welcome(port)
             await ended.wait()
         finally:
             await services.stop(signal.SIGTERM)
+
+
+async def welcome(port: int) -> None:
+    """Say where everything is, who may sign in, and play the sample day (DEMO=0 for none)."""
+    settings = load("intake")
+    database = Database("intake", str(settings.database_url), pool_size=1)
+    await clock.sync(database.time)
+    await database.close()
+    address = f"http://127.0.0.1:{port}"
+    print(f"\nAftercare is at {address}/ (Ctrl-C stops it). Sample sign-ins, good for 12 hours:\n")
+    for role in sample.WHO:
+        if role != "adapter":
+            print(f"  {role:<12} {address}/sign-in#token={sample.token(role, settings)}")
+    print(f"\n  API          {address}/openapi.json   events {address}/asyncapi.json", flush=True)
+    if os.environ.get("DEMO", "1") != "0":
+        try:
+            await demo.play(FOLDER, address, settings)
+        except (demo.Refused, httpx.HTTPError, TimeoutError) as error:
+            print(f"the sample day could not be played to its end: {error}", file=sys.stderr, flush=True)
+            return
+        print("\nA sample day has been played: open the operations board, /sla/board.", flush=True)
 
 
 def common_environment(port: int, secret: str) -> dict[str, str]:

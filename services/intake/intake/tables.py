@@ -49,10 +49,10 @@ request = Table(
 source = Table(
     "source",
     metadata,
-    Column("request_id", Uuid, primary_key=True),
+    Column("message_id", Uuid, primary_key=True),
     Column("content_type", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    comment="What came in, byte for byte.",
+    comment="What came in, byte for byte: first messages and replies alike.",
 )
 
 triage = Table(
@@ -103,7 +103,6 @@ call = Table(
     Column("account", Text, nullable=False),
     Column("external_id", Text, nullable=False),
     Column("region", Text, nullable=False),
-    Column("customer_id", Uuid),
     Column("request_id", Uuid),
     Column("state", Text, nullable=False),
     Column("rang_at", _moment, nullable=False),
@@ -116,12 +115,4 @@ call_event = Table(
     Column("call_id", Uuid, primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("happened_at", _moment, nullable=False),
-)
-
-early_ticket = Table(
-    "early_ticket",
-    metadata,
-    Column("request_id", Uuid, primary_key=True),
-    Column("ticket_id", Uuid, nullable=False),
-    comment="Tickets told of before their request was seen here.",
 )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import ARRAY, Uuid, bindparam, select, text
 
 from shared import crash
 from shared.bus.contract import BusReport, Message, Outcome, Watermark
@@ -31,8 +31,12 @@ _WAITING = (
     .where(delivery.c.subscriber == bindparam("subscriber"), delivery.c.lane == bindparam("lane"))
     .order_by(delivery.c.event_id)
     .limit(MOST_EVENTS)
-    .with_for_update(of=delivery, skip_locked=True)
 )
+
+_DONE = text(
+    "DELETE FROM delivery"
+    " WHERE subscriber = :subscriber AND lane = :lane AND event_id = ANY(CAST(:ids AS uuid[]))"
+).bindparams(bindparam("ids", type_=ARRAY(Uuid)))
 
 
 class NotAllServicesHere(AftercareError):
@@ -105,19 +109,19 @@ class MemoryBus:
         """It has no connections of its own."""
 
     async def _deliver(self, producer: Database, receiver: Receiver, lane: Lane) -> bool:
-        """Hand over what waits; whether there was anything. The receiver commits before the rows go."""
+        """Hand over what waits; whether there was anything. The receiver commits before the rows go.
+
+        Meanwhile no connection is held: a handler that takes its time must not use up the producer's.
+        """
+        mine = {"subscriber": receiver.service, "lane": lane}
         async with producer.transaction() as tx:
-            waiting = (await tx.execute(_WAITING, {"subscriber": receiver.service, "lane": lane})).all()
-            if not waiting:
-                return False
-            await receiver.receive([b"[" + row.body.encode() + b"]" for row in waiting], lane)
-            crash.reach("consumer.committed")
-            done = delete(delivery).where(
-                delivery.c.subscriber == receiver.service,
-                delivery.c.lane == lane,
-                delivery.c.event_id.in_([row.event_id for row in waiting]),
-            )
-            await tx.execute(done)
+            waiting = (await tx.execute(_WAITING, mine)).all()
+        if not waiting:
+            return False
+        await receiver.receive([b"[" + row.body.encode() + b"]" for row in waiting], lane)
+        crash.reach("consumer.committed")
+        async with producer.transaction() as tx:
+            await tx.execute(_DONE, mine | {"ids": [row.event_id for row in waiting]})
         return True
 
     def _wake(self, subscriber: str, lane: Lane) -> asyncio.Event:

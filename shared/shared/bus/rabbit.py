@@ -148,12 +148,14 @@ class RabbitBus:
         return BusReport(self._trouble or None, tuple(sorted(idle)))
 
     async def stuck(self) -> bool:
-        if self._lost_at is None or time.monotonic() - self._lost_at < STUCK_SECONDS:
+        if self._lost_at is None:
             return False
-        with suppress(Outage):
+        try:
             await _let_go(await self._connect("probe"))
-            return True
-        return False
+        except Outage:
+            self._lost_at = time.monotonic()  # away for everybody: what counts begins when it is back
+            return False
+        return self._lost_at is not None and time.monotonic() - self._lost_at >= STUCK_SECONDS
 
     async def close(self) -> None:
         await self._drop_publisher(None)

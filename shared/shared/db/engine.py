@@ -7,7 +7,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import asyncpg
 from sqlalchemy import text
@@ -111,9 +111,10 @@ class Database:
 async def _begin_now(connection: AsyncConnection) -> None:
     """Send BEGIN, which SQLAlchemy would put off until the first statement.
 
-    Until PostgreSQL knows of the transaction no watermark waits for its events, though `Tx.now` is their time.
+    Events carry the time their transaction began, and a watermark waits only for those PostgreSQL knows of.
     """
-    await (await connection.get_raw_connection()).dbapi_connection._start_transaction()  # type: ignore[union-attr]
+    raw: Any = (await connection.get_raw_connection()).dbapi_connection
+    await raw._start_transaction()
 
 
 async def _settled(commit: Awaitable[None]) -> None:

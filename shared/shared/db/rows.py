@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ARRAY, Dialect, Table, TextClause, bindparam, text
@@ -41,7 +42,7 @@ async def insert_rows(
     if not rows:
         return []
     key = [column.name for column in table.primary_key.columns if column.name in rows[0]]
-    ordered = sorted(rows, key=lambda row: tuple(row[name] for name in key))
+    ordered = sorted(rows, key=itemgetter(*key)) if key else rows
     columns = tuple(ordered[0])
     result = await tx.execute(
         _insert(table, columns, tail), {name: [row[name] for row in ordered] for name in columns}

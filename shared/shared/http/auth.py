@@ -54,6 +54,10 @@ class InvalidToken(AftercareError):
     challenge: ClassVar = 'Bearer realm="aftercare", error="invalid_token"'
 
 
+class TooMuchForToken(AftercareError):
+    """{who} has more regions, product lines and customer levels than a token can hold; give fewer, or all."""
+
+
 class NotAllowed(AftercareError):
     """None of your roles may do this; it takes one of: {roles}."""
 
@@ -98,7 +102,10 @@ class _Claims(BaseModel):
 
 
 def mint(principal: Principal, settings: Settings, lifetime: timedelta) -> str:
-    """A token for `principal`, valid from now for `lifetime`, on this installation only."""
+    """A token for `principal`, valid from now for `lifetime`, on this installation only.
+
+    `TooMuchForToken` when its scopes are too many to be carried with every request.
+    """
     begin = int(now().timestamp())
     claims = _Claims(
         iss=ISSUER,
@@ -117,7 +124,10 @@ def mint(principal: Principal, settings: Settings, lifetime: timedelta) -> str:
     key = keys_for("token", settings)[0]
     header = {"alg": ALGORITHM, "kid": key.id, "typ": "JWT"}
     payload = claims.model_dump_json(exclude_none=True)
-    return jws.serialize_compact(header, payload, OctKey.import_key(key.material), registry=_REGISTRY)
+    token = jws.serialize_compact(header, payload, OctKey.import_key(key.material), registry=_REGISTRY)
+    if len(token) > LONGEST_TOKEN:
+        raise TooMuchForToken(who=principal.id)
+    return token
 
 
 def read_token(token: str, settings: Settings) -> Principal:

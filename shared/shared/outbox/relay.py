@@ -54,8 +54,9 @@ _FORGET = text("DELETE FROM outbox WHERE lane = :lane AND event_id = ANY(CAST(:i
 
 _LATER = text(
     """
-    UPDATE outbox SET attempts = attempts + 1,
-           retry_at = CAST(:now AS timestamptz) + least(60, power(2, least(attempts, 6))) * interval '1 second'
+    UPDATE outbox
+    SET attempts = attempts + 1,
+        retry_at = CAST(:now AS timestamptz) + least(60, power(2, least(attempts, 6))) * interval '1 second'
     WHERE lane = :lane AND event_id = ANY(CAST(:ids AS uuid[]))
     """
 ).bindparams(bindparam("ids", type_=ARRAY(Uuid)))

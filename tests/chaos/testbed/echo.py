@@ -10,10 +10,9 @@ from uuid import UUID
 import aio_pika
 from aio_pika.abc import AbstractConnection, AbstractExchange
 from aio_pika.exceptions import AMQPError
-from sqlalchemy import Row, func, select
-from toy.services import TOPOLOGY
+from sqlalchemy import Row, select
 
-from shared.bus.topology import EXCHANGE, routing_key
+from shared.bus.topology import EXCHANGE
 from shared.clock import clock
 from shared.db import Database, insert_rows
 from shared.db.engine import is_database_outage
@@ -21,6 +20,7 @@ from shared.db.tables import delivery, event_log
 from shared.events.envelope import CONTENT_TYPE
 from shared.outbox.resend import queue_again
 from testbed.ground import Ground
+from toy.services import TOPOLOGY
 
 SHARE: Final = 0.1  # of all events
 ROUND: Final = 500  # events looked at in one go

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
+
 from localservers.postgres import PostgresServer
 from localservers.rabbitmq import RabbitServer
-from toy.services import TOPOLOGY, keeper, maker
-
 from shared.bus.declare import declare
 from shared.clock import clock, uuid7
 from shared.db.provision import provision, role_url
+from toy.services import TOPOLOGY, keeper, maker
 
 SERVICES = (maker, keeper)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-import toy
 from pydantic import SecretStr
 
+import toy
 from chaos.processes import Replica, free_port
 from chaos.timeline import Timeline
 from shared.http.auth import Principal, mint
@@ -53,7 +53,7 @@ def replica_of(
 def token() -> str:
     """What the client shows at the door, good for as long as any proof takes."""
     settings = Settings(
-        database_url="postgresql://unused/unused",  # type: ignore[arg-type]
+        database_url="postgresql://unused/unused",
         bus="memory",
         secret=SecretStr(SECRET),
         public_url=PUBLIC_URL,

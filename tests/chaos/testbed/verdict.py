@@ -9,7 +9,6 @@ from typing import Final
 import aio_pika
 import asyncpg
 from aio_pika.exceptions import AMQPError
-from toy.services import TOPOLOGY
 
 from chaos.checkers import (
     SHOWN,
@@ -27,6 +26,7 @@ from chaos.processes import Replica
 from shared.bus.topology import LANES, dead_queue_name, queue_name
 from testbed.ground import Ground
 from testbed.things import Things
+from toy.services import TOPOLOGY
 
 SCHEMAS: Final = ("maker", "keeper")
 CREATED: Final = "SELECT key, id FROM maker.thing"

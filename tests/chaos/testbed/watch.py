@@ -29,6 +29,11 @@ class Watch:
     """All looks so far, oldest first; `at` is the host's monotonic clock."""
 
     looks: list[Look] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def note(self, look: Look) -> None:
+        self.looks.append(look)
+        self.news.set()
 
     def during(self, begin: float, end: float) -> list[Look]:
         return [look for look in self.looks if begin <= look.at < end]
@@ -46,7 +51,8 @@ class Watch:
         """As `first`, waiting for it. Raises TimeoutError."""
         async with asyncio.timeout(within):
             while (seconds := self.first(after, holds)) is None:
-                await asyncio.sleep(EVERY)
+                self.news.clear()
+                await self.news.wait()
         return seconds
 
 
@@ -54,7 +60,7 @@ class Watch:
 async def watching(replicas: Sequence[Replica]) -> AsyncIterator[Watch]:
     watch = Watch()
     async with httpx.AsyncClient(trust_env=False, verify=False, timeout=5.0) as http:
-        tasks = [asyncio.create_task(_keep_looking(http, each, watch.looks)) for each in replicas]
+        tasks = [asyncio.create_task(_keep_looking(http, each, watch)) for each in replicas]
         try:
             yield watch
         finally:
@@ -63,11 +69,11 @@ async def watching(replicas: Sequence[Replica]) -> AsyncIterator[Watch]:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _keep_looking(http: httpx.AsyncClient, replica: Replica, looks: list[Look]) -> None:
+async def _keep_looking(http: httpx.AsyncClient, replica: Replica, watch: Watch) -> None:
     while True:
         at = time.monotonic()
         ready, flow = [await _status(http, replica.port, door) for door in ("ready", "flow")]
-        looks.append(Look(at, replica.name, ready, flow))
+        watch.note(Look(at, replica.name, ready, flow))
         await asyncio.sleep(EVERY)
 
 

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from typing import Final, Self
 
 from sqlalchemy import func, select
-from toy.events import ThingMade
-from toy.services import TOPOLOGY, make_things, thing
 
 from shared.db import Database
 from shared.db.engine import is_database_outage
 from shared.db.tx import Lane, Tx
 from testbed.ground import Ground
 from testbed.things import Thing
+from toy.events import ThingMade
+from toy.services import TOPOLOGY, make_things, thing
 
 AWAY: Final = 0.2  # seconds between two tries while PostgreSQL is away
 
@@ -38,7 +38,7 @@ class Writer:
         await self._database.close()
 
     async def write(self, things: Sequence[Thing], lane: Lane) -> None:
-        """All of them in one transaction; when its end is in doubt the table is asked, and it is done again."""
+        """All of them in one transaction; when its end is in doubt the table is asked."""
         tries = 0
         while not (tries and await self._found(things)):
             tries += 1

@@ -1,7 +1,7 @@
 """`python -m toy.mortal`: replicas of a stage, without doors, each of which dies at a crash point.
 
-`TOY_SETTINGS` holds the settings of each service as JSON, `TOY_CRASHES` a replica's `AFTERCARE_CRASH_AT` each.
-They are forked from one, because what costs time is to import everything. Exits with 0 when all have died so.
+`TOY_SETTINGS` holds the settings of each service as JSON, `TOY_CRASHES` the `AFTERCARE_CRASH_AT` of each
+replica. They are forked from one, because importing everything takes long. Exits with 0 when all died so.
 """
 
 from __future__ import annotations

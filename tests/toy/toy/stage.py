@@ -16,10 +16,10 @@ from typing import Any, Final, TypeVar
 
 import aio_pika
 import asyncpg
-from chaos.checkers import check_deliveries, check_effects
-from localservers.rabbitmq import RabbitServer
 from sqlalchemy.engine import make_url
 
+from chaos.checkers import check_deliveries, check_effects
+from localservers.rabbitmq import RabbitServer
 from shared.bus.declare import declare
 from shared.bus.topology import LANES
 from shared.clock import clock, uuid7
@@ -29,6 +29,7 @@ from shared.db.tables import core
 from shared.db.tx import Lane
 from shared.events import Event
 from shared.inbox import on
+from shared.outbox.resend import queue_again
 from shared.process.assembly import Process
 from shared.process.service import Service, topology_of
 from shared.settings import Settings
@@ -167,6 +168,11 @@ class Stage:
         chosen = self.things(things) if isinstance(things, int) else things
         await self.maker.transact(lambda tx: make_things(tx, chosen), lane=lane)
 
+    async def send_again(self) -> int:
+        """Queue everything once more, as after the loss of a broker; how many events."""
+        since = clock.now() - timedelta(hours=1)
+        return await self.maker.transact(lambda tx: queue_again(tx, since, self.maker.listening))
+
     async def inject(self, *events: bytes, lane: Lane = "live") -> None:
         """Bring these to keeper in one message, past every check of a producer."""
         inside = b",".join(events)
@@ -207,19 +213,36 @@ class Stage:
         Raises AssertionError, with what is wrong.
         """
         listeners = {TYPE: {"keeper", "witness"}}
-        (await check_deliveries(self.admin, ["maker"], listeners)).assert_clean()
-        (await check_effects(self.admin, {"keeper": "keeper.effect"})).assert_clean()
+        reports = [
+            await check_deliveries(self.admin, ["maker"], listeners),
+            await check_effects(self.admin, {"keeper": "keeper.effect"}),
+        ]
+        faults = [
+            f"{each.checker}: {dict(each.found)} {each.violations[:3]}" for each in reports if not each.clean
+        ]
+        assert not faults, "\n".join(faults)
         assert await self.admin.fetch(_WRONG_TOTALS) == []
 
     async def settled(self, within: float = WITHIN) -> None:
         """Wait until `judge` is content."""
         await until(self.judge, within)
 
-    async def drained(self) -> None:
-        """Wait until every copy under way has been handled: a queue is read in order, so one comes last."""
+    async def passed(self) -> None:
+        """Wait until keeper has handled every copy under way: a queue is read in order, so one comes last."""
         await self.holds("maker.outbox", 0)
         for lane in LANES:
-            await self.make(1, lane=lane)
+            [last] = self.things(1)
+            await self.make([(f"last of {lane}", *last[1:])], lane=lane)
+
+        async def look() -> None:
+            last = "SELECT count(DISTINCT subject) FROM keeper.effect WHERE subject LIKE 'last of %'"
+            assert await self.admin.fetchval(last) == len(LANES)
+
+        await until(look)
+
+    async def drained(self) -> None:
+        """`passed`, and nothing is wrong."""
+        await self.passed()
         await self.settled()
 
 
@@ -309,4 +332,3 @@ def quicken(set_: Callable[[str, Any], None]) -> None:
     set_("shared.bus.rabbit.CHECK_SECONDS", 0.1)
     set_("shared.bus.rabbit.FIRST_PAUSE", 0.05)
     set_("shared.bus.rabbit.LONGEST_PAUSE", 0.2)
-

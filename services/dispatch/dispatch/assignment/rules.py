@@ -43,7 +43,6 @@ WORDS: Final[Mapping[str, str]] = {
     "lacks_skills": N_("Lacks the skills {skills}"),
     "below_tier": N_("Below the tier that is needed"),
     "declined": N_("Declined this ticket before"),
-    "no_supervisor": N_("Nobody else is there to supervise"),
     "same_city": N_("In the city of the site"),
     "other_city": N_("In another city: {city}"),
     "open_tickets": N_("Open tickets: {count}"),

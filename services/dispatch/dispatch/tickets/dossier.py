@@ -51,7 +51,8 @@ class Dossier:
 
 def words(finding: Row) -> str:
     """A finding of the assignment rules in the reader's language."""
-    return gettext(WORDS[finding["rule"]]).format(**finding["facts"])
+    message = WORDS[finding["rule"]]
+    return gettext(message).format(**finding["facts"])
 
 
 async def load_dossier(tx: Tx, ticket: Ticket) -> Dossier:

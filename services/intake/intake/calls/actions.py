@@ -7,7 +7,10 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+from sqlalchemy import Row
+
 from intake.calls import rules, store
+from intake.requests.rules import UNKNOWN
 from shared.clock import uuid7
 from shared.db import Tx
 from shared.events import Payload
@@ -27,10 +30,10 @@ _PAYLOADS: Final[dict[rules.Event, Any]] = {
 _BY_SOMEBODY: Final = {"answered", "returned"}
 
 
-async def note_event(
-    tx: Tx, account: str, external_id: str, event: rules.Event, at: datetime, region: str, by: UUID | None
-) -> tuple[UUID, bool]:
-    """Remember what was told of a call; returns the call's id and whether it was news."""
+async def find(
+    tx: Tx, account: str, external_id: str, event: rules.Event, at: datetime, region: str
+) -> Row[Any]:
+    """The call that an event is about, held; a new one if it is the first we hear of it."""
     new = {
         "id": uuid7(),
         "account": account,
@@ -40,28 +43,53 @@ async def note_event(
         "rang_at": at,
         "version": 0,
     }
-    call = await store.lock_or_make(tx, new)
-    if not await store.note(tx, call.id, event, at):
-        return call.id, False
-    changes: dict[str, Any] = {"state": rules.state_after(call.state, event)}
-    if event == "rang":
-        changes["rang_at"] = at
-    await store.save(tx, call.id, **changes)
-    _tell(tx, call, event, at, by)
-    return call.id, True
+    return await store.lock_or_make(tx, new)
+
+
+async def note_event(
+    tx: Tx,
+    call: Row[Any],
+    event: rules.Event,
+    at: datetime,
+    region: str,
+    by: UUID | None,
+    request_id: UUID | None,
+) -> bool:
+    """Remember what was told of a call, and the request it became; whether it was news."""
+    news = await store.note(tx, call.id, event, at)
+    changes: dict[str, Any] = {"request_id": request_id}
+    if news:
+        changes["state"] = rules.state_after(call.state, event)
+        changes["region"] = region if call.region == UNKNOWN else call.region
+        if event == "rang":
+            changes["rang_at"] = at
+        _tell(tx, call, event, at, changes["region"], request_id, by)
+    if news or request_id != call.request_id:
+        await store.save(tx, call.id, **changes)
+    return news
 
 
 async def miss_forgotten(tx: Tx, now: datetime) -> datetime | None:
     """A ring without any end counts as missed (decision 19); returns `now` while there may be more."""
     forgotten = await store.lock_ringing(tx, now - rules.RINGS_AT_MOST, MOST)
     for call in forgotten:
-        await store.note(tx, call.id, "missed", now)
+        # Not `now`: the customer waits no less because we looked late.
+        missed_at = call.rang_at + rules.RINGS_AT_MOST
+        await store.note(tx, call.id, "missed", missed_at)
         await store.save(tx, call.id, state="missed")
-        _tell(tx, call, "missed", now, None)
+        _tell(tx, call, "missed", missed_at, call.region, call.request_id, None)
     return now if len(forgotten) == MOST else None
 
 
-def _tell(tx: Tx, call: Any, event: rules.Event, at: datetime, by: UUID | None) -> None:
-    make = partial(_PAYLOADS[event], region=call.region, request_id=call.request_id)
+def _tell(
+    tx: Tx,
+    call: Row[Any],
+    event: rules.Event,
+    at: datetime,
+    region: str,
+    request_id: UUID | None,
+    by: UUID | None,
+) -> None:
+    make = partial(_PAYLOADS[event], region=region, request_id=request_id)
     payload: Payload = make(by=by) if event in _BY_SOMEBODY else make()
     emit(tx, payload, subject=call.id, sequence=call.version + 1, time=at)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
 
 from intake.calls import actions, rules
@@ -34,7 +35,7 @@ class Noted(BaseModel):
 
 
 class CallTold(BaseModel):
-    """One event of one call; `occurred_at` at most 7 days back."""
+    """One event of one call of the telephone system `account`; `occurred_at` at most 7 days back."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -43,6 +44,7 @@ class CallTold(BaseModel):
         },
     )
 
+    account: Annotated[str, StringConstraints(min_length=1, max_length=200)] = "default"
     call_id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     event: rules.Event
     region: Code = UNKNOWN
@@ -63,26 +65,31 @@ _DOOR = [Depends(allow("adapter", "care", "admin")), Depends(idempotent(required
 
 
 @router.post("/channels/phone", status_code=202, dependencies=_DOOR)
-async def post_call(tx: WriteTx, told: CallTold, principal: Caller) -> CallKnown:
+async def post_call(tx: WriteTx, told: CallTold, principal: Caller, request: Request) -> CallKnown:
     """Remember one event of a call: rang, answered, busy, missed, ended or returned (R50, R51)."""
     require_channel(principal, "phone")
     at = plausible(told.occurred_at, tx.now)
-    call_id, fresh = await actions.note_event(
-        tx, principal.id, told.call_id, told.event, at, told.region, told.by
-    )
-    if told.request is None:
-        return CallKnown(call_id=call_id, fresh=fresh)
-    noted = told.request
-    message = Normalised(
+    call = await actions.find(tx, told.account, told.call_id, told.event, at, told.region)
+    request_id = call.request_id
+    if told.request is not None:
+        message = _taken_down(told, told.request, call.id, at, await request.body())
+        [registered] = await register(tx, [message])
+        request_id = registered.request_id
+    fresh = await actions.note_event(tx, call, told.event, at, told.region, told.by, request_id)
+    return CallKnown(call_id=call.id, fresh=fresh, request_id=request_id)
+
+
+def _taken_down(told: CallTold, noted: Noted, call_id: UUID, at: datetime, raw: bytes) -> Normalised:
+    return Normalised(
         channel="phone",
-        account=principal.id,
+        account=told.account,
         external_id=told.call_id,
-        identities=identities_of(noted.customer, principal.id),
+        identities=identities_of(noted.customer, told.account),
         name=noted.customer.name or "—",
         text=noted.description,
         title=title_of(noted.title, noted.description),
         received_at=at,
-        raw=told.model_dump_json().encode(),
+        raw=raw,
         content_type="application/json",
         region=told.region,
         city=noted.city,
@@ -90,5 +97,3 @@ async def post_call(tx: WriteTx, told: CallTold, principal: Caller) -> CallKnown
         level=noted.customer.level,
         call_id=call_id,
     )
-    [registered] = await register(tx, [message])
-    return CallKnown(call_id=call_id, fresh=fresh, request_id=registered.request_id)

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email import policy
+from email.errors import HeaderParseError
+from email.header import decode_header
 from email.message import EmailMessage
-from email.parser import BytesParser
+from email.parser import BytesHeaderParser, BytesParser
 from email.utils import parseaddr
 from html.parser import HTMLParser
 from typing import Final
@@ -22,10 +24,17 @@ from intake.requests.rules import Identity, Normalised, email_identity, title_of
 
 # What senders write on the label, and what is in the tin.
 _MEANT: Final = {"gb2312": "gb18030", "gbk": "gb18030", "x-gbk": "gb18030", "big5": "big5hkscs"}
-_LONGEST_TEXT: Final = 100_000  # characters; the raw source keeps the rest
-_SILENT: Final = frozenset({"script", "style", "head", "title"})
+# Their bytes are ASCII, so that they would pass for UTF-8.
+_SEVEN_BIT: Final = frozenset({"hz-gb-2312", "iso-2022-jp", "iso-2022-jp-2", "iso-2022-kr", "utf-7"})
+# Characters or lines; beyond them the raw source alone keeps what came, and nobody waits for our processor.
+_LONGEST_TEXT: Final = 100_000
+_LONGEST_MARKUP: Final = 500_000
+_LONGEST_HEADER: Final = 10_000
+_LONGEST_NAME: Final = 200
+_MOST_BOUNDARIES: Final = 2_000
+_SILENT: Final = frozenset({"script", "style", "title"})
 _BREAKS: Final = frozenset({"p", "br", "div", "li", "tr", "h1", "h2", "h3", "blockquote"})
-_ID: Final = re.compile(r"<[^<>\s]{1,900}>")
+_ID: Final = re.compile(r"<[^<>\s]{1,250}>")  # an index entry has to hold it
 _UNSTORABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 
 
@@ -41,18 +50,18 @@ def parse(
     raw: bytes, account: str, received_at: datetime, *, region: str, city: str, product_line: str | None
 ) -> Normalised | NotForPeople:
     """One mail, as it reached the mailbox `account`; a Date header never counts, only `received_at` (R52)."""
-    mail = BytesParser(policy=policy.default).parsebytes(raw)
+    mail = _read(raw)
     external_id = _message_id(mail, raw)
     if reason := _automatic(mail):
         return NotForPeople(external_id, reason)
-    name, address = parseaddr(_header(mail, "From"))
+    name, address = parseaddr(_raw_header(mail, "From"))  # a decoded name could hold a comma, or an address
     subject, text = _header(mail, "Subject"), _text(mail)[:_LONGEST_TEXT]
     return Normalised(
         channel="email",
         account=account,
         external_id=external_id,
         identities=_sender(address, external_id),
-        name=name or address or "—",
+        name=(_words(name) or _storable(address))[:_LONGEST_NAME] or "—",
         text=text,
         title=title_of(subject, text),
         received_at=received_at,
@@ -63,6 +72,16 @@ def parse(
         product_line=product_line,
         answers=tuple(_answered(mail)),
     )
+
+
+def _read(raw: bytes) -> EmailMessage:
+    """The mail in its parts; of one made to keep us busy, the headers."""
+    if raw.count(b"\n--") <= _MOST_BOUNDARIES:
+        try:
+            return BytesParser(policy=policy.default).parsebytes(raw)
+        except RecursionError:  # parts within parts within parts
+            pass
+    return BytesHeaderParser(policy=policy.default).parsebytes(raw)
 
 
 def _message_id(mail: EmailMessage, raw: bytes) -> str:
@@ -83,7 +102,9 @@ def _automatic(mail: EmailMessage) -> str | None:
         return "auto_submitted"
     if _header(mail, "Return-Path").strip() == "<>" or mail.get_content_type() == "multipart/report":
         return "bounce"
-    if _header(mail, "X-Loop") or _header(mail, "X-Autoreply") or _header(mail, "X-Autorespond"):
+    if parseaddr(_raw_header(mail, "From"))[1].lower().startswith("mailer-daemon@"):
+        return "bounce"
+    if any(_header(mail, name) for name in ("X-Loop", "X-Autoreply", "X-Autorespond")):
         return "loop"
     return None
 
@@ -95,35 +116,66 @@ def _answered(mail: EmailMessage) -> Iterator[str]:
 
 
 def _header(mail: EmailMessage, name: str) -> str:
+    return _words(_raw_header(mail, name))
+
+
+def _raw_header(mail: EmailMessage, name: str) -> str:
+    """A header as it was sent; bytes that should have been encoded become text all the same."""
+    value = next((str(each) for key, each in mail.raw_items() if key.lower() == name.lower()), "")
+    value = value[:_LONGEST_HEADER]
+    if not value.isascii():
+        value = _decoded(value.encode("utf-8", "surrogateescape"), None)
+    return " ".join(value.split())
+
+
+def _words(header: str) -> str:
+    """Encoded words (RFC 2047) as text. By hand: the library takes their charset labels at their word."""
     try:
-        value = str(mail.get(name, ""))
-    except Exception:  # the header parser itself trips over some headers
-        value = next((str(each) for key, each in mail.raw_items() if key.lower() == name.lower()), "")
-    return _UNSTORABLE.sub("\ufffd", " ".join(value.split()))
+        pieces = decode_header(header)
+    except HeaderParseError:
+        pieces = [(header, None)]
+    text = "".join(piece if isinstance(piece, str) else _word(piece, charset) for piece, charset in pieces)
+    return _storable(" ".join(text.split()))
+
+
+def _word(piece: bytes, charset: str | None) -> str:
+    return piece.decode("raw-unicode-escape", "replace") if charset is None else _decoded(piece, charset)
 
 
 def _text(mail: EmailMessage) -> str:
     """What a person would read: the plain part, else the HTML one without its markup."""
-    try:
-        part = mail.get_body(("plain", "html"))
-    except Exception:  # a structure the library cannot follow
-        part = None
-    if not isinstance(part, EmailMessage):
-        return ""
+    for kind in ("plain", "html"):
+        try:
+            part = mail.get_body((kind,))
+        except Exception:  # a structure the library cannot follow
+            break
+        if isinstance(part, EmailMessage) and (text := _text_of(part)):
+            return text
+    # Parts whose boundary is nowhere to be found are one piece.
+    broken = mail.get_content_maintype() == "multipart" and not mail.is_multipart()
+    return _text_of(mail) if broken else ""
+
+
+def _text_of(part: EmailMessage) -> str:
     payload = part.get_payload(decode=True)
     text = _decoded(payload if isinstance(payload, bytes) else b"", part.get_content_charset())
     if part.get_content_type() == "text/html":
         text = _without_markup(text)
-    return _UNSTORABLE.sub("\ufffd", text).strip()
+    return _storable(text).strip()
+
+
+def _storable(text: str) -> str:
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def _decoded(payload: bytes, label: str | None) -> str:
     """UTF-8 when it is that, else what the label means, else what is common here."""
     named = (label or "").lower()
-    for charset in ("utf-8", _MEANT.get(named, named), "gb18030"):
+    meant = _MEANT.get(named, named)
+    for charset in (meant, "utf-8") if named in _SEVEN_BIT else ("utf-8", meant, "gb18030"):
         try:
             return payload.decode(charset)
-        except (UnicodeDecodeError, LookupError):
+        except (ValueError, LookupError):  # not only UnicodeDecodeError: labels name the strangest codecs
             continue
     return payload.decode("utf-8", errors="replace")
 
@@ -149,6 +201,7 @@ class _Reader(HTMLParser):
 
 def _without_markup(html: str) -> str:
     reader = _Reader()
-    reader.feed(html)
+    reader.feed(html[:_LONGEST_MARKUP])
+    reader.close()
     lines = (" ".join(line.split()) for line in "".join(reader.pieces).splitlines())
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))

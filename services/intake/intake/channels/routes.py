@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
-import hashlib
-import json
 from datetime import datetime
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
@@ -31,13 +31,16 @@ from shared.errors import AftercareError
 from shared.events.terms import Channel, Code, Level
 from shared.http import strict
 from shared.http.auth import Caller, NotAllowed, Principal, allow, public
-from shared.http.body import StrictRequest
+from shared.http.body import StrictRequest, UnsupportedMediaType
 from shared.http.idempotency import IdempotencyKeyMissing, key_of
 from shared.http.keys import keys_for
 from shared.http.scope import service_of, settings_of
 from shared.http.transaction import ServiceRoute
 
 router = APIRouter(route_class=ServiceRoute)
+
+LARGEST_MAIL: Final = 25 * 1024 * 1024  # bytes; with photos, as large as mail providers let one be
+_MAIL: Final = "message/rfc822"
 
 
 class NoSuchCustomer(AftercareError):
@@ -50,8 +53,8 @@ class NotSigned(AftercareError):
     kind = "unauthenticated"
 
 
-class NotReadable(AftercareError):
-    """The message is signed, but is no request: {faults}."""
+class EmptyMail(AftercareError):
+    """There is nothing in the body; send the mail as it came, headers and all."""
 
 
 class _Input(BaseModel):
@@ -135,7 +138,7 @@ async def post_request(
     return Accepted(request_id=registered.request_id, fresh=registered.fresh)
 
 
-@router.post("/channels/email", status_code=202, dependencies=_ADAPTERS)
+@router.post("/channels/email", status_code=202, dependencies=_ADAPTERS, max_body_size=LARGEST_MAIL)
 async def post_email(
     request: Request,
     principal: Caller,
@@ -147,10 +150,11 @@ async def post_email(
 ) -> Accepted | Aside:
     """Register one mail, its raw source the body. The same mail to the same mailbox is one request."""
     require_channel(principal, "email")
-    raw = await request.body()
     received_at = plausible(occurred_at, clock.now())
+    raw = await _mail(request)
+    parse = partial(email.parse, region=region, city=city, product_line=product_line)
+    mail = await asyncio.to_thread(parse, raw, account, received_at)  # some take a second
     context = service_of(request)
-    mail = email.parse(raw, account, received_at, region=region, city=city, product_line=product_line)
     if isinstance(mail, email.NotForPeople):
         row = {
             "id": uuid7(),
@@ -166,6 +170,14 @@ async def post_email(
     return Accepted(request_id=registered.request_id, fresh=registered.fresh)
 
 
+async def _mail(request: Request) -> bytes:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _MAIL:
+        raise UnsupportedMediaType(expected=_MAIL)
+    if not (raw := await request.body()):
+        raise EmptyMail
+    return raw
+
+
 @router.post("/channels/webhook/{source}", status_code=202, dependencies=[Depends(public())])
 async def post_webhook(source: Code, request: Request) -> Accepted:
     """Register a request of another system, signed by Standard Webhooks; its webhook-id makes it once."""
@@ -175,8 +187,8 @@ async def post_webhook(source: Code, request: Request) -> Accepted:
     try:
         new = NewRequest.model_validate(strict.parse(body))
     except ValidationError as error:
-        faults = (f"/{'/'.join(map(str, each['loc']))} {each['type']}" for each in error.errors()[:5])
-        raise NotReadable(faults=", ".join(faults)) from None
+        faults = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+        raise RequestValidationError(faults) from None
     new = new.model_copy(update={"channel": "webhook", "external_id": webhook_id, "occurred_at": None})
     message = normalise(new, source, body, clock.now())
     registered = await writer_of(service_of(request)).register(message)
@@ -213,7 +225,7 @@ def verify(source: str, body: bytes, request: Request) -> None:
         try:
             Webhook(secret).verify(body, headers, json_parse=False)
             return
-        except (WebhookVerificationError, ValueError, TypeError, json.JSONDecodeError):
+        except (WebhookVerificationError, ValueError, TypeError):  # the others for what is no base64
             continue
     raise NotSigned
 
@@ -229,7 +241,7 @@ def normalise(new: NewRequest, account: str, raw: bytes, now: datetime) -> Norma
     return Normalised(
         channel=new.channel,
         account=account,
-        external_id=new.external_id or f"sha256:{hashlib.sha256(raw).hexdigest()}:{uuid7()}",
+        external_id=new.external_id or str(uuid7()),
         identities=identities(new.customer, account),
         name=new.customer.name or "—",
         text=new.description,

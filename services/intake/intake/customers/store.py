@@ -44,7 +44,8 @@ async def recognise(tx: Tx, requests: Sequence[Normalised]) -> list[UUID]:
     rows = [{"kind": kind, "value": value, "customer_id": id} for (kind, value), id in claims.items()]
     claimed = await insert_rows(tx, identity, rows, tail=_CLAIM)
     # Another transaction may have claimed one first; then its customer is the customer.
-    winners = {claims[row.kind, row.value]: row.customer_id for row in claimed}
+    pairs = ((claims[row.kind, row.value], row.customer_id) for row in claimed)
+    winners = {ours: theirs for ours, theirs in pairs if ours != theirs}
     return [winners.get(id, id) for id in chosen]
 
 

@@ -15,11 +15,10 @@ from intake.customers import store as customers
 from intake.desk import feeds
 from intake.messages import store as messages
 from intake.requests import actions, store
-from intake.requests.routes import Answer, person
+from intake.requests.routes import Answer, look_at_customer, person
 from intake.requests.writer import writer_of
 from shared.clock import clock
 from shared.db import Tx
-from shared.db.audit import record
 from shared.events.terms import Code
 from shared.http.auth import Caller, allow, public
 from shared.http.pages import page
@@ -52,13 +51,10 @@ async def desk(request: Request, tx: ReadTx) -> HTMLResponse:
 
 
 @router.get("/desk/{id}", dependencies=_DESK, include_in_schema=False)
-async def one(id: UUID, request: Request, tx: ReadTx, caller: Caller) -> HTMLResponse:
+async def one(id: UUID, request: Request, caller: Caller) -> HTMLResponse:
     """One request: who, what, why so judged, what was said. Looking at contact data is recorded."""
-    found = await store.load(tx, id)
-    customer, about = str(found.customer_id), {"request": str(id)}
-    read = partial(record, actor=caller.id, action="customer_read", subject=customer, detail=about)
-    await service_of(request).database.transact(read)
-    return await _show(request, tx, found)
+    show = partial(_show, request=request, id=id, actor=caller.id)
+    return await service_of(request).database.transact(show)
 
 
 @router.post("/desk/{id}/answers", dependencies=_AGENTS, include_in_schema=False)
@@ -88,14 +84,14 @@ async def submit(request: Request, sent: Annotated[CustomerForm, Form()]) -> HTM
     return page(request, "form.html", done=registered.request_id)
 
 
-async def _show(request: Request, tx: Tx, found: store.Request) -> HTMLResponse:
-    known = await customers.load(tx, [found.customer_id])
+async def _show(tx: Tx, request: Request, id: UUID, actor: str) -> HTMLResponse:
+    found = await store.load(tx, id)
     return page(
         request,
         "request.html",
         asked=found,
-        customer=known[found.customer_id],
+        customer=await look_at_customer(tx, found, actor),
         identities=await customers.load_identities(tx, found.customer_id),
-        judgements=(await store.load_judgements(tx, [found.id]))[found.id],
-        messages=await messages.load_conversation(tx, found.id),
+        judgements=(await store.load_judgements(tx, [id]))[id],
+        messages=await messages.load_conversation(tx, id),
     )

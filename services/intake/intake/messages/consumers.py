@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
-
 from intake.messages import store
-from intake.tables import request
+from intake.requests.store import load_channels
 from shared.clock import uuid7
 from shared.db import Tx
 from shared.events import Event, dispatch, feedback
@@ -17,9 +15,7 @@ Asked = Event[dispatch.CustomerMessageRequested] | Event[feedback.CustomerMessag
 
 async def on_customer_message_requested(tx: Tx, events: Sequence[Asked]) -> None:
     """Queue the message on the channel its request came in by."""
-    wanted = sorted({event.data.request_id for event in events})
-    found = await tx.execute(select(request.c.id, request.c.channel).where(request.c.id.in_(wanted)))
-    channels = {row.id: row.channel for row in found}
+    channels = await load_channels(tx, [event.data.request_id for event in events])
     rows = [
         {
             "id": uuid7(),

@@ -9,16 +9,17 @@ from uuid import UUID
 from sqlalchemy import select
 
 from intake.requests.rules import Normalised
-from intake.tables import message
+from intake.tables import message, source
 from shared.clock import uuid7
 from shared.db import Tx, insert_rows
 
 
 async def save_incoming(tx: Tx, arrived: Sequence[tuple[UUID, Normalised]]) -> None:
-    """What customers wrote, under their request."""
+    """What customers wrote, under their request; each message once, with its source."""
+    sent = [(uuid7(), request_id, each) for request_id, each in arrived]
     rows = [
         {
-            "id": uuid7(),
+            "id": id,
             "request_id": request_id,
             "direction": "in",
             "channel": each.channel,
@@ -27,9 +28,15 @@ async def save_incoming(tx: Tx, arrived: Sequence[tuple[UUID, Normalised]]) -> N
             "text": each.text,
             "state": "received",
         }
-        for request_id, each in arrived
+        for id, request_id, each in sent
     ]
-    await insert_rows(tx, message, rows, tail="ON CONFLICT DO NOTHING")
+    new = {row.id for row in await insert_rows(tx, message, rows, tail="ON CONFLICT DO NOTHING RETURNING id")}
+    sources = [
+        {"message_id": id, "content_type": each.content_type, "body": each.raw}
+        for id, _, each in sent
+        if id in new
+    ]
+    await insert_rows(tx, source, sources)
 
 
 async def save_answer(tx: Tx, request_id: UUID, channel: str, text: str, author: str) -> UUID:

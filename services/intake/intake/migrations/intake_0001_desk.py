@@ -43,11 +43,6 @@ def upgrade() -> None:
             CONSTRAINT same_thing_once UNIQUE (channel, account, external_id)
         );
         CREATE INDEX request_without_ticket ON request (received_at) WHERE ticket_id IS NULL;
-        CREATE TABLE source (
-            request_id uuid PRIMARY KEY REFERENCES request,
-            content_type text NOT NULL,
-            body bytea NOT NULL
-        );
         CREATE TABLE triage (
             id uuid PRIMARY KEY,
             request_id uuid NOT NULL REFERENCES request,
@@ -72,7 +67,12 @@ def upgrade() -> None:
             cause uuid UNIQUE
         );
         CREATE INDEX message_request ON message (request_id, id);
-        CREATE UNIQUE INDEX message_external ON message (channel, external_id) WHERE external_id IS NOT NULL;
+        CREATE UNIQUE INDEX message_once ON message (external_id, request_id) WHERE external_id IS NOT NULL;
+        CREATE TABLE source (
+            message_id uuid PRIMARY KEY REFERENCES message,
+            content_type text NOT NULL,
+            body bytea NOT NULL
+        );
         CREATE TABLE set_aside (
             id uuid PRIMARY KEY,
             channel text NOT NULL,
@@ -87,9 +87,9 @@ def upgrade() -> None:
             account text NOT NULL,
             external_id text NOT NULL,
             region text NOT NULL,
-            customer_id uuid REFERENCES customer,
             request_id uuid REFERENCES request,
-            state text NOT NULL,
+            state text NOT NULL
+                CHECK (state IN ('ringing', 'ended', 'busy', 'missed', 'answered', 'returned')),
             rang_at timestamptz NOT NULL,
             version integer NOT NULL,
             UNIQUE (account, external_id)
@@ -100,10 +100,6 @@ def upgrade() -> None:
             kind text NOT NULL,
             happened_at timestamptz NOT NULL,
             PRIMARY KEY (call_id, kind)
-        );
-        CREATE TABLE early_ticket (
-            request_id uuid PRIMARY KEY,
-            ticket_id uuid NOT NULL
         );
         REVOKE UPDATE, DELETE ON source, triage, set_aside, call_event FROM {role};
         """

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 from uuid import UUID
 
 from intake.customers import store as customers
 from intake.messages import store as messages
 from intake.requests import store
-from intake.requests.rules import UNKNOWN, Normalised
+from intake.requests.rules import Normalised
 from intake.triage.rules import Triage, judge
 from shared.clock import uuid7
 from shared.db import Tx
 from shared.errors import AftercareError
 from shared.events.intake import RequestAnswered, RequestReclassified, RequestRegistered
-from shared.events.terms import Kind, Reason, Severity, Site
+from shared.events.terms import Kind, Level, Reason, Severity, Site
 from shared.logs import redact
 from shared.outbox.emit import emit
+from shared.trace import current_traceparent, tracing
 
 
 class AlreadySo(AftercareError):
     """The request is judged so already; there is nothing to overrule."""
+
+    kind = "conflict"
+
+
+class Overtaken(AftercareError):
+    """The same message was being registered at the same moment; the next try recognises it."""
 
     kind = "conflict"
 
@@ -34,8 +40,16 @@ class Registered:
 
     request_id: UUID
     fresh: bool
-    kind: Kind | None = None
-    severity: Severity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A new request, before it is stored."""
+
+    id: UUID
+    message: Normalised
+    verdict: Triage
+    customer_id: UUID
 
 
 async def register(tx: Tx, arrived: Sequence[Normalised]) -> list[Registered]:
@@ -51,79 +65,56 @@ async def register(tx: Tx, arrived: Sequence[Normalised]) -> list[Registered]:
         place = _place(each)
         if place in known or place in fresh or place in joined:
             continue
-        thread = next((threads[id] for id in each.answers if id in threads), None)
+        answered = ((each.account, id) for id in each.answers)
+        thread = next((threads[which] for which in answered if which in threads), None)
         if thread is None:
             fresh[place] = each
         else:
             joined[place] = thread, each
     new = await _save(tx, list(fresh.values()))
-    await messages.save_incoming(tx, [(id, each) for id, each in joined.values()])
+    await messages.save_incoming(tx, list(joined.values()))
     answers = {place: Registered(id, fresh=False) for place, id in known.items()}
     answers |= {place: Registered(id, fresh=False) for place, (id, _) in joined.items()}
-    answers |= new
+    answers |= {place: Registered(id, fresh=True) for place, id in new.items()}
     return [answers[_place(each)] for each in arrived]
 
 
-async def _save(tx: Tx, fresh: Sequence[Normalised]) -> dict[store.Place, Registered]:
+async def _save(tx: Tx, fresh: Sequence[Normalised]) -> dict[store.Place, UUID]:
     if not fresh:
         return {}
-    judged = [judge(f"{each.title}\n{each.text}") for each in fresh]
     customer_ids = await customers.recognise(tx, fresh)
-    levels = await customers.load(tx, customer_ids)
-    ids = [uuid7() for _ in fresh]
-    rows = [
-        _row(id, each, verdict, customer)
-        for id, each, verdict, customer in zip(ids, fresh, judged, customer_ids, strict=True)
+    known = await customers.load(tx, customer_ids)
+    judged = [
+        _Judged(uuid7(), each, judge(f"{each.title}\n{each.text}"), customer_id)
+        for each, customer_id in zip(fresh, customer_ids, strict=True)
     ]
-    sources = [
-        {"request_id": id, "content_type": each.content_type, "body": each.raw}
-        for id, each in zip(ids, fresh, strict=True)
-    ]
-    judgements = [_judgement(id, verdict) for id, verdict in zip(ids, judged, strict=True)]
-    new = await store.save_new(tx, rows, sources, judgements)
-    if len(new) < len(fresh):
-        # Another transaction was faster with one of them; this one begins again and recognises it.
+    if await store.save_new(tx, [_row(each) for each in judged]) < len(judged):
         raise Overtaken
-    await messages.save_incoming(tx, list(zip(ids, fresh, strict=True)))
-    early = await store.take_early_tickets(tx, ids)
-    if early:
-        await store.link_tickets(tx, early)
-    for id, each, verdict, customer in zip(ids, fresh, judged, customer_ids, strict=True):
-        _tell(tx, id, each, verdict, customer, levels[customer].level)
-    return {
-        _place(each): Registered(id, fresh=True, kind=verdict.kind, severity=verdict.severity)
-        for id, each, verdict in zip(ids, fresh, judged, strict=True)
-    }
-
-
-class Overtaken(AftercareError):
-    """The same message was being registered at the same moment; the next try recognises it."""
-
-    kind = "conflict"
+    await store.save_judgements(tx, [_judgement(each) for each in judged])
+    await messages.save_incoming(tx, [(each.id, each.message) for each in judged])
+    for each in judged:
+        _tell(tx, each, known[each.customer_id].level)
+    return {_place(each.message): each.id for each in judged}
 
 
 async def reclassify(
-    tx: Tx, id: UUID, kind: Kind, severity: Severity, by: UUID, reason: str, version: int
+    tx: Tx, request: store.Request, kind: Kind, severity: Severity, by: UUID, reason: str
 ) -> None:
-    """A person overrules the triage; both judgements are kept. The request is locked, at `version`."""
-    request = await store.load(tx, id)
+    """A person overrules the triage; both judgements are kept. The request is locked."""
     if (request.kind, request.severity) == (kind, severity):
         raise AlreadySo
-    await store.save(tx, id, kind=kind, severity=severity)
-    overruled = {"rule": "overruled", "because": reason}
-    await store.save_judgement(
-        tx,
-        {
-            "id": uuid7(),
-            "request_id": id,
-            "kind": kind,
-            "severity": severity,
-            "reasons": [overruled],
-            "by": str(by),
-        },
-    )
+    await store.save(tx, request.id, kind=kind, severity=severity)
+    judgement = {
+        "id": uuid7(),
+        "request_id": request.id,
+        "kind": kind,
+        "severity": severity,
+        "reasons": [{"rule": "overruled", "because": reason}],
+        "by": str(by),
+    }
+    await store.save_judgements(tx, [judgement])
     payload = RequestReclassified(kind=kind, severity=severity, by=by, reason=redact(reason))
-    emit(tx, payload, subject=id, sequence=version + 1)
+    emit(tx, payload, subject=request.id, sequence=request.version + 1)
 
 
 async def answer(tx: Tx, request: store.Request, text: str, by: UUID) -> UUID:
@@ -141,56 +132,62 @@ def _place(each: Normalised) -> store.Place:
     return each.channel, each.account, each.external_id
 
 
-def _row(id: UUID, each: Normalised, verdict: Triage, customer_id: UUID) -> dict[str, Any]:
+def _row(judged: _Judged) -> dict[str, Any]:
+    message, verdict = judged.message, judged.verdict
     return {
-        "id": id,
-        "channel": each.channel,
-        "account": each.account,
-        "external_id": each.external_id,
-        "customer_id": customer_id,
+        "id": judged.id,
+        "channel": message.channel,
+        "account": message.account,
+        "external_id": message.external_id,
+        "customer_id": judged.customer_id,
         "kind": verdict.kind,
         "severity": verdict.severity,
-        "region": each.region,
-        "city": each.city,
-        "product_line": each.product_line,
-        "title": each.title,
-        "received_at": each.received_at,
-        "call_id": each.call_id,
+        "region": message.region,
+        "city": message.city,
+        "product_line": message.product_line,
+        "title": message.title,
+        "received_at": message.received_at,
+        "call_id": message.call_id,
         "version": 1,
     }
 
 
-def _judgement(id: UUID, verdict: Triage) -> dict[str, Any]:
-    reasons = [{"rule": each.rule, "because": each.word} for each in verdict.reasons]
+def _judgement(judged: _Judged) -> dict[str, Any]:
     return {
         "id": uuid7(),
-        "request_id": id,
-        "kind": verdict.kind,
-        "severity": verdict.severity,
-        "reasons": reasons,
+        "request_id": judged.id,
+        "kind": judged.verdict.kind,
+        "severity": judged.verdict.severity,
+        "reasons": [{"rule": each.rule, "because": each.word} for each in judged.verdict.reasons],
         "by": None,
     }
 
 
-def _tell(tx: Tx, id: UUID, each: Normalised, verdict: Triage, customer_id: UUID, level: Any) -> None:
-    coarse = partial(round, ndigits=2)  # about a kilometre: events carry no address
+def _tell(tx: Tx, judged: _Judged, level: Level) -> None:
+    message, verdict = judged.message, judged.verdict
     payload = RequestRegistered(
-        channel=each.channel,
-        customer_id=customer_id,
+        channel=message.channel,
+        customer_id=judged.customer_id,
         customer_level=level,
         kind=verdict.kind,
         severity=verdict.severity,
         difficulty=verdict.difficulty,
         skills=verdict.skills,
-        product_line=each.product_line,
+        product_line=message.product_line,
         site=Site(
-            region=each.region or UNKNOWN,
-            city=each.city or UNKNOWN,
-            latitude=None if each.latitude is None else coarse(each.latitude),
-            longitude=None if each.longitude is None else coarse(each.longitude),
+            region=message.region,
+            city=message.city,
+            latitude=_coarse(message.latitude),
+            longitude=_coarse(message.longitude),
         ),
-        title=redact(each.title),
+        title=redact(message.title),
         reasons=tuple(Reason(rule=reason.rule, because=reason.word) for reason in verdict.reasons),
-        call_id=each.call_id,
+        call_id=message.call_id,
     )
-    emit(tx, payload, subject=id, sequence=1, time=each.received_at)
+    with tracing(message.traceparent or current_traceparent()):
+        emit(tx, payload, subject=judged.id, sequence=1, time=message.received_at)
+
+
+def _coarse(degrees: float | None) -> float | None:
+    """About a kilometre: events carry no address."""
+    return None if degrees is None else round(degrees, 2)

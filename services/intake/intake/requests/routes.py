@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from intake.customers import store as customers
 from intake.messages import store as messages
 from intake.requests import actions, store
 from shared.db import Tx
-from shared.events.terms import Kind, Severity
+from shared.db.audit import record
+from shared.events.terms import Kind, Level, Severity
 from shared.http.auth import Caller, Principal, allow
 from shared.http.cursor import Page, Paged
 from shared.http.etag import IfMatch, show_version
 from shared.http.idempotency import idempotent
+from shared.http.scope import service_of
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
+from shared.logs import redact
 
 router = APIRouter(route_class=ServiceRoute)
 
@@ -39,7 +44,7 @@ class Judgement(BaseModel):
 
 
 class RequestView(BaseModel):
-    """One request as the desk sees it; contact data has a door of its own."""
+    """One request as the desk sees it, contact data removed: that has doors of its own."""
 
     id: UUID
     channel: str
@@ -68,6 +73,16 @@ class MessageView(BaseModel):
     state: str
 
 
+class CustomerView(BaseModel):
+    """Who asked, and how to reach them."""
+
+    id: UUID
+    name: str
+    level: Level
+    phones: list[str]
+    emails: list[str]
+
+
 class Reclassification(BaseModel):
     """What a person judges instead, and why."""
 
@@ -92,6 +107,7 @@ class Answered(BaseModel):
     message_id: UUID
 
 
+_PLAIN = [name for name in RequestView.model_fields if name not in ("judgements", "title")]
 _DESK = [Depends(allow("care", "dispatcher", "operations", "admin"))]
 _AGENTS = [Depends(allow("care", "dispatcher", "admin"))]
 
@@ -112,14 +128,16 @@ async def read_request(id: UUID, tx: ReadTx, response: Response) -> RequestView:
     return (await _views(tx, [request]))[0]
 
 
+@router.get("/requests/{id}/customer", dependencies=_DESK)
+async def read_customer(id: UUID, request: Request, principal: Caller) -> CustomerView:
+    """Who asked; looking is recorded."""
+    return await service_of(request).database.transact(partial(_customer, id=id, actor=principal.id))
+
+
 @router.get("/requests/{id}/messages", dependencies=_DESK)
-async def read_messages(id: UUID, tx: ReadTx) -> list[MessageView]:
-    """The conversation, in order."""
-    await store.load(tx, id)
-    return [
-        MessageView.model_validate(row, from_attributes=True)
-        for row in await messages.load_conversation(tx, id)
-    ]
+async def read_messages(id: UUID, request: Request, principal: Caller) -> list[MessageView]:
+    """The conversation, in order; customers write their numbers into it, so looking is recorded."""
+    return await service_of(request).database.transact(partial(_conversation, id=id, actor=principal.id))
 
 
 @router.post("/requests/{id}/answers", status_code=201, dependencies=[*_AGENTS, Depends(idempotent())])
@@ -136,9 +154,8 @@ async def overrule(
     """Overrule the triage; the rules' judgement is kept beside it (R06)."""
     request = await store.lock(tx, id)
     seen.require(request.version)
-    await actions.reclassify(
-        tx, id, judged.kind, judged.severity, person(principal), judged.reason, request.version
-    )
+    await actions.reclassify(tx, request, judged.kind, judged.severity, person(principal), judged.reason)
+    await record(tx, principal.id, "triage_overruled", str(id), {"severity": judged.severity})
     request = await store.load(tx, id)
     show_version(response, request.version)
     return (await _views(tx, [request]))[0]
@@ -152,6 +169,31 @@ def person(principal: Principal) -> UUID:
         return UUID(int=0)
 
 
+async def _customer(tx: Tx, id: UUID, actor: str) -> CustomerView:
+    asked = await store.load(tx, id)
+    customer = await look_at_customer(tx, asked, actor)
+    reached = await customers.load_identities(tx, asked.customer_id)
+    return CustomerView(
+        id=customer.id,
+        name=customer.name,
+        level=customer.level,
+        phones=[each.value for each in reached if each.kind == "phone"],
+        emails=[each.value for each in reached if each.kind == "email"],
+    )
+
+
+async def _conversation(tx: Tx, id: UUID, actor: str) -> list[MessageView]:
+    await look_at_customer(tx, await store.load(tx, id), actor)
+    said = await messages.load_conversation(tx, id)
+    return [MessageView.model_validate(row, from_attributes=True) for row in said]
+
+
+async def look_at_customer(tx: Tx, asked: store.Request, actor: str) -> Any:
+    """The customer of a request; that `actor` looked is recorded in the same transaction."""
+    await record(tx, actor, "customer_read", str(asked.customer_id), {"request": str(asked.id)})
+    return (await customers.load(tx, [asked.customer_id]))[asked.customer_id]
+
+
 async def _views(tx: Tx, requests: list[store.Request]) -> list[RequestView]:
     judgements = await store.load_judgements(tx, [request.id for request in requests])
     return [
@@ -159,7 +201,8 @@ async def _views(tx: Tx, requests: list[store.Request]) -> list[RequestView]:
             judgements=[
                 Judgement.model_validate(each, from_attributes=True) for each in judgements[request.id]
             ],
-            **{name: getattr(request, name) for name in RequestView.model_fields if name != "judgements"},
+            **{name: getattr(request, name) for name in _PLAIN},
+            title=redact(request.title),
         )
         for request in requests
     ]

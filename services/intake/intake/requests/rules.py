@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -19,6 +19,9 @@ UNKNOWN: Final = "unknown"
 LONGEST_TITLE: Final = 200
 
 _SPACES: Final = re.compile(r"\s+")
+_EXTENSION: Final = re.compile(r"转|轉|分机|分機|ext|x|#", re.IGNORECASE)
+_PUNCTUATION: Final = re.compile(r"[\s()./·‐–—-]")
+_LONGEST_NATIONAL: Final = 11  # digits after the trunk prefix 0; what is longer names its country
 
 
 class ImplausibleTime(AftercareError):
@@ -58,8 +61,10 @@ class Normalised:
     product_line: str | None = None
     level: Level = "standard"
     call_id: UUID | None = None
-    answers: tuple[str, ...] = field(default=())
+    answers: tuple[str, ...] = ()
     """Identifiers of earlier messages that this one replies to."""
+    traceparent: str | None = None
+    """The trace of who brought it, where many are stored together."""
 
 
 def email_identity(address: str) -> Identity | None:
@@ -72,17 +77,19 @@ def email_identity(address: str) -> Identity | None:
 
 
 def phone_identity(number: str, country: str = "86") -> Identity | None:
-    """Digits with the country in front; None when it cannot be a number."""
+    """Digits with the country in front, without the extension; None when it cannot be a number."""
     folded = unicodedata.normalize("NFKC", number)
-    folded = re.split(r"转|分机|ext", folded, maxsplit=1, flags=re.IGNORECASE)[0]
-    digits = re.sub(r"[\s().\-]", "", folded)
+    digits = _PUNCTUATION.sub("", _EXTENSION.split(folded, maxsplit=1)[0])
     if digits.startswith("00"):
         digits = "+" + digits[2:]
     if not re.fullmatch(r"\+?[0-9]{5,15}", digits):
         return None
-    if digits.startswith("+"):
-        return Identity("phone", digits)
-    return Identity("phone", f"+{country}{digits.removeprefix('0')}")
+    if digits.startswith(country) and len(digits) > _LONGEST_NATIONAL:
+        digits = "+" + digits
+    national = digits.removeprefix(f"+{country}")
+    if national.startswith("+"):
+        return Identity("phone", national)
+    return Identity("phone", f"+{country}{national.removeprefix('0')}")
 
 
 def title_of(subject: str, text: str) -> str:

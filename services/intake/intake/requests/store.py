@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Text, Uuid, bindparam, delete, func, select, text, update
+from sqlalchemy import ARRAY, Text, Uuid, bindparam, func, select, text, update
 
-from intake.tables import early_ticket, message, request, set_aside, source, triage
+from intake.tables import message, request, set_aside, triage
 from shared.db import Tx, insert_rows
 from shared.errors import AftercareError
 
@@ -71,34 +71,32 @@ async def load_known(tx: Tx, places: Sequence[Place]) -> dict[Place, UUID]:
     return {(row.channel, row.account, row.external_id): row.id for row in rows}
 
 
-async def load_threads(tx: Tx, externals: Sequence[str]) -> dict[str, UUID]:
-    """The request that each earlier message, by its external id, belongs to."""
+async def load_threads(tx: Tx, externals: Sequence[str]) -> dict[tuple[str, str], UUID]:
+    """The request that earlier messages belong to, by the account they came to and their external id."""
     if not externals:
         return {}
     found = await tx.execute(
-        select(message.c.external_id, message.c.request_id).where(
-            message.c.channel == "email", message.c.external_id.in_(sorted(set(externals)))
-        )
+        select(request.c.account, message.c.external_id, request.c.id)
+        .join(message, message.c.request_id == request.c.id)
+        .where(message.c.external_id.in_(sorted(set(externals))))
     )
-    return {row.external_id: row.request_id for row in found}
+    return {(row.account, row.external_id): row.id for row in found}
 
 
-async def save_new(
-    tx: Tx,
-    requests: Sequence[dict[str, Any]],
-    sources: Sequence[dict[str, Any]],
-    judgements: Sequence[dict[str, Any]],
-) -> set[UUID]:
-    """Keep new requests; returns the ids of those that no other transaction brought first."""
+async def load_channels(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The channel that each request came in by."""
+    query = select(request.c.id, request.c.channel).where(request.c.id.in_(sorted(set(ids))))
+    return {row.id: row.channel for row in await tx.execute(query)}
+
+
+async def save_new(tx: Tx, requests: Sequence[dict[str, Any]]) -> int:
+    """Keep new requests; returns how many of them no other transaction brought first."""
     tail = "ON CONFLICT ON CONSTRAINT same_thing_once DO NOTHING RETURNING id"
-    new = {row.id for row in await insert_rows(tx, request, requests, tail=tail)}
-    await insert_rows(tx, source, [each for each in sources if each["request_id"] in new])
-    await insert_rows(tx, triage, [each for each in judgements if each["request_id"] in new])
-    return new
+    return len(await insert_rows(tx, request, requests, tail=tail))
 
 
-async def save_judgement(tx: Tx, judgement: dict[str, Any]) -> None:
-    await insert_rows(tx, triage, [judgement])
+async def save_judgements(tx: Tx, judgements: Sequence[dict[str, Any]]) -> None:
+    await insert_rows(tx, triage, judgements)
 
 
 async def put_aside(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
@@ -141,33 +139,17 @@ async def load_judgements(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, list[Any]]:
 
 _LINK = text(
     """
-    WITH opened AS (
-        SELECT * FROM unnest(CAST(:requests AS uuid[]), CAST(:tickets AS uuid[]))
-                      AS pair (request_id, ticket_id)
-    ), linked AS (
-        UPDATE request SET ticket_id = opened.ticket_id, version = request.version + 1
-        FROM opened WHERE request.id = opened.request_id AND request.ticket_id IS NULL
-        RETURNING request.id
-    )
-    INSERT INTO early_ticket (request_id, ticket_id)
-    SELECT request_id, ticket_id FROM opened
-    WHERE NOT EXISTS (SELECT FROM request WHERE request.id = opened.request_id)
-    ORDER BY request_id
-    ON CONFLICT DO NOTHING
+    UPDATE request SET ticket_id = opened.ticket_id, version = request.version + 1
+    FROM unnest(CAST(:requests AS uuid[]), CAST(:tickets AS uuid[])) AS opened (request_id, ticket_id)
+    WHERE request.id = opened.request_id AND request.ticket_id IS NULL
     """
 ).bindparams(bindparam("requests", type_=ARRAY(Uuid)), bindparam("tickets", type_=ARRAY(Uuid)))
 
 
 async def link_tickets(tx: Tx, tickets: dict[UUID, UUID]) -> None:
-    """Note which ticket each request has become, also of requests not seen yet."""
+    """Note which ticket each request has become."""
     pairs = sorted(tickets.items())
     await tx.execute(_LINK, {"requests": [each for each, _ in pairs], "tickets": [each for _, each in pairs]})
-
-
-async def take_early_tickets(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, UUID]:
-    """Tickets that were told of before these requests were stored."""
-    taken = delete(early_ticket).where(early_ticket.c.request_id.in_(sorted(ids))).returning(early_ticket)
-    return {row.request_id: row.ticket_id for row in await tx.execute(taken)}
 
 
 async def count_without_ticket(tx: Tx, before: datetime) -> int:
@@ -177,10 +159,10 @@ async def count_without_ticket(tx: Tx, before: datetime) -> int:
     return found
 
 
-async def requests_version(tx: Tx) -> tuple[Any, ...]:
-    """Differs after each new or changed request."""
-    row = (await tx.execute(select(func.count(), func.sum(request.c.version)).select_from(request))).one()
-    return tuple(row)
+async def load_versions(tx: Tx, most: int) -> tuple[tuple[UUID, int], ...]:
+    """Of the newest requests, so that looking costs the same however many there are."""
+    query = select(request.c.id, request.c.version).order_by(request.c.id.desc()).limit(most)
+    return tuple((row.id, row.version) for row in await tx.execute(query))
 
 
 async def _one(tx: Tx, query: Any) -> Request:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from operator import itemgetter
 from typing import Any, Final
@@ -24,8 +24,10 @@ from shared.db import Database, Tx
 from shared.errors import Outage
 from shared.http.idempotency import IdempotencyKeyReused
 from shared.inbox.failure import is_outage
+from shared.trace import current_traceparent
 
 LARGEST_GROUP: Final = 200
+HEAVIEST_GROUP: Final = 16 * 1024 * 1024  # bytes; a larger mail travels alone
 TRIES: Final = 3
 
 _ROUTE: Final = "intake.register"
@@ -94,14 +96,16 @@ class Writer:
     async def register(self, message: Normalised, guard: Guard | None = None) -> Registered:
         """Returns once the request is committed; raises what is wrong with this message alone."""
         answer: asyncio.Future[Registered] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Waiting(message, guard, answer))
+        traced = replace(message, traceparent=current_traceparent())
+        self._waiting.append(Waiting(traced, guard, answer))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write_all())
         return await asyncio.shield(answer)
 
     async def _write_all(self) -> None:
         while self._waiting:
-            group, self._waiting = self._waiting[:LARGEST_GROUP], self._waiting[LARGEST_GROUP:]
+            size = _size_of_group(self._waiting)
+            group, self._waiting = self._waiting[:size], self._waiting[size:]
             await self._write(group)
 
     async def _write(self, group: Sequence[Waiting], tries: int = TRIES) -> None:
@@ -121,6 +125,16 @@ class Writer:
         for each, answer in zip(group, answers, strict=True):
             _settle(each, answer)
         return None
+
+
+def _size_of_group(waiting: Sequence[Waiting]) -> int:
+    """How many of those in front go together; at least one."""
+    weight = 0
+    for size, each in enumerate(waiting[:LARGEST_GROUP]):
+        weight += len(each.message.raw)
+        if size and weight > HEAVIEST_GROUP:
+            return size
+    return min(len(waiting), LARGEST_GROUP)
 
 
 def writer_of(context: ServiceContext) -> Writer:

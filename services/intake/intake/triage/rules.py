@@ -11,17 +11,22 @@ from typing import Final
 
 from shared.events.terms import Kind, Severity
 
-_NEGATIONS_ZH: Final = ("不", "没", "没有", "无", "未", "并非", "不是", "不会", "没什么")
-_NEGATIONS_EN: Final = re.compile(
-    r"\b(?:no|not|never|without|isn't|aren't|doesn't|don't|wasn't|nothing)\s+(?:\w+\s+){0,2}$"
+# "是不是漏水" and its like ask, they do not deny.
+_NEGATIONS_ZH: Final = re.compile(
+    r"(?<![是会有])(?:不|没|无|未|并非)(?:是|会|再|有|太|很|曾|怎么|任何|什么|出现|发生|发现)*\s*$"
 )
+_NEGATIONS_EN: Final = re.compile(
+    r"\b(?:no|not|never|without|nothing|(?:is|are|was|were|does|do|did|has|have)n't)\s+(?:\w+\s+){0,2}$"
+)
+_CLAUSES: Final = re.compile(r"[,.;!?，。；！？、\n]|\bbut\b|但")
 _REACH: Final = 24  # characters before a word in which its negation is looked for
+_READ: Final = 20_000  # characters; what comes later is quoted, or a novel
 _RANK: Final[dict[Severity, int]] = {"general": 0, "important": 1, "urgent": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One rule's finding: the word that decided, as the customer wrote it."""
+    """One rule's finding: the word that decided, in lower case and of usual width."""
 
     rule: str
     word: str
@@ -37,7 +42,8 @@ class Rule:
     kind: Kind | None = None
     skill: str | None = None
     even_negated: bool = False
-    """Safety words count whatever stands before them: a false alarm costs less than a fire."""
+    """Safety words count whatever stands before them: a false alarm costs less than a fire. So do words that
+    name a subject: "no power" is about power."""
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -60,13 +66,16 @@ RULES: Final = (
         "漏气", "爆炸", "受伤", "烫伤", "安全隐患"), severity="urgent", even_negated=True),
     # R09: wholly unusable, or production down
     Rule("unusable", ("completely dead", "dead", "unusable", "not working at all", "does not work at all",
-        "won't start", "will not start", "does not start", "cannot start", "machine down", "production down",
+        "won't start", "will not start", "does not start", "doesn't start", "cannot start",
+        "can't start", "machine down", "production down",
         "line is down", "line down", "out of order", "stopped completely", "完全不能用", "完全无法使用", "无法使用",
-        "不能使用", "停机", "停产", "瘫痪", "无法启动", "不能启动", "启动不了", "开不了机", "无法开机", "彻底坏"), severity="urgent"),
+        "不能使用", "停机", "停产", "瘫痪", "无法启动", "不能启动", "启动不了", "开不了机", "无法开机", "彻底坏", "不能用", "用不了"),
+        severity="urgent"),
     Rule("stated_urgent", ("urgent", "emergency", "asap", "紧急", "十万火急", "马上派人", "立即派人"), severity="urgent"),
     # R08: main function affected, still runs for some time
     Rule("degraded", ("slow", "slower", "weak", "intermittent", "intermittently", "sometimes stops", "drops",
-        "overheats", "overheating", "leaking", "leaks", "error code", "reduced", "partly", "部分功能", "性能下降",
+        "not working", "does not work", "doesn't work", "stopped working", "no cooling", "not cooling",
+        "no heating", "not heating", "overheats", "overheating", "leaking", "leaks", "error code", "reduced", "partly", "部分功能", "性能下降",
         "变慢", "间歇", "时好时坏", "报错", "故障代码", "漏水", "过热", "发烫", "效果差", "不制冷", "不制热"),
         severity="important"),
     # R05: kinds
@@ -87,10 +96,11 @@ RULES: Final = (
     Rule("enquiry", ("how do i", "how to", "question", "could you tell", "请问", "咨询", "怎么用", "如何使用"), kind="enquiry"),
     # R10: skills
     Rule("electrical", ("electric", "electrical", "power", "wiring", "voltage", "fuse", "电路", "电源", "电压", "跳闸",
-        "漏电"), skill="electrical"),
+        "漏电"), skill="electrical", even_negated=True),
     Rule("cooling", ("cooling", "refrigerant", "compressor", "air conditioner", "制冷", "冷媒", "压缩机", "空调"),
-        skill="cooling"),
-    Rule("hydraulics", ("hydraulic", "pump", "valve", "液压", "水泵", "阀门"), skill="hydraulics"),
+        skill="cooling", even_negated=True),
+    Rule("hydraulics", ("hydraulic", "pump", "valve", "液压", "水泵", "阀门"), skill="hydraulics",
+        even_negated=True),
 )  # fmt: skip
 
 
@@ -111,7 +121,7 @@ def judge(text: str, rules: Sequence[Rule] = RULES) -> Triage:
     The gravest severity wins, the first kind in the order of the rules; trouble without a kind is a fault,
     nothing at all an enquiry. Without a word of trouble a request is general (R07).
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = unicodedata.normalize("NFKC", text[:_READ]).casefold().replace("’", "'")  # as phones type it
     found = [(rule, verdict) for rule in rules if (verdict := rule.match(folded))]
     severity = _gravest(rule.severity for rule, _ in found)
     kinds = [rule.kind for rule, _ in found if rule.kind]
@@ -126,5 +136,5 @@ def _gravest(found: Iterable[Severity | None]) -> Severity:
 
 
 def _negated(before: str) -> bool:
-    clause = re.split(r"[,.;!?，。；！？、\n]|\bbut\b|但", before)[-1]
-    return clause.rstrip().endswith(_NEGATIONS_ZH) or _NEGATIONS_EN.search(clause) is not None
+    clause = _CLAUSES.split(before)[-1]
+    return bool(_NEGATIONS_ZH.search(clause) or _NEGATIONS_EN.search(clause))

@@ -55,6 +55,11 @@ class Entry:
         return words.SUBJECTS[self.kind]
 
     @property
+    def short_id(self) -> str:
+        """Enough of the identifier to tell subjects apart by eye."""
+        return self.subject_id.hex[-6:]
+
+    @property
     def pause_name(self) -> str:
         return words.REASONS.get(self.pause_reason or "", self.pause_reason or "")
 

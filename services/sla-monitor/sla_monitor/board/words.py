@@ -9,7 +9,7 @@ from shared.i18n import N_
 PROMISES: Final = {
     "answer_call": N_("Answer the call"),
     "return_call": N_("Call back"),
-    "first_reply": N_("Reply to the customer"),
+    "first_reply": N_("First reply"),
     "accept": N_("Accept the task"),
     "on_site": N_("Arrive on site"),
     "visit_agreed": N_("Agree on a visit"),

@@ -145,7 +145,7 @@ class _Year:
         at = bisect_right(self.opened, instant) - 1
         if at < 0:
             return _NOTHING
-        return self.before[at] + min(instant, self.closed[at]) - self.opened[at]
+        return self.before[at] + (min(instant, self.closed[at]) - self.opened[at])
 
     def reach(self, amount: timedelta) -> datetime:
         """The first instant at which `amount` (more than nothing, at most `total`) has been worked."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 
@@ -29,8 +29,13 @@ def in_order(history: Sequence[Happening]) -> list[Happening]:
 
     By time before version: what an engineer did without a network is told late, with a later version.
     """
-    unique = {each.id: each for each in history}
+    unique = {each.id: each if each.at.tzinfo is UTC else _in_utc(each) for each in history}
     return sorted(unique.values(), key=lambda each: (each.at, each.sequence, each.id))
+
+
+def _in_utc(event: Happening) -> Happening:
+    """Local times cannot be added to: an hour later may be shown as the same time again."""
+    return replace(event, at=event.at.astimezone(UTC))
 
 
 def episodes(ordered: Sequence[Happening]) -> dict[int, list[Happening]]:

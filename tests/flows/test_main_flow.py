@@ -1,0 +1,50 @@
+"""One request travels through all five services; every step is an HTTP call or an event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allinone.visitor import Refused, Visitor, until
+from shared.clock import clock
+from shared.process.assembly import Process
+
+Suite = tuple[Process, Visitor]
+
+
+async def clocks_of(visitor: Visitor, subject: str) -> dict[str, dict[str, Any]]:
+    try:
+        told = (await visitor.as_("operations", "GET", f"/sla/subjects/{subject}/clocks")).json()
+    except Refused:  # the event is still on its way
+        return {}
+    return {each["promise"]: each for each in told["clocks"]}
+
+
+async def test_an_urgent_request_is_owned_grouped_clocked_repaired_accepted_and_scored(suite: Suite) -> None:
+    """R03, R06, R22–R24, R29, R30, R54, R73, R90."""
+    _, visitor = suite
+    await visitor.set_up()
+    request_id = await visitor.ask("设备冒烟，完全不能用！", "east", "shanghai", "+8613800000001")
+    ticket = await visitor.ticket_of(request_id)
+    assert ticket["severity"] == "urgent"
+    assert ticket["owner_id"]
+
+    async def on_site() -> dict[str, Any] | None:
+        return (await clocks_of(visitor, ticket["id"])).get("on_site")
+
+    assert (await until(on_site))["outcome"] == "running"
+    await visitor.repair(ticket["id"], clock.now())
+
+    async def met() -> bool | None:
+        return (await clocks_of(visitor, ticket["id"]))["on_site"]["outcome"] == "met" or None
+
+    assert await until(met)
+
+    async def reserved() -> bool | None:
+        requisitions = (await visitor.ticket(ticket["id"]))["requisitions"]
+        return (requisitions and requisitions[0]["state"] == "reserved") or None
+
+    assert await until(reserved)
+    await visitor.press(await visitor.link(request_id, "please_accept"), verdict="accept")
+    assert (await visitor.ticket(ticket["id"]))["state"] == "closed"
+    survey = await visitor.link(request_id, "survey")
+    assert survey.startswith("/feedback/survey/")
