@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 
 import asyncpg
 import pytest
 import pytest_asyncio
+
 from localservers.postgres import PostgresServer
 from localservers.rabbitmq import RabbitServer
-from toy.services import keeper, maker
-
 from shared.bus.declare import declare
 from shared.bus.topology import Topology
 from shared.clock import clock, uuid7
@@ -21,6 +21,7 @@ from shared.db.migrate import Migrations
 from shared.db.provision import provision, role_url
 from shared.process.service import Service
 from shared.settings import Settings
+from toy.services import keeper, maker
 
 DatabaseOf = Callable[[str], Awaitable[Database]]
 SettingsOf = Callable[..., Awaitable[dict[str, Settings]]]
@@ -55,10 +56,11 @@ async def postgres_url(server_url: str) -> str:
     return server_url
 
 
-async def _time(url: str) -> object:
+async def _time(url: str) -> datetime:
     connection = await asyncpg.connect(url)
     try:
-        return await connection.fetchval("SELECT clock_timestamp()")
+        now: datetime = await connection.fetchval("SELECT clock_timestamp()")
+        return now
     finally:
         await connection.close()
 
@@ -79,9 +81,7 @@ async def fresh_database(admin_url: str, services: tuple[Service, ...]) -> dict[
     for service in services:
         owner = f"{service.name}_owner"
         await service.history.upgrade(role_url(admin_url, owner, password_of(owner), name))
-    return {
-        each.name: role_url(admin_url, each.name, password_of(each.name), name) for each in services
-    }
+    return {each.name: role_url(admin_url, each.name, password_of(each.name), name) for each in services}
 
 
 async def drop_database(admin_url: str, urls: dict[str, str]) -> None:

@@ -303,7 +303,8 @@ async def test_surveys_before_the_period_do_not_count(feedback: Hearing) -> None
     await answer(feedback, await asked(feedback))
     old = uuid7_floor(clock.now() - timedelta(days=91))
     await feedback.admin.execute(
-        "INSERT INTO survey SELECT $1, $1, 1, engineer_id, region, severity, '\\x00', expires_at, 1, 2 FROM survey",
+        "INSERT INTO survey"
+        " SELECT $1, $1, 1, engineer_id, region, severity, '\\x00', expires_at, 1, 2 FROM survey",
         UUID(int=old.int | 7 << 76 | 2 << 62),
     )
     async with feedback.client("care") as care:

@@ -244,10 +244,11 @@ async def test_uses_and_closes_at_once_on_several_shelves_do_not_lose_a_piece(pa
         return await parts.database.transact(attempt)
 
     replica = parts.replica(pool_size=8)
-    uses, *_ = await asyncio.gather(
-        asyncio.gather(*(used(id) for id in tickets.values())),
-        *(replica.receive([close(ticket, version=9)], "live") for ticket in reversed(tickets)),
+    closes = asyncio.gather(
+        *(replica.receive([close(ticket, version=9)], "live") for ticket in reversed(tickets))
     )
+    uses = await asyncio.gather(*(used(id) for id in tickets.values()))
+    await closes
     await replica.database.close()
     gone = sum(uses)
     assert await shelf(parts, "PUMP-7") == await shelf(parts, "SEAL-2") == (40 - gone, 0)

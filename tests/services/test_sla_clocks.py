@@ -93,8 +93,8 @@ class Desk:
 
     async def alerts(self, subject: UUID) -> list[tuple[int, int]]:
         query = """
-            SELECT threshold, revision FROM sla.alert JOIN sla.clock ON clock.id = clock_id
-            WHERE subject_id = $1 ORDER BY revision, threshold
+            SELECT threshold, alert.revision FROM sla.alert JOIN sla.clock ON clock.id = clock_id
+            WHERE subject_id = $1 ORDER BY 2, 1
         """
         return [tuple(row) for row in await self.admin.fetch(query, subject)]
 
@@ -409,13 +409,12 @@ async def test_a_clock_cannot_say_what_its_instants_deny(desk: Desk, change: str
 
 
 async def test_an_alert_stands_once_whoever_inserts_it(desk: Desk) -> None:
-    ticket = await desk.urgent()
+    await desk.urgent()
     await desk.tick(DUE + SECOND, dispatch=DUE + SECOND)
     with pytest.raises(asyncpg.UniqueViolationError):
         await desk.admin.execute(
             """
-            INSERT INTO sla.alert SELECT gen_random_uuid(), clock_id, threshold, revision, now(), NULL, NULL, 1
-            FROM sla.alert JOIN sla.clock ON clock.id = clock_id WHERE subject_id = $1
-            """,
-            ticket,
+            INSERT INTO sla.alert
+            SELECT gen_random_uuid(), clock_id, threshold, revision, now(), NULL, NULL, 1 FROM sla.alert
+            """
         )

@@ -104,7 +104,7 @@ class Writer:
 
     async def _write_all(self) -> None:
         while self._waiting:
-            size = _size_of_group(self._waiting)
+            size = size_of_group(self._waiting)
             group, self._waiting = self._waiting[:size], self._waiting[size:]
             await self._write(group)
 
@@ -127,7 +127,7 @@ class Writer:
         return None
 
 
-def _size_of_group(waiting: Sequence[Waiting]) -> int:
+def size_of_group(waiting: Sequence[Waiting]) -> int:
     """How many of those in front go together; at least one."""
     weight = 0
     for size, each in enumerate(waiting[:LARGEST_GROUP]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
@@ -28,6 +28,9 @@ PATIENCE: Final = timedelta(seconds=5)
 """A breach is told so long after its deadline at the latest, confirmed or not."""
 
 
+_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 class AlertAlreadyAcknowledged(AftercareError):
     """Somebody looks after this alert already; read it again to see who."""
 
@@ -42,7 +45,7 @@ async def judge_due(
     `began` is when this process began to listen: before it has heard anything it does not call a breach
     unconfirmed.
     """
-    latest = now - PATIENCE if began <= now - PATIENCE else datetime.min.replace(tzinfo=now.tzinfo)
+    latest = now - PATIENCE if began <= now - PATIENCE else _NEVER
     due = await store.claim_due(tx, now, latest, watermarks, BATCH)
     if due:
         await _deal(tx, due, now)

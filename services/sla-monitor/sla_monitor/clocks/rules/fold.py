@@ -94,7 +94,8 @@ def _clock(
     allowance = allow(fit.case.target, calendar, start.at) if fit else None
     if fit is None or allowance is None:
         return None
-    ending = fit.withdrawal or ending
+    if fit.withdrawal is not None:
+        ending, before = fit.withdrawal, [each for each in before if each.at < fit.withdrawal.at]
     timeline = Timeline(calendar, start.at, allowance)
     pauses = pauses_in(before, promise.pauses, timeline, ending.at if ending else None)
     deadline, standing = timeline.deadline(pauses)

@@ -97,7 +97,8 @@ def pauses_in(
                     _wait(rule, each, pauses)
                 case AtCustomersWish() if each.kind == rule.agreed:
                     _wish(rule, each, pauses, timeline)
-    return tuple(_cut(pause, ended) for pause in pauses) if ended else tuple(pauses)
+    # Whatever lasted until the clock ended is over; an end that was known before stays where it was.
+    return tuple(replace(each, ends=ended) if each.ends is None else each for each in pauses)
 
 
 def _wait(rule: Waiting, event: Happening, pauses: list[Pause]) -> None:
@@ -136,7 +137,9 @@ def explain(
     pieces: list[Interval] = []
     cursor = started_at
     for pause in sorted(pauses, key=lambda each: each.begins):
-        begins = min(max(pause.begins, cursor), until)
+        if pause.begins >= until:
+            break
+        begins = max(pause.begins, cursor)
         pieces += _counted(calendar, measure, cursor, begins)
         if pause.ends is None:
             return (*pieces, Interval(begins, None, False, pause.reason))
