@@ -26,6 +26,7 @@ from pydantic import (
 PREFIX: Final = "AFTERCARE_"
 # Read by the tools around the services, not by the services.
 _OF_TOOLS: Final = ("ADMIN_", "POSTGRES_", "RABBITMQ_", "CRASH_AT", "GATEWAY", "PROOF_")
+_ANYWHERE: Final = "postgresql://anywhere/anything"
 _DEVELOPMENT_SECRET: Final = "development-only-secret-of-no-value"
 
 
@@ -89,14 +90,26 @@ def load(service: str, environment: Mapping[str, str] = os.environ) -> Settings:
                 values[field] = found
                 break
     faults += _unknown(environment)
-    try:
-        settings = Settings(**values)
-    except ValidationError as error:
-        faults += [line for fault in error.errors() for line in _explain(fault["loc"], fault["msg"])]
-        raise WrongSettings(faults) from None
-    if faults:
+    settings = _checked(values, faults)
+    if settings is None or faults:
         raise WrongSettings(faults)
     return settings
+
+
+def _checked(values: dict[str, str], faults: list[str]) -> Settings | None:
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        found = error.errors()
+    faults += [line for fault in found for line in _explain(fault["loc"], fault["msg"])]
+    if wrong := {str(fault["loc"][0]) for fault in found if fault["loc"]}:
+        # Settings are compared with each other only when each is sound by itself: leave out those that are not.
+        sound = {name: value for name, value in values.items() if name not in wrong}
+        contradictions: list[str] = []
+        _checked({"database_url": _ANYWHERE, **sound}, contradictions)
+        known = {f"{PREFIX}{name}".upper() for name in wrong}
+        faults += [fault for fault in contradictions if fault.partition(":")[0] not in known]
+    return None
 
 
 def _read(name: str, environment: Mapping[str, str], faults: list[str]) -> str | None:

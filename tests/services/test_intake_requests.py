@@ -23,7 +23,7 @@ from shared.clock import clock, uuid7
 from shared.events import dispatch, feedback
 from shared.events.terms import Site
 
-AGENT = str(uuid7())
+AGENT = "01a20273-7507-7fce-927d-0a465d28c401"
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -126,10 +126,10 @@ class ServiceRoute(APIRoute):
 
         async def door(plain: Request) -> Response:
             request = StrictRequest(plain.scope, plain.receive)
-            for declared in access:
-                await declared(request)
             if largest_body is not None:
                 allow_body(request, largest_body)
+            for declared in access:  # a session's proof may stand in the body, so its limit is set before
+                await declared(request)
             if body is not None:
                 await request.read(form=is_form)
             return await run(request)

@@ -111,7 +111,7 @@ async def show(request: Request, tx: ReadTx, caller: Caller, ticket_id: UUID) ->
         ticket=ticket,
         possible=possible,
         engineers=[each for each in engineers if each.id != ticket.engineer_id],
-        words=words,
+        tell=words,
     )
 
 
