@@ -103,7 +103,7 @@ def _checked(values: dict[str, str], faults: list[str]) -> Settings | None:
         found = error.errors()
     faults += [line for fault in found for line in _explain(fault["loc"], fault["msg"])]
     if wrong := {str(fault["loc"][0]) for fault in found if fault["loc"]}:
-        # Settings are compared with each other only when each is sound by itself: leave out those that are not.
+        # Settings are compared with each other only when each is sound: leave out those that are not.
         sound = {name: value for name, value in values.items() if name not in wrong}
         contradictions: list[str] = []
         _checked({"database_url": _ANYWHERE, **sound}, contradictions)
