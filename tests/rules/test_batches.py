@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 from uuid import UUID
 
@@ -70,7 +70,7 @@ def test_no_incoming_batch_exceeds_what_one_transaction_should_hold(events: list
 @given(st.lists(incoming, min_size=1, max_size=60))
 def test_incoming_batches_are_as_few_as_their_order_allows(events: list[Any]) -> None:
     cut = list(batches(events))
-    for batch, following in zip(cut, cut[1:], strict=False):
+    for batch, following in pairwise(cut):
         subjects = {event.subject for event in batch} | {following[0].subject}
         assert len(batch) == 7 or len(subjects) > 3
 

@@ -10,10 +10,10 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toy.events import ThingIgnored, ThingMade
 
 from shared.clock import uuid7s
 from shared.inbox.decode import LARGEST_MESSAGE, Decoded, Decoder, extract
+from toy.events import ThingIgnored, ThingMade
 
 NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
 KEEP = timedelta(days=120)

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from toy.events import ThingKept, ThingMade
 
 from shared.clock import made_at
 from shared.db import Tx
@@ -20,6 +19,7 @@ from shared.events import Event, Payload, payload_types
 from shared.inbox.decode import Decoder
 from shared.outbox.emit import LARGEST, EventTooLarge, ForeignEvent, emit
 from shared.trace import tracing
+from toy.events import ThingKept, ThingMade
 
 NOW = datetime(2026, 11, 22, 10, 30, 0, 123456, tzinfo=UTC)
 DECODER = Decoder([ThingMade], keep=timedelta(days=30))
@@ -30,7 +30,7 @@ ATTRIBUTE_NAME = re.compile(r"[a-z0-9]{1,20}")
 
 def transaction(service: str = "maker") -> Tx:
     """One that collects events and is never executed."""
-    return Tx(cast(Any, None), service, NOW, "live")
+    return Tx(cast("Any", None), service, NOW, "live")
 
 
 def told(payload: Payload | None = None, *, subject: str = "thing 1", **options: Any) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def test_a_subject_that_listeners_could_not_store_is_refused(subject: str) -> No
 
 
 def test_only_its_owner_tells_an_event() -> None:
-    with pytest.raises(ForeignEvent, match="maker may not publish keeper.thing_kept.v1"):
+    with pytest.raises(ForeignEvent, match="maker may not publish"):
         told(ThingKept(total=1))
 
 

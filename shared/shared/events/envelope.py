@@ -97,5 +97,5 @@ def event_model(payload: type[Payload]) -> type[Event[Any]]:
     return create_model(
         f"{payload.__name__}Event",
         __base__=Event[payload],  # type: ignore[valid-type]
-        type=(fixed, payload.type),
+        type=(fixed, ...),
     )
