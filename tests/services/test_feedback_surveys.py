@@ -299,6 +299,18 @@ async def test_a_mean_is_shown_from_three_answers_on_and_is_the_same_everywhere(
         assert "66.7%" in page
 
 
+async def test_of_several_answers_to_one_survey_the_dashboard_marks_those_that_do_not_count(
+    feedback: Hearing,
+) -> None:
+    link = await asked(feedback)
+    for comment, proof in (("first", {}), ("second", {}), ("a program", {"proof": ""})):
+        await answer(feedback, link, comment=comment, **proof)
+    async with feedback.client("care") as care:
+        page = (await care.get("/feedback/dashboard", headers={"accept": "text/html"})).text
+    marked = re.findall(r"not counted.*?said\">(.*?)<", page, re.DOTALL)
+    assert marked == ["a program", "first"]
+
+
 async def test_surveys_before_the_period_do_not_count(feedback: Hearing) -> None:
     await answer(feedback, await asked(feedback))
     old = uuid7_floor(clock.now() - timedelta(days=91))

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from contracts.serving import Served, serving
 from shared.clock import clock, uuid7
 from shared.db import Tx
-from shared.events import Event
+from shared.events import Event, Payload
 from shared.events.dispatch import EngineerArrived, TicketAssigned, TicketOpened
 from shared.events.envelope import event_model
 from shared.events.intake import CallMissed, RequestAnswered, RequestRegistered
@@ -41,6 +41,7 @@ async def served(postgres_url: str) -> AsyncIterator[Served]:
         await clock.sync(running.database.time)
 
 
+Happened = tuple[Payload, datetime]
 Happen = Callable[..., Awaitable[None]]
 
 
@@ -49,7 +50,7 @@ async def happen(served: Served) -> Happen:
     """`await happen(subject, (payload, at), …)`: the service hears of it."""
     receiver = Receiver(served.database, service.consumers)
 
-    async def receive(subject: UUID, *happened: tuple[Any, datetime]) -> None:
+    async def receive(subject: UUID, *happened: Happened) -> None:
         bodies = []
         for number, (payload, at) in enumerate(happened, start=1):
             model: type[Event[Any]] = event_model(type(payload))
@@ -69,7 +70,7 @@ def ticket(
     region: str = "east",
     severity: Severity = "urgent",
     title: str = "The press stands still",
-) -> list[tuple[Any, datetime]]:
+) -> list[Happened]:
     site = Site(region=region, city="c")
     opened = TicketOpened(
         request_id=PERSON, customer_id=PERSON, customer_level="vip", kind="fault", severity=severity,

@@ -51,6 +51,21 @@ def is_database_outage(error: BaseException) -> bool:
     return isinstance(error, OSError | asyncpg.InterfaceError)
 
 
+@asynccontextmanager
+async def connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection of `engine`; thrown away when what is done with it is cancelled.
+
+    A cancelled BEGIN leaves the driver half in a transaction (asyncpg 0.32, SQLAlchemy 2.1): the next one on
+    that connection would only be a savepoint within it, and its commit would never reach the disk.
+    """
+    async with engine.connect() as connection:
+        try:
+            yield connection
+        except asyncio.CancelledError:
+            pass
+            raise
+
+
 class Database:
     """What one service may do with PostgreSQL: its own schema, in transactions, under its own role.
 
@@ -75,7 +90,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self, *, lane: Lane = "live") -> AsyncIterator[Tx]:
         """One transaction: commits with its events at the end of the block, rolls back on any exception."""
-        async with self.engine.connect() as connection:
+        async with connected(self.engine) as connection:
             await connection.begin()
             await _begin_now(connection)
             tx = Tx(connection, self.service, clock.now(), lane)
@@ -100,7 +115,7 @@ class Database:
 
     async def time(self) -> datetime:
         """The database's own clock, now."""
-        async with self.engine.connect() as connection:
+        async with connected(self.engine) as connection:
             instant: datetime = (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()
             return instant
 

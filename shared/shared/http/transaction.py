@@ -24,7 +24,7 @@ from fastapi.routing import APIRoute
 
 from shared.clock import clock
 from shared.db import Database, Tx, retryable
-from shared.db.engine import ATTEMPTS
+from shared.db.engine import ATTEMPTS, connected
 from shared.http.auth import Access, access_of
 from shared.http.body import StrictRequest
 from shared.http.limits import allow_body
@@ -65,7 +65,7 @@ class RequestTransaction:
 @asynccontextmanager
 async def reading(database: Database) -> AsyncIterator[Tx]:
     """One snapshot for several reads; PostgreSQL refuses any write in it."""
-    async with database.engine.connect() as connection:
+    async with connected(database.engine) as connection:
         await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         tx = Tx(connection, database.service, clock.now(), "live")
         yield tx

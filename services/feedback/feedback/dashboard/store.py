@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, cast, func, select
+from sqlalchemy import Text, cast, exists, func, not_, select
 
 from feedback.dashboard.rules import PERIOD, Satisfaction
 from feedback.tables import answer, survey
@@ -16,12 +16,12 @@ from shared.db import Tx
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One answer and what it is about."""
+    """One answer and what it is about; `counted` if its survey's score is this one."""
 
     id: UUID
     score: int
     comment: str
-    suspect: bool
+    counted: bool
     region: str
     severity: str
 
@@ -38,9 +38,13 @@ async def load_satisfaction(tx: Tx) -> dict[str, Satisfaction]:
 
 async def load_said(tx: Tx, most: int) -> list[Said]:
     """The newest answers."""
-    columns = (answer.c.id, answer.c.score, answer.c.comment, answer.c.suspect)
+    later = answer.alias()
+    replaced = exists().where(
+        later.c.survey_id == answer.c.survey_id, later.c.id > answer.c.id, not_(later.c.suspect)
+    )
+    counted = not_(answer.c.suspect | replaced).label("counted")
     query = (
-        select(*columns, survey.c.region, survey.c.severity)
+        select(answer.c.id, answer.c.score, answer.c.comment, counted, survey.c.region, survey.c.severity)
         .join(survey, survey.c.id == answer.c.survey_id)
         .order_by(answer.c.id.desc())
         .limit(most)

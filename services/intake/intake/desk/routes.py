@@ -44,6 +44,12 @@ class CustomerForm(BaseModel):
     description: Annotated[str, StringConstraints(min_length=1, max_length=5_000, strip_whitespace=True)]
 
 
+class AnswerForm(Answer):
+    """What an agent writes, and the proof that our page sent it."""
+
+    csrf: str = ""
+
+
 @router.get("/desk", dependencies=_DESK, include_in_schema=False)
 async def desk(request: Request, tx: ReadTx) -> HTMLResponse:
     """Everything that came in, the newest first, live."""
@@ -58,7 +64,7 @@ async def one(id: UUID, request: Request, caller: Caller) -> HTMLResponse:
 
 
 @router.post("/desk/{id}/answers", dependencies=_AGENTS, include_in_schema=False)
-async def answer(id: UUID, tx: WriteTx, caller: Caller, form: Annotated[Answer, Form()]) -> RedirectResponse:
+async def answer(id: UUID, tx: WriteTx, caller: Caller, form: Annotated[AnswerForm, Form()]) -> RedirectResponse:
     """Answer the customer from the page."""
     await actions.answer(tx, await store.lock(tx, id), form.text, person(caller))
     return RedirectResponse(f"/intake/desk/{id}", status_code=303)
