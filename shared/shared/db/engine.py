@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from socket import gaierror
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -48,7 +49,7 @@ def is_database_outage(error: BaseException) -> bool:
         return state[:2] in _OUTAGE_CLASSES and state != _STATEMENT_TIMEOUT
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or isinstance(error.__cause__, OSError | asyncpg.InterfaceError)
-    return isinstance(error, OSError | asyncpg.InterfaceError)
+    return isinstance(error, ConnectionError | TimeoutError | gaierror | asyncpg.InterfaceError)
 
 
 @asynccontextmanager
@@ -62,7 +63,7 @@ async def connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         try:
             yield connection
         except asyncio.CancelledError:
-            pass
+            await connection.invalidate()
             raise
 
 
@@ -150,6 +151,7 @@ def _engine(url: str, service: str, pool_size: int, purpose: str) -> AsyncEngine
         pool_timeout=5,
         pool_pre_ping=False,
         pool_use_lifo=True,
+        hide_parameters=True,  # they may be somebody's data, and errors are logged
         connect_args={
             "timeout": 5,
             "command_timeout": 60,

@@ -23,7 +23,7 @@ from shared.outbox.relay import Relay
 from shared.outbox.watermark import announce_for_ever
 from shared.process.loops import Loop
 from shared.process.reports import flow, keep_gauges, measure_lag, readiness
-from shared.process.retention import retention_loop
+from shared.process.retention import retention_loops
 from shared.process.service import Service
 from shared.process.supervise import Supervisor
 from shared.settings import Settings
@@ -58,7 +58,7 @@ class Resident:
     def loops(self) -> Sequence[Loop]:
         """The service's own, and those every service has."""
         parked = Loop("parked", partial(retry_parked, self.receiver), every=timedelta(seconds=1))
-        return (*self.service.loops(self.context), parked, retention_loop(self.settings, KEEP_INBOX_LONGER))
+        return (*self.service.loops(self.context), parked, *retention_loops(self.settings, KEEP_INBOX_LONGER))
 
     def heard(self, watermark: Watermark) -> None:
         """Keep the newest watermark of each producer."""

@@ -1,0 +1,116 @@
+"""The services as a process runs them, over the memory bus: they start, are ready, and hear each other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import asyncpg
+import pytest
+from sqlalchemy.engine import make_url
+
+from allinone.services import SERVICES
+from feedback.app import service as feedback
+from parts.app import service as parts
+from parts.catalogue.actions import save_catalogue
+from parts.stock.actions import receive_delivery
+from shared.clock import uuid7
+from shared.db import Database, Tx
+from shared.db.provision import provision, role_url
+from shared.events.dispatch import PartsRequested, TicketClosed
+from shared.events.terms import PartLine, Site
+from shared.outbox.emit import emit
+from shared.process.assembly import Process
+from shared.process.service import Service, topology_of
+from shared.settings import Settings
+from toy.stage import until
+
+ENGINEER = UUID(int=1)
+DISPATCH = Service("dispatch")
+"""Its schema alone: the test speaks for it."""
+
+
+def _password_of(role: str) -> str:
+    """Roles belong to the whole cluster: these are the passwords that all tests give them."""
+    return f"test-{role}"
+
+
+@asynccontextmanager
+async def running(admin_url: str, services: Sequence[Service]) -> AsyncIterator[Process]:
+    """A process of `services`, begun, on a database of its own."""
+    name = f"test_{uuid7().hex}"
+    await provision(admin_url, name, [each.name for each in services], _password_of)
+    settings = {}
+    for each in services:
+        owner, url = (
+            role_url(admin_url, role, _password_of(role), name) for role in (f"{each.name}_owner", each.name)
+        )
+        await each.history.upgrade(owner)
+        settings[each.name] = Settings(database_url=url, bus="memory")  # type: ignore[arg-type]
+    process = Process(tuple(services), settings, topology_of(services))
+    process.start()
+    try:
+        async with asyncio.timeout(30):
+            await process.begun()
+        yield process
+    finally:
+        await process.stop()
+        connection = await asyncpg.connect(admin_url)
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await connection.close()
+
+
+def database_of(process: Process, name: str) -> Database:
+    return process.contexts[name].database
+
+
+@pytest.mark.parametrize("services", [(parts, feedback), SERVICES], ids=["parts and feedback", "all five"])
+async def test_they_start_together_and_are_ready(postgres_url: str, services: Sequence[Service]) -> None:
+    async with running(postgres_url, services) as process:
+        assert await process.readiness() == {each.name: None for each in services}
+
+        assert (await process.flow()).stuck == ()
+        assert {
+            name: state.last_error for name, state in process.supervisor.states.items() if state.restarts
+        } == {}
+
+
+async def test_what_dispatch_tells_becomes_a_hold_and_a_survey(postgres_url: str) -> None:
+    requisition, ticket = uuid7(), uuid7()
+
+    async def stock(tx: Tx) -> None:
+        await save_catalogue(tx, {"PUMP-7": ("Pump", "泵")}, {"SH-1": "shanghai"})
+        await receive_delivery(tx, "SH-1", [("PUMP-7", 5)], "PO-1")
+
+    async def tell(tx: Tx) -> None:
+        lines = (PartLine(part_number="PUMP-7", quantity=2),)
+        asked = PartsRequested(
+            requisition_id=requisition, engineer_id=ENGINEER, centre="shanghai", lines=lines
+        )
+        site = Site(region="east", city="shanghai")
+        closed = TicketClosed(
+            request_id=uuid7(), customer_id=uuid7(), engineer_id=ENGINEER, reason="accepted",
+            severity="general", site=site, episode=1,
+        )  # fmt: skip
+        emit(tx, asked, subject=ticket, sequence=5)
+        emit(tx, closed, subject=ticket, sequence=9)
+
+    async with running(postgres_url, (DISPATCH, parts, feedback)) as process:
+        await database_of(process, "parts").transact(stock)
+        await database_of(process, "dispatch").transact(tell)
+        url = make_url(postgres_url)
+        name = make_url(str(process.residents[0].settings.database_url)).database
+        admin = await asyncpg.connect(url.set(database=name).render_as_string(hide_password=False))
+
+        async def both_have_acted() -> None:
+            states = await admin.fetch("SELECT state FROM parts.requisition")
+            assert [row["state"] for row in states] == ["released"]  # held, then the ticket was closed
+            assert await admin.fetchval("SELECT count(*) FROM feedback.survey") == 1
+
+        try:
+            await until(both_have_acted)
+            assert all(not state.restarts for state in process.supervisor.states.values())
+        finally:
+            await admin.close()
