@@ -1,24 +1,22 @@
-"""Transactions that are retried, rolled back and settled; roles that can do no more than they must."""
+"""Transactions at the edge: tried again when that may help; rolled back or settled, whatever happens."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
-from typing import Any
 
 import asyncpg
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from toy.events import ThingMade
-from toy.services import make_things, thing
-from toy.stage import TOPOLOGY, administrator, build, tear_down
 
 from shared.clock import uuid7
-from shared.db import Database, Tx, insert_rows, retryable
+from shared.db import Database, Tx, insert_rows
 from shared.db.engine import ATTEMPTS, is_database_outage, sqlstate
+from toy.events import ThingMade
+from toy.services import make_things, thing
+from toy.stage import TOPOLOGY, administrator, build, tear_down, until
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -30,7 +28,7 @@ async def urls(postgres_url: str) -> AsyncIterator[dict[str, str]]:
 
 @pytest_asyncio.fixture
 async def admin(postgres_url: str, urls: dict[str, str]) -> AsyncIterator[asyncpg.Connection]:
-    """May look everywhere; the tables of maker are empty."""
+    """May do everything; the tables of maker are empty."""
     connection = await administrator(postgres_url, urls)
     await connection.execute("TRUNCATE maker.thing, maker.event_log, maker.outbox")
     yield connection
@@ -44,45 +42,192 @@ async def maker(admin: asyncpg.Connection, urls: dict[str, str]) -> AsyncIterato
     await database.close()
 
 
-async def store(tx: Tx, key: str = "a thing") -> None:
-    await insert_rows(tx, thing, [{"id": uuid7(), "key": key, "amount": 1}])
+async def store(tx: Tx, *keys: str) -> None:
+    await insert_rows(tx, thing, [{"id": uuid7(), "key": key, "amount": 1} for key in keys])
 
 
-def failing(state: str, times: int) -> Callable[[Tx], Awaitable[int]]:
-    """Work that PostgreSQL refuses with `state` so many times, after it has written; returns the attempts."""
-    attempts = 0
+async def stored(admin: asyncpg.Connection) -> list[str]:
+    return [row["key"] for row in await admin.fetch("SELECT key FROM maker.thing ORDER BY key")]
 
-    async def work(tx: Tx) -> int:
-        nonlocal attempts
-        attempts += 1
-        await store(tx, f"attempt {attempts}")
-        if attempts <= times:
-            await tx.execute(text(f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$"))
-        return attempts
 
-    return work
+class Refused:
+    """Work that PostgreSQL refuses with `state`, so many times, after it has written."""
+
+    def __init__(self, state: str, times: int) -> None:
+        self.state, self.times, self.attempts = state, times, 0
+
+    async def __call__(self, tx: Tx) -> None:
+        self.attempts += 1
+        await store(tx, f"attempt {self.attempts}")
+        if self.attempts <= self.times:
+            await tx.execute(text(f"DO $$ BEGIN RAISE 'no' USING ERRCODE = '{self.state}'; END $$"))
 
 
 @pytest.mark.parametrize("state", ["40001", "40P01", "55P03"])
 async def test_what_may_succeed_the_next_time_is_tried_again(
     maker: Database, admin: asyncpg.Connection, state: str
 ) -> None:
-    assert await maker.transact(failing(state, times=ATTEMPTS - 1)) == ATTEMPTS
-    assert [row["key"] for row in await admin.fetch("SELECT key FROM maker.thing")] == ["attempt 5"]
+    await maker.transact(Refused(state, times=ATTEMPTS - 1))
+    assert await stored(admin) == ["attempt 5"]
 
 
 async def test_it_is_tried_five_times_and_no_more(maker: Database, admin: asyncpg.Connection) -> None:
-    work = failing("40001", times=99)
+    work = Refused("40001", times=99)
     with pytest.raises(DBAPIError) as raised:
         await maker.transact(work)
-    assert retryable(raised.value)
-    assert await admin.fetchval("SELECT count(*) FROM maker.thing") == 0
-    assert await work(_nowhere()) == ATTEMPTS + 1 if False else True
+    assert (sqlstate(raised.value), work.attempts) == ("40001", ATTEMPTS)
+    assert await stored(admin) == []
 
 
-async def test_what_will_fail_again_is_not_tried_again(maker: Database, admin: asyncpg.Connection) -> None:
-    work = failing("23505", times=1)
-    with pytest.raises(DBAPIError) as raised:
+async def test_what_will_fail_again_is_tried_once(maker: Database, admin: asyncpg.Connection) -> None:
+    work = Refused("23505", times=1)
+    with pytest.raises(DBAPIError):
         await maker.transact(work)
-    assert sqlstate(raised.value) == "23505"
-    assert await maker.transact(work) == 2
+    assert work.attempts == 1
+    assert await stored(admin) == []
+
+
+async def test_writers_in_opposite_order_both_succeed(maker: Database, admin: asyncpg.Connection) -> None:
+    await maker.transact(lambda tx: store(tx, "left", "right"))
+    both_hold_one = asyncio.Barrier(2)
+    attempts = 0
+
+    async def add(tx: Tx, first: str, second: str) -> None:
+        nonlocal attempts
+        attempts += 1
+        for key in (first, second):
+            await tx.execute(text("UPDATE thing SET amount = amount + 1 WHERE key = :key"), {"key": key})
+            if key == first and attempts <= 2:
+                await both_hold_one.wait()
+
+    await asyncio.gather(
+        maker.transact(lambda tx: add(tx, "left", "right")),
+        maker.transact(lambda tx: add(tx, "right", "left")),
+    )
+    assert attempts == 3
+    assert await admin.fetchval("SELECT array_agg(amount) FROM maker.thing") == [3, 3]
+
+
+async def test_an_exception_rolls_everything_back(maker: Database, admin: asyncpg.Connection) -> None:
+    async def fail(tx: Tx) -> None:
+        await make_things(tx, [("a thing", 1, ThingMade(amount=1))])
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await maker.transact(fail)
+    assert await stored(admin) == []
+    assert await admin.fetchval("SELECT count(*) FROM maker.event_log") == 0
+
+
+async def nobody_is_in_a_transaction(admin: asyncpg.Connection) -> None:
+    """Wait until no session of ours holds anything."""
+
+    async def look() -> None:
+        states = await admin.fetch(
+            "SELECT state FROM pg_stat_activity WHERE application_name LIKE 'aftercare-%'"
+            " AND datname = current_database() AND state <> 'idle'"
+        )
+        assert states == []
+
+    await until(look, within=5)
+
+
+async def test_a_cancelled_caller_leaves_nothing_behind(maker: Database, admin: asyncpg.Connection) -> None:
+    written = asyncio.Event()
+
+    async def hang(tx: Tx) -> None:
+        await store(tx, "never")
+        written.set()
+        await tx.execute(text("SELECT pg_sleep(60)"))
+
+    for _ in range(4):  # twice as often as there are connections
+        written.clear()
+        task = asyncio.create_task(maker.transact(hang))
+        await written.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    await nobody_is_in_a_transaction(admin)
+    await maker.transact(lambda tx: store(tx, "after"))
+    assert await stored(admin) == ["after"]
+
+
+async def test_a_commit_under_way_is_waited_for(maker: Database, admin: asyncpg.Connection) -> None:
+    await admin.execute(
+        """
+        CREATE FUNCTION maker.take_long() RETURNS trigger LANGUAGE plpgsql AS
+            'BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END';
+        CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON maker.thing
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION maker.take_long();
+        """
+    )
+    committing = asyncio.Event()
+
+    async def told(tx: Tx) -> None:
+        await store(tx, "kept")
+        asyncio.get_running_loop().call_later(0.1, committing.set)
+
+    try:
+        task = asyncio.create_task(maker.transact(told))
+        await committing.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await stored(admin) == ["kept"]
+    finally:
+        await admin.execute("DROP FUNCTION maker.take_long CASCADE")
+
+
+async def test_who_follows_the_commits_is_told_of_events_only(maker: Database) -> None:
+    told: list[str] = []
+    maker.on_emitted.append(lambda: told.append("committed"))
+    await maker.transact(lambda tx: store(tx, "no event"))
+    assert told == []
+    await maker.transact(lambda tx: make_things(tx, [("a thing", 1, ThingMade(amount=1))]))
+    assert told == ["committed"]
+
+
+async def test_rows_are_written_in_the_order_of_their_key(maker: Database) -> None:
+    ids = [uuid7() for _ in range(50)]
+    rows = [{"id": each, "key": "any", "amount": 1} for each in reversed(ids)]
+    async with maker.transaction() as tx:
+        written = await insert_rows(tx, thing, rows, tail="RETURNING id")
+        assert [row.id for row in written] == ids
+        assert await insert_rows(tx, thing, [], tail="RETURNING id") == []
+
+
+async def error_of(work: Callable[[], Awaitable[object]]) -> BaseException:
+    with pytest.raises(Exception) as raised:  # noqa: PT011 (which one is the question)
+        await work()
+    return raised.value
+
+
+async def test_a_server_that_is_away_is_an_outage(maker: Database) -> None:
+    url = maker.engine.url.set(drivername="postgresql")
+    for unreachable in (url.set(port=1), url.set(password="being changed")):
+        database = Database("maker", unreachable.render_as_string(hide_password=False))
+        assert is_database_outage(await error_of(database.time))
+        await database.close()
+
+    async def end_oneself(tx: Tx) -> None:
+        await tx.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    assert is_database_outage(await error_of(lambda: maker.transact(end_oneself)))
+
+
+async def test_a_pool_that_is_used_up_is_an_outage(maker: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maker.engine.pool, "_timeout", 0.1)
+    async with maker.transaction(), maker.transaction():
+        assert is_database_outage(await error_of(lambda: maker.transact(lambda tx: store(tx, "no"))))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["SELECT 1 / 0", "SELECT nothing FROM nowhere", "SET statement_timeout = 10; SELECT pg_sleep(1)"],
+)
+async def test_what_the_work_did_wrong_is_no_outage(maker: Database, statement: str) -> None:
+    async def work(tx: Tx) -> None:
+        for each in statement.split(";"):
+            await tx.execute(text(each))
+
+    assert not is_database_outage(await error_of(lambda: maker.transact(work)))

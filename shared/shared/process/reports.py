@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from shared.clock import clock, made_at
 from shared.db import Database
+from shared.db.engine import connected
 from shared.http import metrics
 from shared.http.health import FlowReport, ServiceFlow, TaskReport
 from shared.inbox.failure import explain
@@ -36,7 +37,7 @@ _LOOK = text(
 async def readiness(resident: Resident) -> str | None:
     """None when the service can serve HTTP, else the reason; the broker does not matter."""
     try:
-        async with resident.database.engine.connect() as connection:
+        async with connected(resident.database.engine) as connection:
             if await resident.service.history.at_head(connection):
                 return None
             return "migrations are behind: run `aftercare migrate`"

@@ -277,11 +277,11 @@ def encoded(**changes: Any) -> bytes:
 async def build(server: str) -> dict[str, str]:
     """A new database on `server` with the migrated schemas of all three; the URL of each one's role."""
     name = f"stage_{uuid7().hex}"
-    await provision(server, name, [each.name for each in SERVICES], _password_of)
+    await provision(server, name, [each.name for each in SERVICES], password_of)
     for service in SERVICES:
         owner = f"{service.name}_owner"
-        await service.history.upgrade(role_url(server, owner, _password_of(owner), name))
-    return {each.name: role_url(server, each.name, _password_of(each.name), name) for each in SERVICES}
+        await service.history.upgrade(role_url(server, owner, password_of(owner), name))
+    return {each.name: role_url(server, each.name, password_of(each.name), name) for each in SERVICES}
 
 
 async def tear_down(server: str, urls: Mapping[str, str]) -> None:
@@ -293,10 +293,15 @@ async def tear_down(server: str, urls: Mapping[str, str]) -> None:
         await connection.close()
 
 
+async def administrator(server: str, urls: Mapping[str, str]) -> asyncpg.Connection:
+    """A connection to what `build` made that may read and break everything."""
+    return await asyncpg.connect(server, database=make_url(urls[maker.name]).database)
+
+
 @asynccontextmanager
 async def raised(server: str, urls: Mapping[str, str], broker: Broker | None) -> AsyncIterator[Stage]:
     """A stage with empty tables and declared queues; nothing is started."""
-    admin = await asyncpg.connect(server, database=make_url(urls[maker.name]).database)
+    admin = await administrator(server, urls)
     await admin.execute(f"TRUNCATE {', '.join(_TABLES)}")
     if broker is not None:
         await broker.declare()
@@ -314,7 +319,7 @@ _TABLES: Final = [
 ]
 
 
-def _password_of(role: str) -> str:
+def password_of(role: str) -> str:
     return f"test-{role}"  # roles belong to the whole cluster, so all databases of a run share them
 
 
