@@ -14,13 +14,14 @@ from pydantic import BaseModel
 
 from allinone.services import SERVICES
 from contracts import sample
-from contracts.authorization import SIGNED, deviations, doors_of, read_table
+from contracts.authorization import SIGNED, deviations, doors_of, read_table, without
 from contracts.serving import Quiet, Served, serving
 from shared.http.app import build_app
 from shared.http.auth import Role, allow, public
 
 TABLE = Path(__file__).parent / "authorization.toml"
 DESK: frozenset[Role] = frozenset({"dispatcher", "operations"})
+SHARED = without(read_table(TABLE), *(service.name for service in SERVICES))
 SAMPLE: dict[str, frozenset[Role] | None] = {
     "GET /live": DESK,
     "GET /sample/live": DESK,
@@ -49,12 +50,12 @@ async def test_every_route_of_the_suite_lets_in_whom_the_table_names(postgres_ur
 
 
 async def test_a_service_that_keeps_its_word_has_no_deviations(served: Served) -> None:
-    table = {**read_table(TABLE), **SAMPLE}
+    table = {**SHARED, **SAMPLE}
     assert await deviations(served.app, table, served.settings) == []
 
 
 async def test_a_route_without_a_row_and_a_row_without_a_route_are_noticed(served: Served) -> None:
-    table = {**read_table(TABLE), **SAMPLE, "GET /gone": None}
+    table = {**SHARED, **SAMPLE, "GET /gone": None}
     del table["POST /sample/promises"]
     assert await deviations(served.app, table, served.settings) == [
         'POST /sample/promises has no row; if this is meant, add: "POST /sample/promises" = ["adapter"]',
@@ -63,7 +64,7 @@ async def test_a_route_without_a_row_and_a_row_without_a_route_are_noticed(serve
 
 
 async def test_a_declaration_that_differs_from_the_table_is_noticed(served: Served) -> None:
-    table = {**read_table(TABLE), **SAMPLE}
+    table = {**SHARED, **SAMPLE}
     table["GET /sample/board"] = frozenset({"care"})
     found = await deviations(served.app, table, served.settings)
     assert 'GET /sample/board declares ["dispatcher", "operations"], the table says ["care"]' in found

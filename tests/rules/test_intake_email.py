@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from datetime import UTC, datetime
+from time import process_time
 
 import pytest
 
@@ -119,6 +120,10 @@ def test_a_character_cut_between_two_encoded_words_is_joined() -> None:
         ("<head><title>x</title><style>p{}</style><body>pump<script>alert(1)</script> leaks", "pump leaks"),
         ("no tags & no end <", "no tags & no end <"),
         ("AT&T", "AT&T"),
+        ("<SCRIPT>x</script >a<!-- <p> -->b", "ab"),
+        ("<style>never closed", ""),
+        ("a <b", "a <b"),
+        (f"a&#{'9' * 5000};", "a&#9"),
         ("<b>a&nbsp;b&lt;c", "a b<c"),
         ("<img src=file:///etc/passwd>text<![CDATA[", "text"),
     ],
@@ -200,8 +205,17 @@ def test_a_reply_names_what_it_answers_the_nearest_first() -> None:
 def test_a_mail_made_to_keep_us_busy_costs_little_and_is_kept() -> None:
     nested = b"Subject: deep\r\n" + b"Content-Type: message/rfc822\r\n\r\n" * 3000 + b"end"
     assert (read(nested).title, read(nested).raw) == ("deep", nested)
+    assert read(raw("From: " + "(<" * 50_000)).identities[0].kind == "external"
+    assert read(raw("Content-Type: text/plain; " + "charset*0*=x;" * 50_000)).text == "hello"
     parts = raw("Subject: wide", PARTS, body=b"--b\r\n\r\n\r\n" * 100_000)
     assert read(parts).title == "wide"
+
+
+@pytest.mark.parametrize("piece", ["<a ", "<", "<!", "<!--", "</", "<a x='", "&#", "<script>"])
+def test_markup_that_never_closes_is_read_in_one_pass(piece: str) -> None:
+    begun = process_time()
+    read(raw("Content-Type: text/html", body=piece * (400_000 // len(piece))))
+    assert process_time() - begun < 2  # seconds; the library's parser took eighty
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -33,11 +33,9 @@ async def supervisor() -> AsyncIterator[Supervisor]:
     await supervisor.stop()
 
 
-@pytest_asyncio.fixture
-async def database(toy_urls: dict[str, str]) -> AsyncIterator[Database]:
-    database = Database("maker", toy_urls["maker"])
-    yield database
-    await database.close()
+@pytest_asyncio.fixture(scope="module")
+async def database(database_of: Callable[[str], Awaitable[Database]]) -> Database:
+    return await database_of("toy")
 
 
 class Ticks:

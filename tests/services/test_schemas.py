@@ -79,7 +79,7 @@ FORBIDDEN = [
 
 @pytest.mark.parametrize("statement", FORBIDDEN)
 async def test_a_serving_role_may_not(maker: asyncpg.Connection, statement: str) -> None:
-    with pytest.raises((asyncpg.InsufficientPrivilegeError, asyncpg.InvalidSchemaNameError)):
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied|must be owner"):
         await maker.execute(statement.format(month=month_of(clock.now())))
 
 
@@ -126,7 +126,8 @@ async def test_what_has_expired_is_dropped_and_nothing_else(
     begin, end = (uuid7_floor(datetime(2020, month, 1, tzinfo=UTC)) for month in (1, 2))
     before = await partitions(admin, parent)
     await admin.execute(
-        f"CREATE TABLE maker.{parent}_202001 PARTITION OF maker.{parent} FOR VALUES FROM ('{begin}') TO ('{end}');"
+        f"CREATE TABLE maker.{parent}_202001 PARTITION OF maker.{parent}"
+        f" FOR VALUES FROM ('{begin}') TO ('{end}');"
         f"ALTER TABLE maker.{parent}_202001 OWNER TO maker_owner"
     )
     await maker.execute("SELECT keep_partitions($1, interval '7300 days')", parent)

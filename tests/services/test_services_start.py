@@ -48,7 +48,7 @@ async def running(admin_url: str, services: Sequence[Service]) -> AsyncIterator[
             role_url(admin_url, role, _password_of(role), name) for role in (f"{each.name}_owner", each.name)
         )
         await each.history.upgrade(owner)
-        settings[each.name] = Settings(database_url=url, bus="memory")  # type: ignore[arg-type]
+        settings[each.name] = Settings(database_url=url, bus="memory")
     process = Process(tuple(services), settings, topology_of(services))
     process.start()
     try:

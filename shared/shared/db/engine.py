@@ -130,7 +130,12 @@ async def _begin_now(connection: AsyncConnection) -> None:
     Events carry the time their transaction began, and a watermark waits only for those PostgreSQL knows of.
     """
     raw: Any = (await connection.get_raw_connection()).dbapi_connection
-    await raw._start_transaction()
+    try:
+        await raw._start_transaction()
+    except Exception as error:
+        # Nothing but a lost connection makes BEGIN fail; SQLAlchemy would have noticed by itself.
+        await connection.invalidate()
+        raise DBAPIError("BEGIN", None, error, connection_invalidated=True) from error
 
 
 async def _settled(commit: Awaitable[None]) -> None:

@@ -103,6 +103,11 @@ def read_table(path: Path) -> dict[str, Roles]:
     return table
 
 
+def without(table: Mapping[str, Roles], *services: str) -> dict[str, Roles]:
+    """The rows of a process in which these services do not run."""
+    return {door: roles for door, roles in table.items() if door.split("/")[1] not in services}
+
+
 def written(roles: Roles) -> str:
     """The right side of a row."""
     if roles == SIGNED:

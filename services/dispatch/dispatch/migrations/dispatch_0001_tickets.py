@@ -5,7 +5,7 @@ from shared.db.script import execute_script
 revision = "dispatch_0001"
 down_revision = None
 branch_labels = ("dispatch",)
-depends_on = "core_0001"
+depends_on = None
 
 _ORGANISATION = """
 CREATE TABLE organisation (

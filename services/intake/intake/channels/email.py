@@ -9,16 +9,17 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from email import policy
 from email.errors import HeaderParseError
 from email.header import decode_header
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser, BytesParser
+from email.policy import EmailPolicy
 from email.utils import parseaddr
-from html.parser import HTMLParser
-from typing import Final
+from html import unescape
+from typing import TYPE_CHECKING, Final
 
 from intake.requests.rules import Identity, Normalised, email_identity, title_of
 
@@ -34,6 +35,7 @@ _LONGEST_NAME: Final = 200
 _MOST_BOUNDARIES: Final = 2_000
 _SILENT: Final = frozenset({"script", "style", "title"})
 _BREAKS: Final = frozenset({"p", "br", "div", "li", "tr", "h1", "h2", "h3", "blockquote"})
+_TAG: Final = re.compile(r"<(?P<opened>[a-zA-Z][a-zA-Z0-9]*)|<[!?/]")
 _ID: Final = re.compile(r"<[^<>\s]{1,250}>")  # an index entry has to hold it
 _UNSTORABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
 
@@ -54,14 +56,14 @@ def parse(
     external_id = _message_id(mail, raw)
     if reason := _automatic(mail):
         return NotForPeople(external_id, reason)
-    name, address = parseaddr(_raw_header(mail, "From"))  # a decoded name could hold a comma, or an address
+    name, address = _from(mail)
     subject, text = _header(mail, "Subject"), _text(mail)[:_LONGEST_TEXT]
     return Normalised(
         channel="email",
         account=account,
         external_id=external_id,
         identities=_sender(address, external_id),
-        name=(_words(name) or _storable(address))[:_LONGEST_NAME] or "—",
+        name=(name or address)[:_LONGEST_NAME] or "—",
         text=text,
         title=title_of(subject, text),
         received_at=received_at,
@@ -74,14 +76,31 @@ def parse(
     )
 
 
+if TYPE_CHECKING:
+    _Policy = EmailPolicy[EmailMessage]  # which takes no parameters when it runs
+else:
+    _Policy = EmailPolicy
+
+
+class _ShortHeaders(_Policy):
+    """Cut long ones off: the library's time to read one grows with the square of its length."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:_LONGEST_HEADER]
+
+
+_POLICY: Final = _ShortHeaders()
+
+
 def _read(raw: bytes) -> EmailMessage:
     """The mail in its parts; of one made to keep us busy, the headers."""
     if raw.count(b"\n--") <= _MOST_BOUNDARIES:
         try:
-            return BytesParser(policy=policy.default).parsebytes(raw)
+            return BytesParser(policy=_POLICY).parsebytes(raw)
         except RecursionError:  # parts within parts within parts
             pass
-    return BytesHeaderParser(policy=policy.default).parsebytes(raw)
+    return BytesHeaderParser(policy=_POLICY).parsebytes(raw)
 
 
 def _message_id(mail: EmailMessage, raw: bytes) -> str:
@@ -102,7 +121,7 @@ def _automatic(mail: EmailMessage) -> str | None:
         return "auto_submitted"
     if _header(mail, "Return-Path").strip() == "<>" or mail.get_content_type() == "multipart/report":
         return "bounce"
-    if parseaddr(_raw_header(mail, "From"))[1].lower().startswith("mailer-daemon@"):
+    if _from(mail)[1].lower().startswith("mailer-daemon@"):
         return "bounce"
     if any(_header(mail, name) for name in ("X-Loop", "X-Autoreply", "X-Autorespond")):
         return "loop"
@@ -115,6 +134,16 @@ def _answered(mail: EmailMessage) -> Iterator[str]:
         yield from reversed(_ID.findall(_header(mail, name))[-20:])
 
 
+def _from(mail: EmailMessage) -> tuple[str, str]:
+    """Name and address; decoded only then, for a name may hold commas and addresses."""
+    sent = _raw_header(mail, "From")
+    try:
+        name, address = parseaddr(sent)
+    except RecursionError:  # comments within comments
+        name, address = sent, ""
+    return _words(name), _storable(address)
+
+
 def _header(mail: EmailMessage, name: str) -> str:
     return _words(_raw_header(mail, name))
 
@@ -122,7 +151,6 @@ def _header(mail: EmailMessage, name: str) -> str:
 def _raw_header(mail: EmailMessage, name: str) -> str:
     """A header as it was sent; bytes that should have been encoded become text all the same."""
     value = next((str(each) for key, each in mail.raw_items() if key.lower() == name.lower()), "")
-    value = value[:_LONGEST_HEADER]
     if not value.isascii():
         value = _decoded(value.encode("utf-8", "surrogateescape"), None)
     return " ".join(value.split())
@@ -180,28 +208,33 @@ def _decoded(payload: bytes, label: str | None) -> str:
     return payload.decode("utf-8", errors="replace")
 
 
-class _Reader(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.pieces: list[str] = []
-        self._silent = 0
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        self._silent += tag in _SILENT
-        if tag in _BREAKS:
-            self.pieces.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._silent = max(0, self._silent - (tag in _SILENT))
-
-    def handle_data(self, data: str) -> None:
-        if not self._silent:
-            self.pieces.append(data)
-
-
-def _without_markup(html: str) -> str:
-    reader = _Reader()
-    reader.feed(html[:_LONGEST_MARKUP])
-    reader.close()
-    lines = (" ".join(line.split()) for line in "".join(reader.pieces).splitlines())
+def _without_markup(markup: str) -> str:
+    """In one pass whatever it holds: the library's parser takes minutes over tags that never close."""
+    markup = markup[:_LONGEST_MARKUP]
+    pieces: list[str] = []
+    at = 0
+    while tag := _TAG.search(markup, at):
+        pieces.append(markup[at : tag.start()])
+        at = tag.start()
+        if (end := _end_of(tag, markup)) is None:
+            break
+        at = end
+        if (tag["opened"] or "").lower() in _BREAKS:
+            pieces.append("\n")
+    text = "".join([*pieces, markup[at:]])
+    with suppress(ValueError):  # a reference of thousands of digits
+        text = unescape(text)
+    lines = (" ".join(line.split()) for line in text.splitlines())
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+
+
+def _end_of(tag: re.Match[str], markup: str) -> int | None:
+    """Where the text goes on behind a tag or a comment; None when it never ends."""
+    closing = "-->" if markup.startswith("<!--", tag.start()) else ">"
+    end = markup.find(closing, tag.end())
+    if end < 0:
+        return None
+    if (tag["opened"] or "").lower() in _SILENT:
+        closed = re.compile(f"</{tag['opened']}", re.IGNORECASE).search(markup, end)
+        return closed.start() if closed else len(markup)
+    return end + len(closing)

@@ -64,7 +64,9 @@ async def one(id: UUID, request: Request, caller: Caller) -> HTMLResponse:
 
 
 @router.post("/desk/{id}/answers", dependencies=_AGENTS, include_in_schema=False)
-async def answer(id: UUID, tx: WriteTx, caller: Caller, form: Annotated[AnswerForm, Form()]) -> RedirectResponse:
+async def answer(
+    id: UUID, tx: WriteTx, caller: Caller, form: Annotated[AnswerForm, Form()]
+) -> RedirectResponse:
     """Answer the customer from the page."""
     await actions.answer(tx, await store.lock(tx, id), form.text, person(caller))
     return RedirectResponse(f"/intake/desk/{id}", status_code=303)

@@ -5,7 +5,7 @@ from shared.db.script import execute_script
 revision = "intake_0001"
 down_revision = None
 branch_labels = ("intake",)
-depends_on = "core_0001"
+depends_on = None
 
 
 def upgrade() -> None:

@@ -5,7 +5,7 @@ from shared.db.script import execute_script
 revision = "parts_0001"
 down_revision = None
 branch_labels = ("parts",)
-depends_on = "core_0001"
+depends_on = None
 
 
 def upgrade() -> None:

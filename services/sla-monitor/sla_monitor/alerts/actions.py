@@ -72,10 +72,10 @@ async def _deal(tx: Tx, due: Sequence[Due], now: datetime) -> None:
 
 
 async def _tell(tx: Tx, verdicts: Sequence[tuple[Verdict, Subject]], now: datetime) -> None:
-    alerts = {id(verdict): alert for verdict, _ in verdicts if (alert := _alert(verdict, now))}
-    raised = await store.claim_alerts(tx, list(alerts.values()))
-    for verdict, subject in verdicts:
-        alert = alerts.get(id(verdict))
+    """Emit what the verdicts say; a warning and a breach only for whom the alert's row was new."""
+    alerts = [_alert(verdict, now) for verdict, _ in verdicts]
+    raised = await store.claim_alerts(tx, [alert for alert in alerts if alert])
+    for (verdict, subject), alert in zip(verdicts, alerts, strict=True):
         if alert is None or alert["id"] in raised:
             payload = _payload(verdict, subject, now)
             emit(tx, payload, subject=verdict.clock.id, sequence=verdict.clock.version, time=now)

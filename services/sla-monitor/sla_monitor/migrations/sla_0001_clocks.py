@@ -9,7 +9,7 @@ from shared.db.script import execute_script
 revision = "sla_0001"
 down_revision = None
 branch_labels = ("sla",)
-depends_on = "core_0001"
+depends_on = None
 
 _VERSIONS = """
 CREATE TABLE calendar_version (

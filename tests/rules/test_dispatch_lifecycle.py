@@ -1,0 +1,311 @@
+"""The life of a ticket: what is possible when, and that each step is one version with one owner (R24–R30)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from dispatch.acceptance.rules import CLOSE_AFTER, REMIND_AFTER, Acceptance, due, next_at
+from dispatch.assignment.rules import Assignment, Candidate, Decision, NobodyAvailable
+from dispatch.tickets import rules
+from dispatch.tickets.rules import ALLOWED, STATES, WORKING, Command, Steps, Ticket, TicketNotReady
+from dispatch.visits.rules import fault_of_visit, is_plausible
+from shared.events.dispatch import TicketResolved, VisitAgreed
+from shared.events.terms import PartLine, Severity, Site
+
+NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
+ENGINEER, SUPERVISOR, LEADER, DUTY_LEAD, OTHER = (UUID(int=number) for number in range(1, 6))
+ASKED = Ticket(
+    id=UUID(int=100),
+    number=1,
+    request_id=UUID(int=101),
+    request_version=1,
+    customer_id=UUID(int=102),
+    customer_level="standard",
+    kind="fault",
+    severity="general",
+    difficulty=1,
+    skills=(),
+    product_line=None,
+    site=Site(region="east", city="shanghai"),
+    title="The pump makes a noise",
+    state="opened",
+    owner_id=UUID(int=0),
+    engineer_id=None,
+    supervisor_id=None,
+    group_ids=(),
+    declined_ids=(),
+    tier=None,
+    centre=None,
+    same_city=None,
+    episode=1,
+    arrivals=0,
+    opened_at=NOW,
+    version=0,
+)
+
+
+def assigned(engineer: UUID = ENGINEER, severity: Severity = "general") -> Assignment:
+    urgent = severity == "urgent"
+    return Assignment(
+        owner_id=LEADER if urgent else engineer,
+        group_ids=(LEADER, engineer) if urgent else (),
+        leadership_ids=(DUTY_LEAD,) if urgent else (),
+        findings=(),
+        candidates=(Candidate(engineer, "junior", 0, ()),),
+        engineer_id=engineer,
+        supervisor_id=SUPERVISOR if severity == "important" else None,
+        tier="junior",
+        centre="shanghai",
+        same_city=True,
+    )
+
+
+def nobody(severity: Severity = "general") -> NobodyAvailable:
+    group = (LEADER, ENGINEER) if severity == "urgent" else ()
+    return NobodyAvailable(DUTY_LEAD, group, (DUTY_LEAD,) if group else (), (), ())
+
+
+def opened(decision: Decision | None = None, severity: Severity = "general") -> Ticket:
+    asked = replace(ASKED, severity=severity)
+    return rules.open_ticket(asked, decision or assigned(severity=severity))[-1].ticket
+
+
+VISIT = VisitAgreed(
+    visit_id=UUID(int=7), engineer_id=ENGINEER, starts_at=NOW, ends_at=NOW + timedelta(hours=2)
+)
+DO: dict[Command, Callable[[Ticket], Steps]] = {
+    "assign": lambda ticket: rules.place(ticket, assigned(OTHER, ticket.severity)),
+    "accept": rules.accept,
+    "decline": lambda ticket: rules.decline(ticket, "on leave"),
+    "agree_visit": lambda ticket: rules.agree_visit(ticket, VISIT),
+    "depart": rules.depart,
+    "arrive": lambda ticket: rules.arrive(ticket, None),
+    "request_parts": lambda ticket: rules.request_parts(
+        ticket, UUID(int=8), (PartLine(part_number="P", quantity=1),)
+    ),
+    "resolve": lambda ticket: rules.resolve(ticket, None, "done", True),
+    "accept_result": rules.accept_result,
+    "reject_result": lambda ticket: rules.reject_result(ticket, "it leaks"),
+    "close_unconfirmed": rules.close_unconfirmed,
+}
+
+
+def after(*commands: Command, ticket: Ticket | None = None) -> Ticket:
+    """A ticket that went through `commands`, each of them allowed."""
+    now = ticket or opened()
+    for command in commands:
+        rules.require(now, command)
+        now = DO[command](now)[-1].ticket
+    return now
+
+
+def names(steps: Steps) -> list[str]:
+    return [step.what for step in steps]
+
+
+def test_every_state_says_what_is_possible() -> None:
+    assert set(ALLOWED) == set(STATES)
+    assert set(DO) == frozenset().union(*ALLOWED.values())
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_what_is_not_in_the_table_is_refused_with_what_is(state: rules.State) -> None:
+    ticket = replace(opened(), state=state)
+    for command in set(DO) - ALLOWED[state]:
+        with pytest.raises(TicketNotReady) as refused:
+            rules.require(ticket, command)
+        assert refused.value.data["allowed"] == sorted(ALLOWED[state])
+
+
+def test_the_straight_way_ends_accepted() -> None:
+    done = after("accept", "agree_visit", "depart", "arrive", "request_parts", "resolve", "accept_result")
+    assert (done.state, done.owner_id, done.allowed) == ("closed", ENGINEER, frozenset())
+
+
+def test_nothing_is_resolved_before_somebody_came() -> None:
+    for state in set(STATES) - {"on_site"}:
+        assert "resolve" not in ALLOWED[state]
+
+
+def test_opening_owns_assigns_and_counts_versions() -> None:
+    steps = rules.open_ticket(replace(ASKED, severity="urgent"), assigned(severity="urgent"))
+    assert names(steps) == ["ticket_opened", "group_formed", "leadership_informed", "ticket_assigned"]
+    assert [step.ticket.version for step in steps] == [1, 2, 3, 4]
+    assert {step.ticket.owner_id for step in steps} == {LEADER}
+
+
+def test_opening_without_anybody_needs_a_decision_of_its_owner() -> None:
+    [step] = rules.open_ticket(ASKED, nobody())
+    assert (step.ticket.state, step.ticket.owner_id) == ("needs_decision", DUTY_LEAD)
+
+
+def test_who_declined_is_remembered_and_has_it_no_more() -> None:
+    declined = after("decline")
+    assert (declined.engineer_id, declined.declined_ids) == (None, (ENGINEER,))
+    assert declined.job.declined == {ENGINEER}
+
+
+def test_another_owner_is_told_before_another_engineer() -> None:
+    steps = rules.place(after("decline"), assigned(OTHER))
+    assert names(steps) == ["owner_changed", "ticket_assigned"]
+
+
+def test_a_rejection_goes_on_in_the_same_episode_with_the_same_engineer_r29() -> None:
+    rejected = after("accept", "depart", "arrive", "resolve", "reject_result")
+    assert (rejected.state, rejected.episode, rejected.engineer_id) == ("accepted", 1, ENGINEER)
+
+
+@pytest.mark.parametrize(
+    ("visits", "claimed", "first"), [(1, True, True), (1, False, False), (2, True, False)]
+)
+def test_a_first_visit_is_one_only_if_nobody_came_twice_r113(visits: int, claimed: bool, first: bool) -> None:
+    ticket = after("accept", *(("depart", "arrive", "agree_visit") * visits)[:-1])
+    [step] = rules.resolve(ticket, None, "done", claimed)
+    assert isinstance(step.payload, TicketResolved)
+    assert step.payload.first_visit == first
+
+
+def test_the_three_ends_differ_decision_10() -> None:
+    resolved = after("accept", "depart", "arrive", "resolve")
+    assert names(rules.accept_result(resolved)) == ["result_accepted", "ticket_closed"]
+    assert names(rules.reject_result(resolved, "it leaks")) == ["result_rejected"]
+    assert names(rules.close_unconfirmed(resolved)) == ["ticket_closed"]
+
+
+def regraded(ticket: Ticket, severity: Severity, decision: Decision) -> Steps:
+    return rules.regrade(
+        ticket, decision, severity=severity, kind="fault", request_version=2, by=OTHER, reason="worse"
+    )
+
+
+def test_before_work_a_graver_ticket_goes_to_others() -> None:
+    steps = regraded(opened(), "urgent", assigned(OTHER, "urgent"))
+    assert names(steps) == [
+        "ticket_regraded", "group_formed", "leadership_informed", "owner_changed", "ticket_assigned",
+    ]  # fmt: skip
+
+
+def test_at_work_the_engineer_stays_and_the_group_owns_decision_18() -> None:
+    steps = regraded(after("accept", "depart"), "urgent", assigned(ENGINEER, "urgent"))
+    assert names(steps) == ["ticket_regraded", "group_formed", "leadership_informed", "owner_changed"]
+    assert (steps[-1].ticket.state, steps[-1].ticket.engineer_id) == ("travelling", ENGINEER)
+
+
+def test_what_was_urgent_and_is_not_any_more_belongs_to_its_engineer() -> None:
+    urgent = after("accept", ticket=opened(severity="urgent"))
+    steps = regraded(urgent, "general", assigned(ENGINEER))
+    assert (steps[-1].ticket.group_ids, steps[-1].ticket.owner_id) == ((), ENGINEER)
+
+
+class Life(RuleBasedStateMachine):
+    """Any commands in any order, by the table: each step is one version, and the promises hold after each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ticket = opened()
+
+    def take(self, steps: Steps) -> None:
+        versions = [step.ticket.version for step in steps]
+        assert versions == list(range(self.ticket.version + 1, self.ticket.version + 1 + len(steps)))
+        self.ticket = steps[-1].ticket
+
+    @invariant()
+    def somebody_owns_it(self) -> None:
+        assert self.ticket.owner_id != UUID(int=0)
+
+    @invariant()
+    def who_works_is_known(self) -> None:
+        assert (self.ticket.engineer_id is None) == (self.ticket.state in ("opened", "needs_decision"))
+        assert self.ticket.state not in WORKING or self.ticket.given_to
+
+    @invariant()
+    def severity_has_its_people(self) -> None:
+        assert bool(self.ticket.group_ids) == (self.ticket.severity == "urgent")
+        if self.ticket.severity == "important" and self.ticket.engineer_id:
+            assert self.ticket.supervisor_id not in (None, self.ticket.engineer_id)
+
+    @precondition(lambda self: self.ticket.state != "closed")
+    @rule()
+    def regrade(self) -> None:
+        graver: dict[Severity, Severity] = {
+            "general": "important",
+            "important": "urgent",
+            "urgent": "general",
+        }
+        severity = graver[self.ticket.severity]
+        self.take(regraded(self.ticket, severity, assigned(self.ticket.engineer_id or OTHER, severity)))
+
+    @precondition(lambda self: self.ticket.state == "needs_decision")
+    @rule()
+    def find_nobody(self) -> None:
+        steps = rules.place(self.ticket, nobody(self.ticket.severity))
+        if steps:
+            self.take(steps)
+
+
+def _rule_for(command: Command) -> object:
+    def run(self: Life) -> None:
+        self.take(DO[command](self.ticket))
+
+    run.__name__ = f"do_{command}"
+    return precondition(lambda self: command in self.ticket.allowed)(rule()(run))
+
+
+for each in DO:
+    setattr(Life, f"do_{each}", _rule_for(each))
+TestLife = Life.TestCase
+TestLife.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+def question(reminders: int = 0, *, asked_at: datetime = NOW) -> Acceptance:
+    return Acceptance(
+        UUID(int=1), UUID(int=2), 1, asked_at, reminders, next_at(asked_at, reminders), None, None, None
+    )
+
+
+def test_silence_is_reminded_of_three_times_in_seven_days_and_then_closed() -> None:
+    assert (len(REMIND_AFTER), CLOSE_AFTER) == (3, timedelta(days=7))
+    for reminders, length in enumerate((*REMIND_AFTER, CLOSE_AFTER)):
+        before, at = NOW + length - timedelta(seconds=1), NOW + length
+        assert due(question(reminders), before) == "wait"
+        assert due(question(reminders), at) == ("remind" if reminders < 3 else "close")
+
+
+def test_an_answer_ends_the_waiting() -> None:
+    assert due(replace(question(), outcome="accepted", answered_at=NOW), NOW + timedelta(days=30)) == "wait"
+
+
+@pytest.mark.parametrize(
+    ("begins", "length", "field"),
+    [
+        (timedelta(hours=1), timedelta(hours=2), None),
+        (timedelta(minutes=-50), timedelta(hours=2), None),
+        (timedelta(hours=-2), timedelta(hours=3), "starts_at"),
+        (timedelta(days=91), timedelta(hours=1), "starts_at"),
+        (timedelta(hours=1), timedelta(0), "ends_at"),
+        (timedelta(hours=1), timedelta(hours=25), "ends_at"),
+    ],
+)
+def test_a_visit_is_soon_and_not_endless(begins: timedelta, length: timedelta, field: str | None) -> None:
+    fault = fault_of_visit(NOW + begins, NOW + begins + length, NOW)
+    assert (fault and fault[0]) == field
+
+
+@pytest.mark.parametrize(
+    ("off", "plausible"),
+    [
+        (timedelta(days=-7), True),
+        (timedelta(seconds=60), True),
+        (timedelta(days=-8), False),
+        (timedelta(minutes=2), False),
+    ],
+)
+def test_the_clock_of_a_phone_is_believed_within_bounds(off: timedelta, plausible: bool) -> None:
+    assert is_plausible(NOW + off, NOW) == plausible
