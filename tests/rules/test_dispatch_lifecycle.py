@@ -242,6 +242,11 @@ class Life(RuleBasedStateMachine):
         severity = graver[self.ticket.severity]
         self.take(regraded(self.ticket, severity, assigned(self.ticket.engineer_id or OTHER, severity)))
 
+    @precondition(lambda self: self.ticket.state == "closed")
+    @rule()
+    def stay_closed(self) -> None:
+        assert not self.ticket.allowed
+
     @precondition(lambda self: self.ticket.state == "needs_decision")
     @rule()
     def find_nobody(self) -> None:

@@ -67,7 +67,7 @@ def test_every_text_has_its_chinese() -> None:
 async def test_an_engineer_goes_all_the_way_by_plain_forms(desk: Desk) -> None:
     ticket = await desk.ticket(await desk.ask("general"))
     browser = await desk.browser(JUNIOR_A, "engineer")
-    steps = (
+    steps: tuple[tuple[str, dict[str, str]], ...] = (
         ("accept", {}),
         ("agree_visit", {"starts_at": "2999-01-01T10:00"}),
         ("agree_visit", {"starts_at": _tomorrow(), "minutes": "60"}),
