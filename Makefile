@@ -71,10 +71,11 @@ lock: setup  ## resolve requirements.lock anew
 	$(BIN)/uv export --quiet --no-emit-workspace --all-groups --no-header --no-annotate -o requirements.lock
 
 bench: setup servers  ## the figures, each beside its floor, into docs/bench/
-	$(BIN)/python -m bench
+	PYTHONPATH=tests/bench:tests/toy:tests/chaos $(BIN)/python -m bench --into docs/bench
 
 proof: setup servers  ## the long proofs; result files go to docs/proofs/
 	$(BIN)/python -m pytest -m proof
 
 map: setup  ## regenerate what is generated: topology, event map, API descriptions
+	PYTHONPATH=tests/contracts $(BIN)/python -m contracts.samples
 	$(BIN)/aftercare map

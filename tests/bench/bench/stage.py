@@ -102,6 +102,15 @@ async def own_stage(quick: bool) -> AsyncIterator[Stage]:
             await asyncio.gather(postgres.remove(), rabbit.remove())
 
 
+def pid_of(replica: Replica) -> int:
+    """Of its latest start."""
+    return next(
+        int(str(moment.details["pid"]))
+        for moment in reversed(replica.timeline.moments)
+        if moment.what == "started"
+    )
+
+
 async def sync_clock(postgres_url: str) -> None:
     """Set this process's clock by the database's."""
     connection = await asyncpg.connect(postgres_url)

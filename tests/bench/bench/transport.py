@@ -14,9 +14,10 @@ from typing import Final
 import aio_pika
 import asyncpg
 
+from bench.cpu import Meter, parent_of
 from bench.figure import Figure, Numbers, Ratio, Side
 from bench.services import TOPOLOGY, ThingCounted, keeper, maker
-from bench.stage import Stage
+from bench.stage import Stage, pid_of
 from chaos.processes import Replica, running
 from shared.clock import uuid7
 from shared.db import Database, Tx
@@ -52,6 +53,7 @@ class Line:
     admin: asyncpg.Connection
     producer: Replica
     numbers: count[int]
+    meter: Meter
 
     async def commit(self, events: int, make: Make) -> int:
         """Write `events` events to the outbox; returns how many. Subjects take turns."""
@@ -89,9 +91,11 @@ class Line:
             await self.commit(events, make)
         finally:
             self.producer.resume()
-        begun = time.perf_counter()
+        before, begun = self.meter.read(), time.perf_counter()
         await self.until(goal)
-        return {_MEASURE: events / (time.perf_counter() - begun)}
+        took, after = time.perf_counter() - begun, self.meter.read()
+        shares = {f"CPU of {name}, µs/event": (after[name] - before[name]) / events * 1e6 for name in before}
+        return {_MEASURE: events / took, **shares}
 
     async def sustain(self, seconds: float, make: Make) -> Numbers:
         """Commit as fast as events come out, some always waiting; count what comes out within `seconds`."""
@@ -157,7 +161,15 @@ async def line(stage: Stage) -> AsyncIterator[Line]:
     own = Database("maker", database("maker"), listening=TOPOLOGY.listened_from("maker"))
     try:
         async with running(producer, consumer):
-            yield Line(own, admin, producer, count())
+            postmaster = parent_of(await admin.fetchval("SELECT pg_backend_pid()"))
+            assert stage.rabbit.pid is not None
+            meter = Meter(
+                producer=pid_of(producer),
+                consumer=pid_of(consumer),
+                PostgreSQL=postmaster,
+                RabbitMQ=stage.rabbit.pid,
+            )
+            yield Line(own, admin, producer, count(), meter)
     finally:
         await own.close()
         await admin.close()
