@@ -73,14 +73,8 @@ class Stage:
         """`python -m module`, one process; start it with `chaos.processes.running`."""
         port = free_port()
         folders = [str(Path(package.__path__[0]).parent) for package in (bench, toy, chaos)]
-        settings = {"AFTERCARE_PORT": str(port), "AFTERCARE_LOG_LEVEL": "warning", **environment}
-        return Replica(
-            f"{module}-{port}",
-            module,
-            port,
-            self.folder,
-            environment=settings | {"PYTHONPATH": os.pathsep.join(folders)},
-        )
+        settings = {"AFTERCARE_PORT": str(port), "PYTHONPATH": os.pathsep.join(folders), **environment}
+        return Replica(f"{module}-{port}", module, port, self.folder, environment=settings)
 
     async def admin(self, url: str) -> asyncpg.Connection:
         """An administrator's connection to the database that `url` names."""
