@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -133,7 +134,9 @@ async def test_a_promise_is_counted_down_from_the_moment_it_is_made(room: Room) 
     async with room.board() as page:
         await room.ticket("The conveyor is stuck", 100 * MINUTE)
         clock_row = page.locator(".clock", has_text="Arrive on site").filter(has_text="conveyor")
-        await expect(clock_row).to_have_class("clock changed soon")  # 100 of 120 minutes are gone
+        await expect(clock_row).to_have_class(
+            re.compile(r"\bsoon\b"), timeout=20_000
+        )  # 100 of 120 minutes are gone
         shown = await clock_row.locator(".countdown").inner_text()
         assert shown.startswith("19:")
         assert 830 <= int(await clock_row.locator("progress").get_attribute("value") or 0) <= 836

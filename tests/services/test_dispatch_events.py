@@ -193,6 +193,27 @@ async def test_who_leaves_owns_nothing_any_more(desk: Desk) -> None:
     assert len(await desk.rows("SELECT 1 FROM person WHERE NOT active")) == 2
 
 
+async def test_who_stops_being_an_engineer_keeps_no_work(desk: Desk) -> None:
+    request_id = await desk.ask("general")
+    people = tuple(
+        each.model_copy(update={"roles": ("care",)}) if each.id == JUNIOR_A else each
+        for each in SAMPLE.people
+    )
+    await desk.put(SAMPLE.model_copy(update={"people": people}), 1)
+    assert (await desk.ticket(request_id)).engineer_id == JUNIOR_B
+
+
+async def test_who_leaves_guides_nothing_any_more(desk: Desk) -> None:
+    request_id = await desk.ask("important")
+    region = SAMPLE.regions[0].model_copy(update={"supervisors": (DUTY_LEAD_G,)})
+    people = tuple(each for each in SAMPLE.people if each.id != SUPERVISOR_F)
+    teams = ()
+    changed = {"people": people, "regions": (region, SAMPLE.regions[1]), "teams": teams}
+    await desk.put(SAMPLE.model_copy(update=changed), 1)
+    ticket = await desk.ticket(request_id)
+    assert (ticket.engineer_id, ticket.supervisor_id) == (SENIOR_C, DUTY_LEAD_G)
+
+
 async def test_silence_is_reminded_of_and_then_closed_as_unconfirmed(desk: Desk) -> None:
     ticket = await desk.ticket(await desk.ask())
     await desk.rows("UPDATE ticket SET state = 'resolved' RETURNING id")

@@ -132,6 +132,20 @@ async def test_a_rejected_result_goes_on_with_the_same_engineer_and_episode(desk
     assert [data["first_visit"] for data in resolved] == [True, False]
 
 
+async def test_when_the_engineer_has_left_somebody_else_goes_on(desk: Desk) -> None:
+    ticket = await desk.ticket(await desk.ask("general"))
+    await finished(desk, desk.acting(JUNIOR_A, "engineer"), ticket)
+    people = tuple(each for each in SAMPLE.people if each.id != JUNIOR_A)
+    await desk.put(SAMPLE.model_copy(update={"people": people}), 1)
+    row = await desk.ticket(ticket.request_id)
+    assert (row.state, row.owner_id, row.engineer_id) == ("resolved", DUTY_LEAD_G, JUNIOR_A)
+    customer, link = desk.served.client(), await desk.link_to(ticket.id)
+    proof = proof_in((await customer.get(link)).text)
+    await customer.post(link, data={"verdict": "reject", "proof": proof, "reason": "It still leaks"})
+    row = await desk.ticket(ticket.request_id)
+    assert (row.state, row.owner_id, row.engineer_id) == ("assigned", JUNIOR_B, JUNIOR_B)
+
+
 async def test_a_mail_scanner_votes_neither_by_looking_nor_by_sending(desk: Desk) -> None:
     ticket = await desk.ticket(await desk.ask("general"))
     await finished(desk, desk.acting(JUNIOR_A, "engineer"), ticket)
