@@ -33,8 +33,7 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 POOL = 5  # connections of one service in one process
 
 
-async def prove_stop(rounds: int, stopped: int, proof: Proof, ground: Ground) -> None:
-    """`stopped` replicas of each service are stopped in each round."""
+async def prove_stop(rounds: int, proof: Proof, ground: Ground) -> None:
     makers, keepers = (
         [replica_of(service, number, ground, proof.folder, proof.timeline) for number in (1, 2)]
         for service in ("maker", "keeper")
@@ -42,13 +41,12 @@ async def prove_stop(rounds: int, stopped: int, proof: Proof, ground: Ground) ->
     replicas = [*makers, *keepers]
     ports = [each.port for each in makers]
     took: list[float] = []
-    chance = random.Random(f"{proof.seed}/stop")
     async with running(*replicas), load_on(ground, ports, proof.journal, proof.seed, Pace(rest=0.02)) as load:
         over = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(load.flow(over))
             for _ in range(rounds):
-                took += await restart([*makers[:stopped], *keepers[:stopped]], chance)
+                took += await restart_all(replicas, random.Random(proof.seed))
             over.set()
         await load.finish(0)
         judge = Judge(ground, load.things, proof.journal, replicas)
@@ -64,7 +62,7 @@ async def prove_stop(rounds: int, stopped: int, proof: Proof, ground: Ground) ->
         await proof.conclude(ground, [*reports, *await judge.verdict(within=60)])
 
 
-async def restart(replicas: list[Replica], chance: random.Random) -> list[float]:
+async def restart_all(replicas: list[Replica], chance: random.Random) -> list[float]:
     """One after the other, so that the others take over; the seconds each took to stop."""
     took: list[float] = []
     for replica in chance.sample(replicas, len(replicas)):
@@ -159,7 +157,7 @@ async def count_made(ground: Ground, things: list[Thing]) -> int:
 
 
 async def test_stopping_replicas_finish_their_work(ground: Ground, seed: int, tmp_path: Path) -> None:
-    await prove_stop(1, 1, Proof("graceful-stop", STOPPED, seed, tmp_path), ground)
+    await prove_stop(1, Proof("graceful-stop", STOPPED, seed, tmp_path), ground)
 
 
 async def test_clients_that_leave_leave_nothing_behind(ground: Ground, seed: int, tmp_path: Path) -> None:
@@ -170,7 +168,7 @@ async def test_clients_that_leave_leave_nothing_behind(ground: Ground, seed: int
 async def test_stopping_replicas_finish_their_work_every_time(
     ground: Ground, seed: int, tmp_path: Path
 ) -> None:
-    await prove_stop(5, 2, Proof("graceful-stop", STOPPED, seed, tmp_path, published=True), ground)
+    await prove_stop(5, Proof("graceful-stop", STOPPED, seed, tmp_path, published=True), ground)
 
 
 @pytest.mark.proof

@@ -14,10 +14,9 @@ from typing import Final
 import aio_pika
 import asyncpg
 
-from bench.cpu import Meter, parent_of
 from bench.figure import Figure, Numbers, Ratio, Side
 from bench.services import TOPOLOGY, ThingCounted, keeper, maker
-from bench.stage import Stage, pid_of
+from bench.stage import Stage
 from chaos.processes import Replica, running
 from shared.clock import uuid7
 from shared.db import Database, Tx
@@ -53,7 +52,6 @@ class Line:
     admin: asyncpg.Connection
     producer: Replica
     numbers: count[int]
-    meter: Meter
 
     async def commit(self, events: int, make: Make) -> int:
         """Write `events` events to the outbox; returns how many. Subjects take turns."""
@@ -91,11 +89,9 @@ class Line:
             await self.commit(events, make)
         finally:
             self.producer.resume()
-        before, begun = self.meter.read(), time.perf_counter()
+        begun = time.perf_counter()
         await self.until(goal)
-        took, after = time.perf_counter() - begun, self.meter.read()
-        shares = {f"CPU of {name}, µs/event": (after[name] - before[name]) / events * 1e6 for name in before}
-        return {_MEASURE: events / took, **shares}
+        return {_MEASURE: events / (time.perf_counter() - begun)}
 
     async def sustain(self, seconds: float, make: Make) -> Numbers:
         """Commit as fast as events come out, some always waiting; count what comes out within `seconds`."""
@@ -161,15 +157,7 @@ async def line(stage: Stage) -> AsyncIterator[Line]:
     own = Database("maker", database("maker"), listening=TOPOLOGY.listened_from("maker"))
     try:
         async with running(producer, consumer):
-            postmaster = parent_of(await admin.fetchval("SELECT pg_backend_pid()"))
-            assert stage.rabbit.pid is not None
-            meter = Meter(
-                producer=pid_of(producer),
-                consumer=pid_of(consumer),
-                PostgreSQL=postmaster,
-                RabbitMQ=stage.rabbit.pid,
-            )
-            yield Line(own, admin, producer, count(), meter)
+            yield Line(own, admin, producer, count())
     finally:
         await own.close()
         await admin.close()

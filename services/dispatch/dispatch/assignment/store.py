@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Column, DateTime, Table, Text, Uuid, select
 from sqlalchemy.dialects.postgresql import JSONB
 
-from dispatch.assignment.rules import Decision, Kept, Loads, Staff
+from dispatch.assignment.rules import Assignment, Decision, Loads, Staff
 from dispatch.organisation.rules import Centre, Region
 from dispatch.organisation.store import capacity, organisation, person, person_of, working_in
 from dispatch.tables import metadata
@@ -72,7 +72,7 @@ async def lock_staff(
     return staff, Loads(working, Counter({each.id: each.supervising for each in rows}))
 
 
-async def save_decisions(tx: Tx, made: Sequence[tuple[UUID, int, Decision | Kept]], by: str | None) -> None:
+async def save_decisions(tx: Tx, made: Sequence[tuple[UUID, int, Decision]], by: str | None) -> None:
     """Keep why: (ticket, the version of it that the decision led to, the decision)."""
     await insert_rows(
         tx,
@@ -84,7 +84,7 @@ async def save_decisions(tx: Tx, made: Sequence[tuple[UUID, int, Decision | Kept
                 "version": version,
                 "decided_at": tx.now,
                 "decided_by": by,
-                "engineer_id": each.engineer_id,
+                "engineer_id": each.engineer_id if isinstance(each, Assignment) else None,
                 "explanation": _explanation(each),
             }
             for ticket_id, version, each in made
@@ -92,7 +92,7 @@ async def save_decisions(tx: Tx, made: Sequence[tuple[UUID, int, Decision | Kept
     )
 
 
-def _explanation(made: Decision | Kept) -> dict[str, Any]:
+def _explanation(made: Decision) -> dict[str, Any]:
     return {
         "findings": [asdict(finding) for finding in made.findings],
         "candidates": [

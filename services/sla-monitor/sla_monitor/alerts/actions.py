@@ -26,6 +26,8 @@ from sla_monitor.clocks.store import arm, save_clocks
 BATCH: Final = 200
 PATIENCE: Final = timedelta(seconds=5)
 """A breach is told so long after its deadline at the latest, confirmed or not."""
+
+
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
