@@ -138,7 +138,7 @@ async def test_a_promise_is_counted_down_from_the_moment_it_is_made(room: Room) 
             re.compile(r"\bsoon\b"), timeout=20_000
         )  # 100 of 120 minutes are gone
         shown = await clock_row.locator(".countdown").inner_text()
-        assert shown.startswith("19:")
+        assert shown == "20:00" or shown.startswith("19:")
         assert 830 <= int(await clock_row.locator("progress").get_attribute("value") or 0) <= 836
         await expect(clock_row.locator(".countdown")).not_to_have_text(shown)  # it ticks
 
