@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from dispatch.acceptance.rules import CLOSE_AFTER, REMIND_AFTER, Acceptance, due, next_at
-from dispatch.assignment.rules import Assignment, Candidate, Decision, NobodyAvailable
+from dispatch.assignment.rules import Assignment, Candidate, Decision, Kept, NobodyAvailable
 from dispatch.tickets import rules
 from dispatch.tickets.rules import ALLOWED, STATES, WORKING, Command, Steps, Ticket, TicketNotReady
 from dispatch.visits.rules import fault_of_visit, is_plausible
@@ -65,6 +65,11 @@ def assigned(engineer: UUID = ENGINEER, severity: Severity = "general") -> Assig
         centre="shanghai",
         same_city=True,
     )
+
+
+def kept(severity: Severity) -> Kept:
+    same = assigned(ENGINEER, severity)
+    return Kept(same.owner_id, same.group_ids, same.leadership_ids, (), (), ENGINEER, same.supervisor_id)
 
 
 def nobody(severity: Severity = "general") -> NobodyAvailable:
@@ -179,7 +184,7 @@ def test_the_three_ends_differ_decision_10() -> None:
     assert names(rules.close_unconfirmed(resolved)) == ["ticket_closed"]
 
 
-def regraded(ticket: Ticket, severity: Severity, decision: Decision) -> Steps:
+def regraded(ticket: Ticket, severity: Severity, decision: Decision | Kept) -> Steps:
     return rules.regrade(
         ticket, decision, severity=severity, kind="fault", request_version=2, by=OTHER, reason="worse"
     )
@@ -193,14 +198,14 @@ def test_before_work_a_graver_ticket_goes_to_others() -> None:
 
 
 def test_at_work_the_engineer_stays_and_the_group_owns_decision_18() -> None:
-    steps = regraded(after("accept", "depart"), "urgent", assigned(ENGINEER, "urgent"))
+    steps = regraded(after("accept", "depart"), "urgent", kept("urgent"))
     assert names(steps) == ["ticket_regraded", "group_formed", "leadership_informed", "owner_changed"]
     assert (steps[-1].ticket.state, steps[-1].ticket.engineer_id) == ("travelling", ENGINEER)
 
 
 def test_what_was_urgent_and_is_not_any_more_belongs_to_its_engineer() -> None:
     urgent = after("accept", ticket=opened(severity="urgent"))
-    steps = regraded(urgent, "general", assigned(ENGINEER))
+    steps = regraded(urgent, "general", kept("general"))
     assert (steps[-1].ticket.group_ids, steps[-1].ticket.owner_id) == ((), ENGINEER)
 
 
@@ -240,7 +245,10 @@ class Life(RuleBasedStateMachine):
             "urgent": "general",
         }
         severity = graver[self.ticket.severity]
-        self.take(regraded(self.ticket, severity, assigned(self.ticket.engineer_id or OTHER, severity)))
+        decision: Decision | Kept = assigned(OTHER, severity)
+        if self.ticket.state not in rules.BEFORE_WORK:
+            decision = replace(kept(severity), engineer_id=self.ticket.given_to)
+        self.take(regraded(self.ticket, severity, decision))
 
     @precondition(lambda self: self.ticket.state == "closed")
     @rule()

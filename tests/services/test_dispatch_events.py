@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import event as sql_events
 
 from contracts.dispatching import (
     DUTY_LEAD_G,
@@ -21,9 +22,9 @@ from contracts.dispatching import (
     SUPERVISOR_F,
     Desk,
     dispatching,
+    heard,
     reclassified,
     registered,
-    told,
 )
 from dispatch.acceptance.actions import ask_customer, heed_silence
 from dispatch.tickets import store
@@ -57,7 +58,7 @@ async def test_a_general_request_goes_to_a_junior_of_the_centre(desk: Desk) -> N
     request_id = await desk.ask("general")
     ticket = await desk.ticket(request_id)
     assert (ticket.state, ticket.owner_id, ticket.engineer_id) == ("assigned", JUNIOR_A, JUNIOR_A)
-    told_of = await desk.events(ticket.id)
+    told_of = await desk.told(ticket.id)
     assert [(name, sequence) for name, sequence, _ in told_of] == [
         ("ticket_opened", 1),
         ("ticket_assigned", 2),
@@ -90,17 +91,13 @@ async def test_a_region_nobody_listed_is_answered_for(desk: Desk) -> None:
 
 
 async def test_a_batch_takes_as_many_statements_as_one(desk: Desk) -> None:
-    counted: list[str] = []
-    sql_events.listen(
-        desk.database.engine.sync_engine,
-        "before_cursor_execute",
-        lambda connection, cursor, statement, *rest: counted.append(statement),
-    )
-    await desk.ask()
-    alone, counted[:] = len(counted), []
+    with desk.statements() as alone:
+        await desk.ask()
     mixed = ("general", "important", "urgent", "general") * 10
-    await desk.hear(*(told(registered(severity), uuid7()) for severity in mixed))
-    assert len(counted) == alone
+    messages = [heard(registered(severity), uuid7()) for severity in mixed]
+    with desk.statements() as together:
+        await desk.receive(*messages)
+    assert len(together) == len(alone)
     loads = await desk.rows(
         "SELECT working FROM capacity WHERE person_id IN (:a, :b)", a=JUNIOR_A, b=JUNIOR_B
     )
@@ -109,10 +106,10 @@ async def test_a_batch_takes_as_many_statements_as_one(desk: Desk) -> None:
 
 async def test_a_request_has_one_ticket_ever(desk: Desk) -> None:
     request_id, payload = uuid7(), registered()
-    first = told(payload, request_id)
-    await desk.hear(first, first)
-    await desk.hear(first)
-    await desk.hear(told(payload, request_id))
+    first = heard(payload, request_id)
+    await desk.receive(first, first)
+    await desk.receive(first)
+    await desk.receive(heard(payload, request_id))
     assert len(await desk.rows("SELECT 1 FROM ticket")) == 1
 
 
@@ -124,7 +121,7 @@ async def test_without_an_organisation_the_events_wait(empty: Desk) -> None:
 
 async def test_a_graver_judgement_regrades_and_forms_the_group_now(desk: Desk) -> None:
     request_id = await desk.ask("general")
-    await desk.hear(told(reclassified("urgent"), request_id, 2))
+    await desk.receive(heard(reclassified("urgent"), request_id, 2))
     ticket = await desk.ticket(request_id)
     assert (ticket.severity, ticket.owner_id, ticket.engineer_id) == ("urgent", LEADER_E, EXPERT_D)
     names = await desk.names(ticket.id)
@@ -136,22 +133,22 @@ async def test_a_graver_judgement_regrades_and_forms_the_group_now(desk: Desk) -
 async def test_who_is_at_work_stays_when_the_severity_changes(desk: Desk) -> None:
     request_id = await desk.ask("general")
     await desk.rows("UPDATE ticket SET state = 'on_site' RETURNING id")
-    await desk.hear(told(reclassified("important"), request_id, 2))
+    await desk.receive(heard(reclassified("important"), request_id, 2))
     ticket = await desk.ticket(request_id)
     assert (ticket.engineer_id, ticket.supervisor_id, ticket.state) == (JUNIOR_A, SUPERVISOR_F, "on_site")
-    await desk.hear(told(reclassified("urgent"), request_id, 3))
+    await desk.receive(heard(reclassified("urgent"), request_id, 3))
     ticket = await desk.ticket(request_id)
     assert (ticket.engineer_id, ticket.owner_id, ticket.supervisor_id) == (JUNIOR_A, LEADER_E, None)
-    await desk.hear(told(reclassified("general"), request_id, 4))
+    await desk.receive(heard(reclassified("general"), request_id, 4))
     ticket = await desk.ticket(request_id)
     assert (ticket.owner_id, ticket.group_ids) == (JUNIOR_A, [])
 
 
 async def test_a_judgement_that_comes_before_its_request_is_kept(desk: Desk) -> None:
     request_id = uuid7()
-    await desk.hear(told(reclassified("important"), request_id, 3))
-    await desk.hear(told(reclassified("urgent"), request_id, 2))
-    await desk.hear(told(registered("general"), request_id, 1))
+    await desk.receive(heard(reclassified("important"), request_id, 3))
+    await desk.receive(heard(reclassified("urgent"), request_id, 2))
+    await desk.receive(heard(registered("general"), request_id, 1))
     ticket = await desk.ticket(request_id)
     assert (ticket.severity, ticket.request_version) == ("important", 3)
     assert not await desk.rows("SELECT 1 FROM early_event")
@@ -159,18 +156,48 @@ async def test_a_judgement_that_comes_before_its_request_is_kept(desk: Desk) -> 
 
 async def test_an_older_judgement_changes_nothing(desk: Desk) -> None:
     request_id = await desk.ask("general")
-    await desk.hear(told(reclassified("important"), request_id, 3))
-    await desk.hear(told(reclassified("urgent"), request_id, 2))
+    await desk.receive(heard(reclassified("important"), request_id, 3))
+    await desk.receive(heard(reclassified("urgent"), request_id, 2))
     assert (await desk.ticket(request_id)).severity == "important"
+
+
+async def test_shuffled_doubled_and_by_two_replicas_it_ends_the_same(desk: Desk) -> None:
+    chance = random.Random(20261120)
+    final = {uuid7(): chance.choice(("general", "important", "urgent")) for _ in range(12)}
+    messages = [
+        message
+        for request_id, severity in final.items()
+        for message in (
+            heard(registered("general"), request_id, 1),
+            heard(reclassified("urgent"), request_id, 2),
+            heard(reclassified("important"), request_id, 3),
+            heard(reclassified(severity), request_id, 4),
+        )
+    ] * 2
+    chance.shuffle(messages)
+    batches = [messages[start : start + 7] for start in range(0, len(messages), 7)]
+    replicas = [desk.replica(2), desk.replica(2)]
+
+    async def deliver(place: int) -> None:
+        for batch in batches[place::2]:
+            await replicas[place].receive(batch, "live")
+
+    await asyncio.gather(deliver(0), deliver(1))
+    for replica in replicas:
+        await replica.database.close()
+    assert not await desk.rows("SELECT 1 FROM parked UNION ALL SELECT 1 FROM early_event")
+    found = await desk.rows("SELECT request_id, severity, request_version FROM ticket")
+    assert {row.request_id: row.severity for row in found} == final
+    assert {row.request_version for row in found} == {4}
 
 
 async def test_another_kind_alone_is_noted_without_an_event(desk: Desk) -> None:
     request_id = await desk.ask("general")
     before = await desk.ticket(request_id)
-    await desk.hear(told(reclassified("general", kind="maintenance"), request_id, 2))
+    await desk.receive(heard(reclassified("general", kind="maintenance"), request_id, 2))
     after = await desk.ticket(request_id)
     assert (after.kind, after.version) == ("maintenance", before.version + 1)
-    assert len(await desk.events(after.id)) == 2
+    assert len(await desk.told(after.id)) == 2
 
 
 async def test_what_the_parts_desk_says_is_kept_in_any_order(desk: Desk) -> None:
@@ -180,8 +207,8 @@ async def test_what_the_parts_desk_says_is_kept_in_any_order(desk: Desk) -> None
     held = PartsReserved(
         ticket_id=ticket.id, warehouse="shanghai", lines=(line,), held_until=clock.now() + timedelta(days=3)
     )
-    await desk.hear(told(held, requisition, 2))
-    await desk.hear(told(PartsShort(ticket_id=ticket.id, missing=(line,)), requisition, 1))
+    await desk.receive(heard(held, requisition, 2))
+    await desk.receive(heard(PartsShort(ticket_id=ticket.id, missing=(line,)), requisition, 1))
     [row] = await desk.rows("SELECT state, lines FROM requisition")
     assert (row.state, row.lines) == ("reserved", [{"part_number": "P-1", "quantity": 2}])
 
@@ -196,6 +223,25 @@ async def test_who_leaves_owns_nothing_any_more(desk: Desk) -> None:
     assert (await desk.ticket(general)).engineer_id == JUNIOR_B
     assert (await desk.ticket(urgent)).engineer_id == SENIOR_C
     assert len(await desk.rows("SELECT 1 FROM person WHERE NOT active")) == 2
+
+
+async def test_who_stops_being_an_engineer_keeps_no_work(desk: Desk) -> None:
+    request_id = await desk.ask("general")
+    benched = {JUNIOR_A: {"roles": ("care",)}}
+    people = tuple(each.model_copy(update=benched.get(each.id, {})) for each in SAMPLE.people)
+    await desk.put(SAMPLE.model_copy(update={"people": people}), 1)
+    assert (await desk.ticket(request_id)).engineer_id == JUNIOR_B
+
+
+async def test_who_leaves_guides_nothing_any_more(desk: Desk) -> None:
+    request_id = await desk.ask("important")
+    region = SAMPLE.regions[0].model_copy(update={"supervisors": (DUTY_LEAD_G,)})
+    people = tuple(each for each in SAMPLE.people if each.id != SUPERVISOR_F)
+    teams = ()
+    changed = {"people": people, "regions": (region, SAMPLE.regions[1]), "teams": teams}
+    await desk.put(SAMPLE.model_copy(update=changed), 1)
+    ticket = await desk.ticket(request_id)
+    assert (ticket.engineer_id, ticket.supervisor_id) == (SENIOR_C, DUTY_LEAD_G)
 
 
 async def test_silence_is_reminded_of_and_then_closed_as_unconfirmed(desk: Desk) -> None:
@@ -221,6 +267,6 @@ async def test_silence_is_reminded_of_and_then_closed_as_unconfirmed(desk: Desk)
         assert due is None or due > later
     names = await desk.names(ticket.id)
     assert names[2:] == [*["customer_message_requested"] * 4, "ticket_closed"]
-    links = {data["link"] for name, _, data in await desk.events(ticket.id) if name.startswith("customer")}
+    links = {data["link"] for name, _, data in await desk.told(ticket.id) if name.startswith("customer")}
     assert len(links) == 4
-    assert (await desk.events(ticket.id))[-1][2]["reason"] == "unconfirmed"
+    assert (await desk.told(ticket.id))[-1][2]["reason"] == "unconfirmed"

@@ -184,8 +184,7 @@ async def test_what_a_customer_or_engineer_wrote_is_text_and_nothing_else(desk: 
     await send(engineer, ticket.id, "depart")
     await send(engineer, ticket.id, "arrive")
     await send(engineer, ticket.id, "resolve", work_note=HOSTILE)
-    told = [data["link"] for name, _, data in await desk.events(ticket.id) if name.startswith("customer_")]
-    link = told[-1].removeprefix(desk.served.settings.public_url)
+    link = await desk.link_to(ticket.id)
     page = f"/dispatch/tickets/{ticket.id}/page"
     for browser, address in (
         (engineer, "/dispatch/app"),

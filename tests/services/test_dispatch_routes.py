@@ -69,19 +69,13 @@ async def finished(desk: Desk, engineer: httpx.AsyncClient, ticket: Any) -> Sent
     return await post(engineer, ticket.id, "resolve", version, **done)
 
 
-async def link_of(desk: Desk, ticket_id: UUID) -> str:
-    """The link of the newest message to the customer."""
-    found = [data["link"] for name, _, data in await desk.events(ticket_id) if name.startswith("customer_")]
-    return str(found[-1]).removeprefix(desk.served.settings.public_url)
-
-
 def proof_in(page: str) -> str:
     return page.partition('name="proof" value="')[2].partition('"')[0]
 
 
 async def test_the_whole_way_of_a_ticket(desk: Desk) -> None:
     ticket = await desk.ticket(await desk.ask("general"))
-    engineer = desk.client(JUNIOR_A, "engineer")
+    engineer = desk.acting(JUNIOR_A, "engineer")
     now = await post(engineer, ticket.id, "accept", ticket.version)
     now = await post(engineer, ticket.id, "visits", now["version"], **times(), at_customers_wish=True)
     now = await post(
@@ -92,7 +86,7 @@ async def test_the_whole_way_of_a_ticket(desk: Desk) -> None:
     now = await post(engineer, ticket.id, "resolve", now["version"], work_note="Changed the seal")
     assert now["state"] == "resolved"
 
-    customer, link = desk.served.client(), await link_of(desk, ticket.id)
+    customer, link = desk.served.client(), await desk.link_to(ticket.id)
     shown = await customer.get(link)
     assert "Changed the seal" in shown.text
     answer = await customer.post(link, data={"verdict": "accept", "proof": proof_in(shown.text)})
@@ -119,9 +113,9 @@ async def test_the_whole_way_of_a_ticket(desk: Desk) -> None:
 
 async def test_a_rejected_result_goes_on_with_the_same_engineer_and_episode(desk: Desk) -> None:
     ticket = await desk.ticket(await desk.ask("general"))
-    engineer = desk.client(JUNIOR_A, "engineer")
+    engineer = desk.acting(JUNIOR_A, "engineer")
     await finished(desk, engineer, ticket)
-    customer, link = desk.served.client(), await link_of(desk, ticket.id)
+    customer, link = desk.served.client(), await desk.link_to(ticket.id)
     proof = proof_in((await customer.get(link)).text)
     bare = await customer.post(link, data={"verdict": "reject", "proof": proof})
     assert bare.status_code == 422
@@ -134,14 +128,28 @@ async def test_a_rejected_result_goes_on_with_the_same_engineer_and_episode(desk
     for command in ("depart", "arrive"):
         version = (await post(engineer, ticket.id, command, version))["version"]
     await post(engineer, ticket.id, "resolve", version, work_note="Changed the pump", first_visit=True)
-    resolved = [data for name, _, data in await desk.events(ticket.id) if name == "ticket_resolved"]
+    resolved = [data for name, _, data in await desk.told(ticket.id) if name == "ticket_resolved"]
     assert [data["first_visit"] for data in resolved] == [True, False]
+
+
+async def test_when_the_engineer_has_left_somebody_else_goes_on(desk: Desk) -> None:
+    ticket = await desk.ticket(await desk.ask("general"))
+    await finished(desk, desk.acting(JUNIOR_A, "engineer"), ticket)
+    people = tuple(each for each in SAMPLE.people if each.id != JUNIOR_A)
+    await desk.put(SAMPLE.model_copy(update={"people": people}), 1)
+    row = await desk.ticket(ticket.request_id)
+    assert (row.state, row.owner_id, row.engineer_id) == ("resolved", DUTY_LEAD_G, JUNIOR_A)
+    customer, link = desk.served.client(), await desk.link_to(ticket.id)
+    proof = proof_in((await customer.get(link)).text)
+    await customer.post(link, data={"verdict": "reject", "proof": proof, "reason": "It still leaks"})
+    row = await desk.ticket(ticket.request_id)
+    assert (row.state, row.owner_id, row.engineer_id) == ("assigned", JUNIOR_B, JUNIOR_B)
 
 
 async def test_a_mail_scanner_votes_neither_by_looking_nor_by_sending(desk: Desk) -> None:
     ticket = await desk.ticket(await desk.ask("general"))
-    await finished(desk, desk.client(JUNIOR_A, "engineer"), ticket)
-    customer, link = desk.served.client(), await link_of(desk, ticket.id)
+    await finished(desk, desk.acting(JUNIOR_A, "engineer"), ticket)
+    customer, link = desk.served.client(), await desk.link_to(ticket.id)
     before = (await desk.ticket(ticket.request_id)).version
     page = (await customer.get(link)).text
     settings, token = desk.served.settings, link.rpartition("/")[2]
@@ -166,8 +174,8 @@ async def test_a_guessed_link_leads_nowhere(desk: Desk, token: str) -> None:
 
 async def test_only_the_hash_of_a_link_is_stored_and_it_expires(desk: Desk) -> None:
     ticket = await desk.ticket(await desk.ask("general"))
-    await finished(desk, desk.client(JUNIOR_A, "engineer"), ticket)
-    link = await link_of(desk, ticket.id)
+    await finished(desk, desk.acting(JUNIOR_A, "engineer"), ticket)
+    link = await desk.link_to(ticket.id)
     [row] = await desk.rows("SELECT * FROM acceptance_link")
     assert link.rpartition("/")[2].encode() not in bytes(row.token_hash)
     await desk.rows("UPDATE acceptance_link SET expires_at = now() - interval '1 second' RETURNING 1")
@@ -179,7 +187,7 @@ async def test_declining_asks_the_next_one_and_at_last_the_duty_lead(desk: Desk)
     asked = []
     while ticket.state == "assigned":
         asked.append(ticket.engineer_id)
-        engineer = desk.client(ticket.engineer_id, "engineer")
+        engineer = desk.acting(ticket.engineer_id, "engineer")
         await post(engineer, ticket.id, "decline", ticket.version, reason="on leave tomorrow")
         ticket = await desk.ticket(ticket.request_id)
     assert asked == [SENIOR_C, SUPERVISOR_F, EXPERT_D, LEADER_E]
@@ -189,7 +197,7 @@ async def test_declining_asks_the_next_one_and_at_last_the_duty_lead(desk: Desk)
 async def test_a_dispatcher_assigns_by_hand_and_the_reason_is_kept(desk: Desk) -> None:
     ticket = await desk.ticket(await desk.ask("important", skills=("juggling",)))
     assert ticket.state == "needs_decision"
-    dispatcher = desk.client(DUTY_LEAD_G, "dispatcher")
+    dispatcher = desk.acting(DUTY_LEAD_G, "dispatcher")
     order = {"person_id": str(SENIOR_C), "reason": "Knows the machine"}
     await post(dispatcher, ticket.id, "assign", ticket.version, **order)
     row = await desk.ticket(ticket.request_id)
@@ -204,7 +212,7 @@ async def test_a_dispatcher_assigns_by_hand_and_the_reason_is_kept(desk: Desk) -
 
 async def test_an_engineer_is_at_one_place_at_a_time(desk: Desk) -> None:
     first, second = [await desk.ticket(await desk.ask("urgent")) for _ in range(2)]
-    expert = desk.client(EXPERT_D, "engineer")
+    expert = desk.acting(EXPERT_D, "engineer")
     versions = [(await post(expert, each.id, "accept", each.version))["version"] for each in (first, second)]
     now = await post(expert, first.id, "visits", versions[0], **times(hours=1, length=4))
     body = {"base_version": versions[1], **times(hours=4, length=2)}
@@ -216,7 +224,7 @@ async def test_an_engineer_is_at_one_place_at_a_time(desk: Desk) -> None:
 
 async def test_a_wrong_state_says_what_is_possible(desk: Desk) -> None:
     ticket = await desk.ticket(await desk.ask("general"))
-    engineer = desk.client(JUNIOR_A, "engineer")
+    engineer = desk.acting(JUNIOR_A, "engineer")
     body = {"base_version": ticket.version, "work_note": "done before it began"}
     problem = (await engineer.post(f"/dispatch/tickets/{ticket.id}/resolve", json=body)).json()
     assert (problem["status"], problem["state"]) == (409, "assigned")
@@ -225,7 +233,7 @@ async def test_a_wrong_state_says_what_is_possible(desk: Desk) -> None:
 
 async def test_a_command_needs_the_version_it_was_decided_on(desk: Desk) -> None:
     ticket = await desk.ticket(await desk.ask("general"))
-    engineer, path = desk.client(JUNIOR_A, "engineer"), f"/dispatch/tickets/{ticket.id}/accept"
+    engineer, path = desk.acting(JUNIOR_A, "engineer"), f"/dispatch/tickets/{ticket.id}/accept"
     assert (await engineer.post(path, json={})).status_code == 428
     assert (await engineer.post(path, json={"base_version": 1})).status_code == 412
     assert (await engineer.post(path, json={}, headers={"if-match": '"1"'})).status_code == 412
@@ -235,7 +243,7 @@ async def test_a_command_needs_the_version_it_was_decided_on(desk: Desk) -> None
 
 async def test_a_repeated_command_has_one_effect(desk: Desk) -> None:
     ticket = await desk.ticket(await desk.ask("general"))
-    engineer, path = desk.client(JUNIOR_A, "engineer"), f"/dispatch/tickets/{ticket.id}/accept"
+    engineer, path = desk.acting(JUNIOR_A, "engineer"), f"/dispatch/tickets/{ticket.id}/accept"
     key = {"idempotency-key": '"from-the-cellar"'}
     first = await engineer.post(path, json={"base_version": ticket.version}, headers=key)
     second = await engineer.post(path, json={"base_version": ticket.version}, headers=key)
@@ -250,7 +258,7 @@ async def test_engineers_see_their_own_work_only(desk: Desk) -> None:
     own = {JUNIOR_A: {general.id}, SENIOR_C: {important.id}, SUPERVISOR_F: {important.id}}
     own |= {EXPERT_D: {urgent.id}, LEADER_E: {urgent.id}, JUNIOR_B: set()}
     for person, expected in own.items():
-        client = desk.client(person, "engineer")
+        client = desk.acting(person, "engineer")
         listed = (await client.get("/dispatch/tickets")).json()["items"]
         assert {UUID(item["id"]) for item in listed} == expected
         for ticket in (general, important, urgent):
@@ -261,7 +269,7 @@ async def test_engineers_see_their_own_work_only(desk: Desk) -> None:
 async def test_what_is_not_ones_task_is_refused_and_what_is_not_visible_does_not_exist(desk: Desk) -> None:
     ticket = await desk.ticket(await desk.ask("important"))
     for person, status in ((SUPERVISOR_F, 403), (JUNIOR_A, 404), ("nobody-we-know", 404)):
-        client = desk.client(person, "engineer")
+        client = desk.acting(person, "engineer")
         body = {"base_version": ticket.version}
         assert (await client.post(f"/dispatch/tickets/{ticket.id}/accept", json=body)).status_code == status
     assert (await desk.ticket(ticket.request_id)).version == ticket.version
@@ -276,7 +284,7 @@ async def test_limits_hide_what_lies_outside(desk: Desk) -> None:
         ({"product_lines": frozenset({"fans"})}, 404),
         ({"customer_levels": frozenset({"vip"})}, 404),
     ):
-        client = desk.client(NORTH_DUTY_LEAD, "dispatcher", **limits)
+        client = desk.acting(NORTH_DUTY_LEAD, "dispatcher", **limits)
         assert (await client.get(f"/dispatch/tickets/{ticket.id}")).status_code == status
         listed = (await client.get("/dispatch/tickets")).json()["items"]
         assert bool(listed) == (status == 200)
@@ -285,7 +293,7 @@ async def test_limits_hide_what_lies_outside(desk: Desk) -> None:
 async def test_lists_are_filtered_and_paged(desk: Desk) -> None:
     for severity in ("general", "urgent", "general", "general"):
         await desk.ask(severity)
-    client = desk.client(DUTY_LEAD_G, "dispatcher")
+    client = desk.acting(DUTY_LEAD_G, "dispatcher")
     seen: list[str] = []
     address = "/dispatch/tickets?severity=general&open=true&limit=2"
     while address:
@@ -331,7 +339,7 @@ WRONG: list[tuple[str, Any]] = [
 @pytest.mark.parametrize(("command", "body"), WRONG)
 async def test_bad_input_is_refused_and_changes_nothing(desk: Desk, command: str, body: Any) -> None:
     ticket = await desk.ticket(await desk.ask("general"))
-    dispatcher = desk.client(DUTY_LEAD_G, "dispatcher")
+    dispatcher = desk.acting(DUTY_LEAD_G, "dispatcher")
     await desk.rows("UPDATE ticket SET state = :state RETURNING 1", state=_STATE_FOR.get(command, "assigned"))
     if isinstance(body, dict):
         body = {"base_version": ticket.version, **body}
@@ -339,7 +347,7 @@ async def test_bad_input_is_refused_and_changes_nothing(desk: Desk, command: str
     assert answer.status_code == 422, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert (await desk.ticket(ticket.request_id)).version == ticket.version
-    assert len(await desk.events(ticket.id)) == 2
+    assert len(await desk.told(ticket.id)) == 2
 
 
 _STATE_FOR = {"visits": "accepted", "parts": "on_site", "arrive": "travelling", "resolve": "on_site"}
@@ -350,14 +358,14 @@ async def test_a_phone_whose_clock_is_wrong_is_told_so(desk: Desk, days: int) ->
     ticket = await desk.ticket(await desk.ask("general"))
     await desk.rows("UPDATE ticket SET state = 'travelling' RETURNING 1")
     told = (clock.now() + timedelta(days=days)).isoformat()
-    answer = await desk.client(JUNIOR_A, "engineer").post(
+    answer = await desk.acting(JUNIOR_A, "engineer").post(
         f"/dispatch/tickets/{ticket.id}/arrive", json={"base_version": ticket.version, "device_time": told}
     )
     assert answer.json()["errors"][0]["pointer"] == "/device_time"
 
 
 async def test_the_organisation_is_replaced_as_a_whole_on_top_of_what_was_seen(desk: Desk) -> None:
-    admin, document = desk.client("admin", "admin"), SAMPLE.model_dump(mode="json")
+    admin, document = desk.acting("admin", "admin"), SAMPLE.model_dump(mode="json")
     found = await admin.get("/dispatch/organisation")
     assert found.json()["organisation"] == document
     path = "/dispatch/organisation"
@@ -370,7 +378,7 @@ async def test_the_organisation_is_replaced_as_a_whole_on_top_of_what_was_seen(d
 
 async def test_before_the_first_import_the_version_is_zero(desk: Desk) -> None:
     await desk.clear()
-    admin = desk.client("admin", "admin")
+    admin = desk.acting("admin", "admin")
     found = await admin.get("/dispatch/organisation")
     assert (found.status_code, found.headers["etag"]) == (404, '"0"')
     headers = {"if-match": found.headers["etag"]}
@@ -383,7 +391,7 @@ async def test_an_unfit_organisation_is_refused_with_pointers(desk: Desk) -> Non
     document["regions"][0]["duty_lead"] = str(uuid7())
     document["people"][0]["centre"] = "nowhere"
     document["default_region"] = "south"
-    answer = await desk.client("admin", "admin").put(
+    answer = await desk.acting("admin", "admin").put(
         "/dispatch/organisation", json=document, headers={"if-match": '"1"'}
     )
     assert answer.status_code == 422
@@ -396,7 +404,7 @@ async def test_an_unfit_organisation_is_refused_with_pointers(desk: Desk) -> Non
 
 
 async def test_colleagues_are_listed_for_lists_to_pick_from(desk: Desk) -> None:
-    client = desk.client("keeper", "storekeeper")
+    client = desk.acting("keeper", "storekeeper")
     found = await client.get("/dispatch/people", params={"region": "north", "role": "engineer", "limit": 3})
     assert len(found.json()["items"]) == 3
     rest = await client.get(found.links["next"]["url"])
@@ -407,13 +415,13 @@ async def test_colleagues_are_listed_for_lists_to_pick_from(desk: Desk) -> None:
 
 async def test_every_invariant_reads_zero(desk: Desk) -> None:
     await desk.ask("urgent")
-    told = (await desk.client("ops", "operations").get("/dispatch/invariants")).json()
+    told = (await desk.acting("ops", "operations").get("/dispatch/invariants")).json()
     assert (told["total"], told["violations"]["tickets_without_owner"]) == (0, 0)
 
 
 async def test_a_hole_would_be_counted(desk: Desk) -> None:
     await desk.ask("general")
     await desk.admin.execute("UPDATE dispatch.capacity SET working = working + 1")
-    told = (await desk.client("ops", "operations").get("/dispatch/invariants")).json()
+    told = (await desk.acting("ops", "operations").get("/dispatch/invariants")).json()
     await desk.admin.execute("UPDATE dispatch.capacity SET working = working - 1")
     assert told["violations"]["wrong_loads"] == told["total"] > 0

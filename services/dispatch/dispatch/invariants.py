@@ -37,7 +37,12 @@ VIOLATIONS: Final = text(
            LEFT JOIN (SELECT engineer_id, count(*) AS working FROM ticket
                        WHERE state IN ('assigned', 'accepted', 'visit_agreed', 'travelling', 'on_site')
                        GROUP BY engineer_id) AS counted ON counted.engineer_id = person_id
-          WHERE capacity.working <> coalesce(counted.working, 0)) AS wrong_loads,
+           LEFT JOIN (SELECT supervisor_id, count(*) AS supervising FROM ticket
+                       WHERE state IN ('assigned', 'accepted', 'visit_agreed', 'travelling', 'on_site')
+                         AND supervisor_id IS NOT NULL
+                       GROUP BY supervisor_id) AS guided ON guided.supervisor_id = person_id
+          WHERE capacity.working <> coalesce(counted.working, 0)
+             OR capacity.supervising <> coalesce(guided.supervising, 0)) AS wrong_loads,
         (SELECT count(*) FROM early_event
           WHERE kept_at < now() - interval '60 seconds') AS events_about_unknown_requests,
         (SELECT count(*) FROM requisition LEFT JOIN ticket ON ticket.id = ticket_id

@@ -1,34 +1,28 @@
-"""Dispatch with the sample organisation on a real database: events and calls in, rows out."""
+"""Dispatch with the sample organisation: requests come in, people act, and what became of it is looked at."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-import asyncpg
 import httpx
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
 
-from contracts.serving import Served, serving
+from contracts.hearing import Hearing, hearing, told_event
 from dispatch.app import PACKAGE, service
 from dispatch.invariants import VIOLATIONS
 from dispatch.organisation.actions import import_organisation
 from dispatch.organisation.rules import Organisation
-from shared.clock import clock, uuid7
-from shared.db import Database, Tx
+from shared.clock import uuid7
+from shared.db import Tx
 from shared.events import Payload
-from shared.events.envelope import event_model
 from shared.events.intake import RequestReclassified, RequestRegistered
 from shared.events.terms import Site
 from shared.http.auth import Principal, Role, mint
 from shared.http.etag import Precondition
-from shared.inbox import Receiver
 
 SAMPLE: Final = Organisation.model_validate_json((PACKAGE / "sample" / "organisation.json").read_text())
 
@@ -43,18 +37,9 @@ NORTH_DUTY_LEAD = person(16)
 SHANGHAI = Site(region="east", city="shanghai", latitude=31.23, longitude=121.47)
 
 
-def told(payload: Payload, subject: UUID, sequence: int = 1) -> bytes:
-    """One event as it arrives."""
-    event = event_model(type(payload))(
-        id=uuid7(),
-        type=payload.type,
-        source=f"/aftercare/{payload.owner()}",
-        subject=str(subject),
-        sequence=f"{sequence:010d}",
-        time=clock.now(),
-        data=payload,
-    )
-    return event.model_dump_json(exclude_none=True).encode()
+def heard(payload: Payload, subject: UUID, version: int = 1) -> bytes:
+    """A message of one event."""
+    return told_event(payload, subject=subject, version=version)
 
 
 def registered(severity: str = "general", **changes: Any) -> RequestRegistered:
@@ -67,26 +52,13 @@ def reclassified(severity: str, **changes: Any) -> RequestReclassified:
     return RequestReclassified(severity=severity, **(judged | changes))
 
 
-@dataclass(frozen=True)
-class Desk:
-    """The service, and ways to talk to it."""
-
-    served: Served
-    receiver: Receiver
-    admin: asyncpg.Connection
-
-    @property
-    def database(self) -> Database:
-        return self.served.database
-
-    async def hear(self, *events: bytes) -> None:
-        """Take these in one message."""
-        await self.receiver.receive([b"[" + b",".join(events) + b"]"], "live")
+class Desk(Hearing):
+    """Dispatch, and ways to talk to it."""
 
     async def ask(self, severity: str = "general", **changes: Any) -> UUID:
         """A new request; its id."""
         request_id = uuid7()
-        await self.hear(told(registered(severity, **changes), request_id))
+        await self.receive(heard(registered(severity, **changes), request_id))
         return request_id
 
     async def rows(self, statement: str, **parameters: object) -> Sequence[Any]:
@@ -98,16 +70,14 @@ class Desk:
         [row] = await self.rows("SELECT * FROM ticket WHERE request_id = :id", id=request_id)
         return row
 
-    async def events(self, subject: UUID) -> list[tuple[str, int, dict[str, Any]]]:
-        """What was told about a ticket: (type without owner and version, sequence, data)."""
-        rows = await self.rows(
-            "SELECT type, sequence, body FROM event_log WHERE subject = :id ORDER BY sequence, id",
-            id=str(subject),
-        )
-        return [(row.type.split(".")[1], row.sequence, json.loads(row.body)["data"]) for row in rows]
-
     async def names(self, subject: UUID) -> list[str]:
-        return [name for name, _, _ in await self.events(subject)]
+        """What was told about a ticket, by name."""
+        return [name for name, _, _ in await self.told(subject)]
+
+    async def link_to(self, ticket_id: UUID) -> str:
+        """The link in the newest message to the customer, without the host."""
+        found = [data["link"] for _, _, data in await self.told(ticket_id) if "link" in data]
+        return str(found[-1]).removeprefix(self.served.settings.public_url)
 
     async def violations(self) -> dict[str, int]:
         """The invariants that do not hold."""
@@ -118,7 +88,7 @@ class Desk:
     async def clear(self) -> None:
         """Forget everything, the organisation too."""
         tables = ("organisation", "person", "early_event", "requisition", "event_log", "outbox", "inbox")
-        await self.admin.execute(f"TRUNCATE {', '.join(f'dispatch.{each}' for each in tables)} CASCADE")
+        await self.admin.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
 
     async def put(self, document: Organisation, seen: int) -> None:
         """Import an organisation on top of a version."""
@@ -128,34 +98,24 @@ class Desk:
 
         await self.database.transact(put)
 
-    def client(self, who: UUID | str, *roles: Role, **limits: Any) -> httpx.AsyncClient:
+    def acting(self, who: UUID | str, *roles: Role, **limits: Any) -> httpx.AsyncClient:
         """A program that acts for somebody."""
-        token = mint(
-            Principal(str(who), frozenset(roles), **limits), self.served.settings, timedelta(hours=1)
-        )
-        return httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.served.app),
-            base_url=self.served.settings.public_url,
-            headers={"authorization": f"Bearer {token}"},
-        )
+        return self.client(*roles, id=str(who), **limits)
+
+    def token_of(self, who: UUID | str, *roles: Role) -> str:
+        return mint(Principal(str(who), frozenset(roles)), self.served.settings, timedelta(hours=1))
 
     async def browser(self, who: UUID | str, *roles: Role, language: str = "en") -> httpx.AsyncClient:
         """A signed-in browser without scripts."""
-        token = mint(Principal(str(who), frozenset(roles)), self.served.settings, timedelta(hours=1))
         client = self.served.client()
         client.headers["accept-language"] = language
-        assert (await client.post("/sign-in", data={"token": token})).status_code == 303
+        signed = await client.post("/sign-in", data={"token": self.token_of(who, *roles)})
+        assert signed.status_code == 303
         return client
 
 
 @asynccontextmanager
-async def dispatching(admin_url: str) -> AsyncIterator[Desk]:
+async def dispatching(admin_url: str, *, public_url: str = "http://127.0.0.1:8000") -> AsyncIterator[Desk]:
     """Dispatch on a fresh database of the server at `admin_url`, without an organisation yet."""
-    async with serving(admin_url, service) as served:
-        database = make_url(str(served.settings.database_url)).database
-        url = make_url(admin_url).set(database=database).render_as_string(hide_password=False)
-        admin = await asyncpg.connect(url)
-        try:
-            yield Desk(served, Receiver(served.database, service.consumers), admin)
-        finally:
-            await admin.close()
+    async with hearing(admin_url, service, public_url=public_url) as heard:
+        yield Desk(heard.service, heard.served, heard.admin)

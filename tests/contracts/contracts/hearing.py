@@ -100,9 +100,11 @@ class Hearing:
 
 
 @asynccontextmanager
-async def hearing(admin_url: str, service: Service) -> AsyncIterator[Hearing]:
+async def hearing(
+    admin_url: str, service: Service, *, public_url: str = "http://127.0.0.1:8000"
+) -> AsyncIterator[Hearing]:
     """`service` alone, on a fresh database of the server at `admin_url`."""
-    async with serving(admin_url, service) as served:
+    async with serving(admin_url, service, public_url=public_url) as served:
         name = make_url(str(served.settings.database_url)).database
         url = make_url(admin_url).set(database=name).render_as_string(hide_password=False)
         admin = await asyncpg.connect(url, server_settings={"search_path": service.name})

@@ -12,6 +12,7 @@ from dispatch.acceptance import store
 from dispatch.acceptance.rules import LINK_LIVES, Acceptance, due, next_at
 from dispatch.tickets import rules
 from dispatch.tickets import store as tickets
+from dispatch.tickets.actions import go_on
 from dispatch.tickets.record import Change, record
 from dispatch.tickets.rules import Ticket
 from shared.clock import uuid7
@@ -73,9 +74,12 @@ async def answer(tx: Tx, token: str, accepted: bool, reason: str | None) -> None
         raise AlreadyAnswered(outcome=now.outcome)
     assert ticket is not None
     rules.require(ticket, "accept_result" if accepted else "reject_result")
-    steps = rules.accept_result(ticket) if accepted else rules.reject_result(ticket, reason or "")
     await store.settle(tx, [now.id], "accepted" if accepted else "rejected", reason)
-    await record(tx, [Change(ticket, steps)], CUSTOMER)
+    if accepted:
+        change = Change(ticket, rules.accept_result(ticket))
+    else:
+        change = await go_on(tx, ticket, reason or "")
+    await record(tx, [change], CUSTOMER)
 
 
 async def heed_silence(tx: Tx, now: datetime, public_url: str) -> datetime | None:

@@ -158,6 +158,16 @@ class Assignment(_Verdict):
 class NobodyAvailable(_Verdict):
     """No candidate passed; the duty lead owns it and decides."""
 
+    engineer_id: None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(_Verdict):
+    """Whoever is at work stays; who stands beside them may be others."""
+
+    engineer_id: PersonId
+    supervisor_id: PersonId | None
+
 
 Decision: TypeAlias = Assignment | NobodyAvailable
 
@@ -180,7 +190,7 @@ def decide(job: Job, staff: Staff, loads: Loads) -> Decision:
         if candidate.cost is None:
             break
         person = staff.people[candidate.person_id]
-        supervisor_id = _supervisor(job, region, staff, loads, person)
+        supervisor_id = _supervisor(job, region, staff, loads, person.id)
         if job.severity == "important" and supervisor_id is None:
             continue
         return _assigned(job, region, staff, person, supervisor_id, candidates, candidate.findings)
@@ -197,10 +207,32 @@ def give_to(job: Job, person: Person, staff: Staff, loads: Loads, because: Findi
     """`job` goes to `person` whatever the rules say; what they would have said is kept beside."""
     region = staff.answering(job.region)
     candidates = sorted(_candidates(job, region, staff, loads), key=_rank)
-    supervisor_id = _supervisor(job, region, staff, loads, person)
-    if job.severity == "important" and supervisor_id is None:
-        supervisor_id = region.duty_lead if region.duty_lead != person.id else region.emergency_leader
+    supervisor_id = supervisor_for(job, staff, loads, person.id)
     return _assigned(job, region, staff, person, supervisor_id, candidates, (because,))
+
+
+def keep(job: Job, engineer_id: PersonId, staff: Staff, loads: Loads) -> Kept:
+    """Who stands beside the engineer at work when `job` is of another severity than it was."""
+    region = staff.answering(job.region)
+    group = _group(job, region, staff)
+    engineer = staff.people.get(engineer_id)
+    answers = engineer_id if engineer and engineer.active else region.duty_lead
+    return Kept(
+        owner_id=group[0] if group else answers,
+        group_ids=group,
+        leadership_ids=_leadership(job, region),
+        findings=(*_grounds(job, region), Finding("keeps_engineer")),
+        candidates=(),
+        engineer_id=engineer_id,
+        supervisor_id=supervisor_for(job, staff, loads, engineer_id),
+    )
+
+
+def supervisor_for(job: Job, staff: Staff, loads: Loads, engineer_id: PersonId) -> PersonId | None:
+    """Somebody, whenever the severity wants one (R21); in the last resort the emergency leader."""
+    region = staff.answering(job.region)
+    found = _supervisor(job, region, staff, loads, engineer_id)
+    return region.emergency_leader if found is None and job.severity == "important" else found
 
 
 def _assigned(
@@ -283,18 +315,20 @@ def _rank(candidate: Candidate) -> tuple[bool, int, UUID]:
     return False, candidate.cost, candidate.person_id
 
 
-def _supervisor(job: Job, region: Region, staff: Staff, loads: Loads, engineer: Person) -> PersonId | None:
+def _supervisor(
+    job: Job, region: Region, staff: Staff, loads: Loads, engineer_id: PersonId
+) -> PersonId | None:
     """R21: the supervisor with the least to supervise; the duty lead when there is no other."""
     if job.severity != "important":
         return None
     there = [
         each
         for each in region.supervisors
-        if each != engineer.id and each in staff.people and staff.people[each].active
+        if each != engineer_id and each in staff.people and staff.people[each].active
     ]
     if there:
         return min(there, key=lambda each: (loads.supervising[each], each))
-    return region.duty_lead if region.duty_lead != engineer.id else None
+    return region.duty_lead if region.duty_lead != engineer_id else None
 
 
 def _group(job: Job, region: Region, staff: Staff) -> tuple[PersonId, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from dispatch.access import OVERSEERS, Viewer, involved_in, person_id_of, sees
-from dispatch.board.store import OpenTicket, count_open, list_open, version_of_open
+from dispatch.board.store import OpenTicket, count_open, list_open, list_open_of_each, version_of_open
 from dispatch.tickets.rules import State, Ticket
 from shared.db import Tx
 from shared.events.terms import PersonId
@@ -41,7 +41,7 @@ async def figure_rows(tx: Tx) -> Sequence[Row]:
 
 async def work_rows(tx: Tx) -> Sequence[Row]:
     """One row per ticket and person, each for that person's eyes only."""
-    return [row for each in await list_open(tx) for row in _tasks(each)]
+    return [row for each in await list_open_of_each(tx) for row in _tasks(each)]
 
 
 def _tasks(each: OpenTicket) -> Iterator[Row]:
@@ -65,6 +65,12 @@ def _may_see(row: Row, principal: Principal) -> bool:
     return sees(Viewer.of(principal), row.data.ticket)
 
 
+def _has_no_limits(row: Row, principal: Principal) -> bool:
+    """The figures count everything, so they are for those who may see everything."""
+    limits = (principal.regions, principal.product_lines, principal.customer_levels)
+    return all(limit is None for limit in limits)
+
+
 def is_mine(row: Row, principal: Principal) -> bool:
     return bool(row.data.person_id == person_id_of(principal))
 
@@ -83,6 +89,7 @@ FIGURES: Final = LiveFeed(
     snapshot=figure_rows,
     version=version_of_open,
     template="figure_row.html",
+    visible=_has_no_limits,
 )
 WORK: Final = LiveFeed(
     name="work",

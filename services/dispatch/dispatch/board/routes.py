@@ -20,7 +20,8 @@ router: Final = APIRouter(route_class=ServiceRoute, include_in_schema=False)
 async def board(request: Request, tx: ReadTx, caller: Caller) -> Response:
     """Every open ticket, those that need a decision first."""
     rows = [row for row in await BOARD.snapshot(tx) if BOARD.visible(row, caller)]
-    return page(request, "board.html", rows=rows, figures=await FIGURES.snapshot(tx))
+    figures = [row for row in await FIGURES.snapshot(tx) if FIGURES.visible(row, caller)]
+    return page(request, "board.html", rows=rows, figures=figures)
 
 
 @router.get("/app", dependencies=[Depends(allow("engineer"))])

@@ -19,6 +19,7 @@ from shared.events.terms import PersonId
 
 MOST_ROWS: Final = 500
 """The most pressing ones; whoever has more open tickets than that needs people, not rows."""
+MOST_EACH: Final = 50
 
 _PRESSING: Final = case(
     (ticket.c.state == "needs_decision", 0),
@@ -45,15 +46,26 @@ class OpenTicket:
     parts: str | None
 
 
-async def list_open(tx: Tx, limit: int = MOST_ROWS) -> list[OpenTicket]:
-    """The open tickets, the most pressing first."""
-    chosen = (
-        select(ticket, _RESOLVED_LAST.label("resolved_last"), _PRESSING.label("pressing"))
-        .where(ticket.c.state != "closed")
-        .order_by("resolved_last", "pressing", ticket.c.id)
-        .limit(limit)
-    )
-    rows = (await tx.execute(chosen)).all()
+_OPEN: Final = select(ticket, _RESOLVED_LAST.label("resolved_last"), _PRESSING.label("pressing")).where(
+    ticket.c.state != "closed"
+)
+
+
+async def list_open(tx: Tx) -> list[OpenTicket]:
+    """The most pressing open tickets of all."""
+    chosen = _OPEN.order_by("resolved_last", "pressing", ticket.c.id).limit(MOST_ROWS)
+    return await _shown(tx, (await tx.execute(chosen)).all())
+
+
+async def list_open_of_each(tx: Tx) -> list[OpenTicket]:
+    """The most pressing open tickets of each engineer, and of each owner where nobody works yet."""
+    whose = func.coalesce(ticket.c.engineer_id, ticket.c.owner_id)
+    place = func.row_number().over(partition_by=whose, order_by=(_RESOLVED_LAST, _PRESSING, ticket.c.id))
+    placed = _OPEN.add_columns(place.label("place")).subquery()
+    return await _shown(tx, (await tx.execute(select(placed).where(placed.c.place <= MOST_EACH))).all())
+
+
+async def _shown(tx: Tx, rows: Sequence[Any]) -> list[OpenTicket]:
     ids = [row.id for row in rows]
     names = await load_names(tx, _people(rows))
     visits = await _visits(tx, ids)

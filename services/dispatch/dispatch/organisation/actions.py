@@ -35,6 +35,7 @@ async def import_organisation(tx: Tx, document: Organisation, seen: Precondition
     await lock_subjects(tx, ["organisation"])  # before the first import there is no row to lock
     version = await store.lock_version(tx)
     seen.require(version)
-    gone = await store.save_organisation(tx, document, version + 1, by)
-    await give_away(tx, gone, by)
+    left = await store.save_organisation(tx, document, version + 1, by)
+    benched = [person.id for person in document.people if person.active and not person.is_engineer]
+    await give_away(tx, left, benched, by)
     return version + 1

@@ -6,11 +6,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from dispatch.assignment.rules import Decision, Finding, Loads, Staff, decide, decide_all, give_to
+from dispatch.assignment.rules import (
+    Decision,
+    Kept,
+    Loads,
+    Staff,
+    decide,
+    decide_all,
+    keep,
+    supervisor_for,
+)
 from dispatch.assignment.store import lock_staff
 from dispatch.tickets import rules, store
 from dispatch.tickets.record import Change, record
-from dispatch.tickets.rules import BEFORE_WORK, WORKING, Ticket
+from dispatch.tickets.rules import BEFORE_WORK, WORKING, Step, Steps, Ticket
 from dispatch.visits.store import end_visits
 from shared.clock import uuid7
 from shared.db import Tx
@@ -107,42 +116,74 @@ async def regrade_tickets(
     await record(tx, changes, None)
 
 
-async def _decide_anew(tx: Tx, graded: Sequence[tuple[Ticket, Reclassified]]) -> list[Decision]:
+async def _decide_anew(tx: Tx, graded: Sequence[tuple[Ticket, Reclassified]]) -> list[Decision | Kept]:
     """Before work begins the rules choose as if the ticket were new; who is at work stays."""
     at_work = {ticket.given_to for ticket, _ in graded if ticket.state not in BEFORE_WORK}
     staff, loads = await lock_staff(tx, {ticket.site.region for ticket, _ in graded}, at_work)
     for ticket, _ in graded:
         if ticket.state == "assigned":  # who is asked anew is not busy with what may be taken away
             loads.working[ticket.given_to] -= 1
-    decisions: list[Decision] = []
+    decisions: list[Decision | Kept] = []
     for ticket, event in graded:
         job = replace(ticket.job, severity=event.data.severity)
         if ticket.state in BEFORE_WORK:
-            decisions.append(decide(job, staff, loads))
-            loads.add(decisions[-1])
+            decision = decide(job, staff, loads)
+            loads.add(decision)
+            decisions.append(decision)
         else:
-            person = staff.people[ticket.given_to]
-            decisions.append(give_to(job, person, staff, loads, Finding("keeps_engineer")))
+            decisions.append(keep(job, ticket.given_to, staff, loads))
     return decisions
 
 
-async def give_away(tx: Tx, people: Collection[PersonId], by: str) -> None:
-    """People who left own nothing and work on nothing: the rules choose anew in the same transaction."""
-    tickets = await store.lock_open_of(tx, people)
+async def go_on(tx: Tx, ticket: Ticket, reason: str) -> Change:
+    """The customer rejected the result: the same engineer goes on, another one if they have left since."""
+    steps = rules.reject_result(ticket, reason)
+    staff, loads = await lock_staff(tx, {ticket.site.region}, [ticket.given_to])
+    engineer = staff.people[ticket.given_to]
+    if engineer.active and engineer.is_engineer:
+        return Change(ticket, steps)
+    return _given_on(ticket, steps, staff, loads)
+
+
+async def give_away(tx: Tx, left: Collection[PersonId], benched: Collection[PersonId], by: str) -> None:
+    """Who `left` owns, guides and works on nothing, who is `benched` works on nothing any more.
+
+    The rules choose anew in the same transaction.
+    """
+    tickets = await store.lock_open_of(tx, [*left, *benched])
     if not tickets:
         return
-    staff, loads = await lock_staff(tx, {ticket.site.region for ticket in tickets})
-    changes = [_taken_over(ticket, set(people), staff, loads) for ticket in tickets]
-    await end_visits(tx, [change.after.id for change in changes if change.decision], "cancelled")
-    await record(tx, changes, by)
+    regions = {ticket.site.region for ticket in tickets}
+    engineers = {ticket.engineer_id for ticket in tickets if ticket.engineer_id}
+    staff, loads = await lock_staff(tx, regions, engineers)
+    gone, idle = set(left), {*left, *benched}
+    changes = [_taken_over(ticket, gone, idle, staff, loads) for ticket in tickets]
+    changed = [change for change in changes if change.steps]
+    await end_visits(tx, [change.after.id for change in changed if change.decision], "cancelled")
+    await record(tx, changed, by)
 
 
-def _taken_over(ticket: Ticket, left: set[PersonId], staff: Staff, loads: Loads) -> Change:
-    if ticket.engineer_id in left and ticket.state in WORKING:
-        taken = rules.take_away(ticket, "the engineer left")
-        decision = decide(ticket.job, staff, loads)
-        loads.add(decision)
-        return Change(ticket, (*taken, *rules.place(taken[-1].ticket, decision)), decision)
-    region = staff.answering(ticket.site.region)
-    owner_id = region.emergency_leader if ticket.severity == "urgent" else region.duty_lead
-    return Change(ticket, (rules.change_owner(ticket, owner_id, "the owner left"),))
+def _taken_over(
+    ticket: Ticket, gone: set[PersonId], idle: set[PersonId], staff: Staff, loads: Loads
+) -> Change:
+    if ticket.engineer_id in idle and ticket.state in WORKING:
+        return _given_on(ticket, (), staff, loads)
+    steps: list[Step] = []
+    if ticket.owner_id in gone:
+        region = staff.answering(ticket.site.region)
+        owner_id = region.emergency_leader if ticket.severity == "urgent" else region.duty_lead
+        steps.append(rules.change_owner(ticket, owner_id, "the owner left"))
+    if ticket.supervisor_id in gone:
+        guide = supervisor_for(ticket.job, staff, loads, ticket.given_to)
+        assert guide is not None
+        steps.append(rules.change_supervisor(steps[-1].ticket if steps else ticket, guide))
+    return Change(ticket, tuple(steps))
+
+
+def _given_on(ticket: Ticket, steps: Steps, staff: Staff, loads: Loads) -> Change:
+    """Taken from who cannot any more, given to whom the rules choose."""
+    now = steps[-1].ticket if steps else ticket
+    taken = rules.take_away(now, "the engineer left")
+    decision = decide(ticket.job, staff, loads)
+    loads.add(decision)
+    return Change(ticket, (*steps, *taken, *rules.place(taken[-1].ticket, decision)), decision)

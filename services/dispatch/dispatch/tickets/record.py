@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dispatch.assignment.rules import Decision
+from dispatch.assignment.rules import Decision, Kept
 from dispatch.assignment.store import save_decisions
 from dispatch.tickets import store
 from dispatch.tickets.rules import Steps, Ticket
@@ -24,7 +24,7 @@ class Change:
 
     before: Ticket | None
     steps: Steps
-    decision: Decision | None = None
+    decision: Decision | Kept | None = None
     cause: Event[Any] | None = None
 
     @property

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Final, Literal, TypeAlias, get_args
 from uuid import UUID
 
-from dispatch.assignment.rules import Assignment, Decision, Job
+from dispatch.assignment.rules import Assignment, Decision, Job, Kept, NobodyAvailable
 from shared.errors import AftercareError
 from shared.events import Payload
 from shared.events import dispatch as events
@@ -60,6 +60,7 @@ ALLOWED: Final[Mapping[State, frozenset[Command]]] = {
     "closed": frozenset(),
 }
 BEFORE_WORK: Final[frozenset[State]] = frozenset({"opened", "needs_decision", "assigned"})
+"""Nobody has begun: the rules may choose anew."""
 WORKING: Final[frozenset[State]] = frozenset(
     {"assigned", "accepted", "visit_agreed", "travelling", "on_site"}
 )
@@ -217,7 +218,7 @@ def place(ticket: Ticket, decision: Decision) -> Steps:
     return (*steps, given)
 
 
-def adopt(ticket: Ticket, decision: Decision) -> Steps:
+def adopt(ticket: Ticket, decision: Decision | Kept) -> Steps:
     """Group, leadership and owner as the decision says; the engineer stays."""
     steps: list[Step] = []
     now = ticket
@@ -239,6 +240,12 @@ def change_owner(ticket: Ticket, owner_id: PersonId, reason: str) -> Step:
     """Somebody else is accountable from now on (R24)."""
     payload = events.OwnerChanged(owner_id=owner_id, previous_owner_id=ticket.owner_id, reason=reason[:1000])
     return _step(ticket, payload, owner_id=owner_id)
+
+
+def change_supervisor(ticket: Ticket, supervisor_id: PersonId) -> Step:
+    """Somebody else guides (R21); the next assignment tells the world."""
+    changed = replace(ticket, supervisor_id=supervisor_id, version=ticket.version + 1)
+    return Step(changed, "supervisor_changed", None, {"supervisor_id": str(supervisor_id)})
 
 
 def take_from(ticket: Ticket) -> Ticket:
@@ -279,7 +286,7 @@ def reclassify(ticket: Ticket, kind: Kind, request_version: int) -> Steps:
 
 def regrade(
     ticket: Ticket,
-    decision: Decision,
+    decision: Decision | Kept,
     *,
     severity: Severity,
     kind: Kind,
@@ -298,12 +305,12 @@ def regrade(
         kind=kind,
         request_version=request_version,
         group_ids=ticket.group_ids if severity == "urgent" else (),
-        supervisor_id=decision.supervisor_id if isinstance(decision, Assignment) else None,
+        supervisor_id=None if isinstance(decision, NobodyAvailable) else decision.supervisor_id,
     )
-    if ticket.state in BEFORE_WORK:
-        step = replace(step, ticket=take_from(step.ticket))
-        return (step, *place(step.ticket, decision))
-    return (step, *adopt(step.ticket, decision))
+    if isinstance(decision, Kept):
+        return (step, *adopt(step.ticket, decision))
+    step = replace(step, ticket=take_from(step.ticket))
+    return (step, *place(step.ticket, decision))
 
 
 def agree_visit(ticket: Ticket, visit: events.VisitAgreed) -> Steps:

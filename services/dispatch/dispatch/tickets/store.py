@@ -129,8 +129,9 @@ async def lock_by_request(tx: Tx, request_ids: Collection[UUID]) -> dict[UUID, T
 
 
 async def lock_open_of(tx: Tx, people: Collection[PersonId]) -> list[Ticket]:
-    """The open tickets that any of `people` owns or works on."""
-    involved = or_(among(ticket.c.owner_id, people), among(ticket.c.engineer_id, people))
+    """The open tickets that any of `people` owns, works on or guides."""
+    columns = (ticket.c.owner_id, ticket.c.engineer_id, ticket.c.supervisor_id)
+    involved = or_(*(among(column, people) for column in columns))
     return await load_tickets(tx, and_(ticket.c.state != "closed", involved), lock=True)
 
 

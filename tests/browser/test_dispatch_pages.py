@@ -1,0 +1,203 @@
+"""Dispatch in a real browser: the live board, the engineer's phone, the customer's letter."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+import uvicorn
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
+
+from contracts.dispatching import DUTY_LEAD_G, JUNIOR_A, SAMPLE, SENIOR_C, Desk, dispatching
+from shared.clock import clock
+from shared.http.auth import Role
+from shared.i18n import ZONE
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PHONE, DESK = 360, 1280
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"Chromium is not installed at {CHROMIUM}")
+
+
+class _Server(uvicorn.Server):
+    """In the tests' own loop, with its signals left alone."""
+
+    def install_signal_handlers(self) -> None: ...
+
+
+@dataclass
+class Room:
+    """Dispatch behind a real port, and a browser in front of it."""
+
+    desk: Desk
+    browser: Browser
+    said: list[str] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def page(self, *, width: int = DESK, locale: str = "en-GB") -> AsyncIterator[Page]:
+        context = await self.browser.new_context(
+            base_url=self.desk.served.settings.public_url,
+            locale=locale,
+            viewport={"width": width, "height": 800},
+        )
+        context.set_default_timeout(10_000)
+        context.on("console", self._hear)
+        context.on("weberror", lambda error: self.said.append(str(error.error)))
+        yield await context.new_page()
+        await context.close()
+
+    async def open(self, page: Page, path: str, who: UUID, *roles: Role) -> None:
+        """Sign in and be at `path`."""
+        await page.goto(path)
+        await page.locator("#token").fill(self.desk.token_of(who, *roles))
+        await page.locator("button.primary").click()
+        await page.wait_for_url(f"**{path}")
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.said.append(message.text)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def running(postgres_url: str) -> AsyncIterator[Room]:
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    async with dispatching(postgres_url, public_url=url) as desk, async_playwright() as playwright:
+        server = _Server(uvicorn.Config(desk.served.app, lifespan="off", log_config=None, access_log=False))
+        task = asyncio.create_task(server.serve([listening]))
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield Room(desk, browser)
+        await browser.close()
+        desk.served.streams.close()
+        server.should_exit = True
+        await task
+
+
+@pytest_asyncio.fixture
+async def room(running: Room) -> AsyncIterator[Room]:
+    """After the test, no page may have complained and no promise may be broken."""
+    await running.desk.clear()
+    await running.desk.put(SAMPLE, 0)
+    running.said.clear()
+    yield running
+    assert running.said == []
+    assert await running.desk.violations() == {}
+
+
+async def no_overflow(page: Page) -> None:
+    beyond = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert await page.evaluate(beyond) <= 0, page.url
+
+
+async def test_the_board_fills_by_itself_and_what_needs_a_decision_is_assigned_on_it(room: Room) -> None:
+    async with room.page() as page:
+        await room.open(page, "/dispatch/board", DUTY_LEAD_G, "dispatcher")
+        await expect(page.locator("[data-live-state=live]")).to_be_visible()
+        await expect(page.get_by_text("Nothing is open")).to_be_visible()
+        await room.desk.ask("urgent", title="The line stands still")
+        request_id = await room.desk.ask("important", title="A crane is needed", skills=("crane",))
+        await expect(page.locator("tbody tr")).to_have_count(2)
+        await expect(page.locator("tbody tr").first).to_contain_text("A crane is needed")
+        await expect(page.locator(".figure.urgent dd")).to_have_text("1")
+        await page.locator("tbody tr").first.get_by_role("link", name="Assign").click()
+        await page.locator("#person_id").select_option(str(SENIOR_C))
+        await page.locator("#assign [name=reason]").fill("Has the licence")
+        await page.get_by_role("button", name="Assign", exact=True).click()
+        await expect(page.get_by_text("By hand: Has the licence")).to_be_visible()
+        assert (await room.desk.ticket(request_id)).engineer_id == SENIOR_C
+
+
+async def test_an_engineer_does_a_job_with_one_thumb(room: Room) -> None:
+    request_id = await room.desk.ask("general", title="水泵异响")
+    async with room.page(width=PHONE, locale="zh-CN") as page:
+        await room.open(page, "/dispatch/app", JUNIOR_A, "engineer")
+        card = page.locator(".jobs li").first
+        await card.get_by_role("button", name="接单").click()
+        await card.get_by_role("link", name="约定上门时间").click()
+        begins = (clock.now() + timedelta(hours=2)).astimezone(ZONE).strftime("%Y-%m-%dT%H:%M")
+        await page.locator("#starts_at").fill(begins)
+        await page.get_by_role("button", name="约定", exact=True).click()
+        await page.get_by_role("button", name="出发", exact=True).click()
+        await page.get_by_role("button", name="到达").click()
+        await no_overflow(page)
+        await page.locator("#work_note").fill("更换密封圈")
+        await page.locator("#resolve").get_by_role("button", name="完成").click()
+        await expect(page.locator(".ticket-head")).to_contain_text("待客户验收")
+        await page.goto("/dispatch/app")
+        await expect(page.locator(".jobs li")).to_contain_text("待客户验收")
+        await no_overflow(page)
+    assert (await room.desk.ticket(request_id)).state == "resolved"
+
+
+async def test_new_work_appears_on_the_phone_and_what_another_tab_did_is_shown(room: Room) -> None:
+    async with room.page(width=PHONE) as page:
+        await room.open(page, "/dispatch/app", JUNIOR_A, "engineer")
+        await expect(page.get_by_text("Nothing to do right now")).to_be_visible()
+        request_id = await room.desk.ask("general", title="The valve leaks")
+        button = page.locator(".jobs li").get_by_role("button", name="Take the job")
+        await expect(button).to_be_visible()
+        ticket = await room.desk.ticket(request_id)
+        taken = await room.desk.acting(JUNIOR_A, "engineer").post(
+            f"/dispatch/tickets/{ticket.id}/accept", json={"base_version": ticket.version}
+        )
+        assert taken.status_code == 200
+        await expect(page.get_by_role("link", name="Agree a visit")).to_be_visible()
+
+
+async def test_a_customer_says_what_is_not_right_and_later_accepts(room: Room) -> None:
+    request_id = await room.desk.ask("general", title="水泵异响")
+    ticket = await room.desk.ticket(request_id)
+    async with room.page(width=PHONE, locale="zh-CN") as page:
+        await page.goto(await _finish(room, ticket.id, ("accept", "depart", "arrive")))
+        await expect(page.get_by_text("更换密封圈")).to_be_visible()
+        await no_overflow(page)
+        await page.get_by_text("没有，还有问题").click()
+        await page.locator("#reason").fill("还是漏水")
+        await page.get_by_role("button", name="请继续处理").click()
+        await expect(page.get_by_role("heading")).to_have_text("我们会继续处理")
+        await page.goto(await _finish(room, ticket.id, ("depart", "arrive")))
+        await page.get_by_role("button", name="是的，验收通过").click()
+        await expect(page.get_by_role("heading")).to_have_text("谢谢您")
+    assert (await room.desk.names(ticket.id))[-2:] == ["result_accepted", "ticket_closed"]
+
+
+async def _finish(room: Room, ticket_id: UUID, steps: tuple[str, ...]) -> str:
+    """Do the job; the link that the customer gets."""
+    engineer = room.desk.acting(JUNIOR_A, "engineer")
+    for step in (*steps, "resolve"):
+        version = (await engineer.get(f"/dispatch/tickets/{ticket_id}")).json()["version"]
+        note = {"work_note": "更换密封圈"} if step == "resolve" else {}
+        body = {"base_version": version, **note}
+        answer = await engineer.post(f"/dispatch/tickets/{ticket_id}/{step}", json=body)
+        assert answer.status_code == 200, answer.text
+    return await room.desk.link_to(ticket_id)
+
+
+async def test_the_pages_fit_a_phone_in_both_languages(room: Room) -> None:
+    request_id = await room.desk.ask("urgent", title="The whole production line stands still: " + "x" * 60)
+    ticket = await room.desk.ticket(request_id)
+    for locale in ("zh-CN", "en-GB"):
+        async with room.page(width=PHONE, locale=locale) as page:
+            await room.open(page, "/dispatch/board", DUTY_LEAD_G, "dispatcher")
+            await expect(page.locator("[data-live-state=live]")).to_be_visible()
+            await no_overflow(page)
+            await page.goto(f"/dispatch/tickets/{ticket.id}/page")
+            await no_overflow(page)
