@@ -3,6 +3,8 @@
 PYTHON ?= python3
 PORT ?= 8000
 DEMO ?= 1
+# Many tests wait for servers: one more worker than two cores.
+WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -54,7 +56,7 @@ down: setup  ## stop what `make up` started
 
 test: setup servers  ## lint, then every test, on real servers
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 lint: setup  ## what a machine can check
 	$(BIN)/ruff check --quiet .

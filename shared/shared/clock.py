@@ -69,12 +69,13 @@ class DatabaseClock:
     def uuid7(self) -> UUID:
         """A new identifier, greater than every one this process made before."""
         self._last_id = max(_stamp(self.now()), self._last_id + 1)
-        return _identifier(self._last_id)
+        return _identifier(self._last_id, secrets.randbits(62))
 
 
 def uuid7s(instant: datetime) -> Iterator[UUID]:
-    """Identifiers made at `instant`, each greater than the one before."""
-    return map(_identifier, count(_stamp(instant)))
+    """Identifiers made at `instant`, each greater than the one before; they share what is random in them."""
+    random = secrets.randbits(62)
+    return (_identifier(stamp, random) for stamp in count(_stamp(instant)))
 
 
 def _stamp(instant: datetime) -> int:
@@ -82,9 +83,9 @@ def _stamp(instant: datetime) -> int:
     return (instant - _EPOCH) // timedelta(microseconds=1) * 4096 // 1000
 
 
-def _identifier(stamp: int) -> UUID:
+def _identifier(stamp: int, random: int) -> UUID:
     milliseconds, fraction = divmod(stamp, 4096)
-    return UUID(int=milliseconds << 80 | _VERSION_7 | fraction << 64 | _VARIANT | secrets.randbits(62))
+    return UUID(int=milliseconds << 80 | _VERSION_7 | fraction << 64 | _VARIANT | random)
 
 
 def uuid7_floor(instant: datetime) -> UUID:

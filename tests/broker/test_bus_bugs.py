@@ -47,8 +47,6 @@ async def test_the_culprit_is_parked_and_its_99_neighbours_take_effect(stage: St
     bug.present = False
     await stage.settled()
     assert await stage.count("keeper.dead_letter") == 0
-    told = await stage.admin.fetchval("SELECT count(*) FROM keeper.event_log WHERE subject = 'never told'")
-    assert told == 0
 
 
 async def test_after_five_attempts_it_is_a_dead_letter_that_can_be_replayed(stage: Stage) -> None:
@@ -62,6 +60,7 @@ async def test_after_five_attempts_it_is_a_dead_letter_that_can_be_replayed(stag
     assert letter["error"].startswith("LookupError at _run_into")
     assert await stage.count("keeper.parked") == 0
     assert await stage.count("keeper.effect") == 19
+    assert await stage.count("keeper.event_log WHERE subject = 'never told'") == 0
     bug.present = False
     assert await replay(stage) == 1
     await stage.settled()

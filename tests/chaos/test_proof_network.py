@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,13 +12,14 @@ import pytest
 
 from chaos.processes import Replica, running
 from chaos.proxy import Direction, FaultProxy
-from chaos.schedule import Fault, between, deal_plan, exactly, one_of, play
+from chaos.schedule import Actor, Fault, Scalar, between, deal_plan, exactly, one_of, play
 from testbed.faults import freezing, network_faults
 from testbed.ground import Ground
 from testbed.load import Pace, load_on
 from testbed.proof import Proof
 from testbed.suite import Ways, replica_of
 from testbed.verdict import Judge, all_ready
+from testbed.watch import Watch, watching
 
 CLAIM = """Connections to the database, the broker and the client are cut in the middle of an
 answer, reset, stalled in one direction, left half-open, slowed down; the broker freezes: nothing
@@ -29,9 +31,11 @@ UP, DOWN, BOTH = Direction.UP.value, Direction.DOWN.value, Direction.BOTH.value
 # An acknowledgement of the broker has 21 bytes, PostgreSQL's answer to COMMIT 18: a limit below that ends
 # inside of one, or of whatever else is answered first.
 INSIDE_CONFIRM = {"n_bytes": between(1, 20), "direction": one_of(DOWN)}
+INSIDE_MESSAGE = {"n_bytes": between(300, 5000), "direction": one_of(UP)}
 INSIDE_COMMIT = {"n_bytes": between(1, 17), "direction": one_of(DOWN)}
 ANYWHERE = {"n_bytes": between(1, 5000), "direction": one_of(UP, DOWN, BOTH)}
 ONE_WAY = {"direction": one_of(UP, DOWN)}
+UNDER_WAY = {"seconds": between(0.05, 0.15)}
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,10 @@ SHORT = Form(
     replicas=1,
     events=500,
     deck=[
-        (3, Fault("database cut", hold=exactly(0.4), arguments=INSIDE_COMMIT)),
-        (2, Fault("broker cut", hold=exactly(0.6), arguments=INSIDE_CONFIRM)),
+        (2, Fault("database cut", hold=exactly(0.4), arguments=INSIDE_COMMIT)),
+        (3, Fault("database lost", hold=between(0.8, 1.2), arguments=UNDER_WAY)),
+        (2, Fault("broker cut", hold=exactly(1.0), arguments=INSIDE_MESSAGE)),
+        (1, Fault("broker cut", hold=exactly(0.6), arguments=INSIDE_CONFIRM)),
         (1, Fault("broker frozen", hold=exactly(4.0))),  # longer than a publisher waits for its confirmation
     ],
 )
@@ -57,7 +63,10 @@ LONG = Form(
     events=10_000,
     deck=[
         (20, Fault("database cut", hold=exactly(0.5), arguments=INSIDE_COMMIT)),
+        (20, Fault("database lost", hold=between(0.8, 2.0), arguments=UNDER_WAY)),
+        (10, Fault("broker cut", hold=exactly(1.0), arguments=INSIDE_MESSAGE)),
         (10, Fault("broker cut", hold=exactly(1.0), arguments=INSIDE_CONFIRM)),
+        (10, Fault("broker lost", hold=between(0.8, 3.0), arguments=UNDER_WAY)),
         (2, Fault("broker frozen", hold=exactly(20.0))),
         *(
             (3, Fault(f"{where} cut", hold=exactly(1.0), arguments=ANYWHERE))
@@ -100,13 +109,15 @@ async def prove(form: Form, proof: Proof, ground: Ground) -> None:
             **network_faults("door", door),
             **freezing(ground),
         }
-        async with running(*replicas), door:
+        async with running(*replicas), door, watching(replicas) as watch:
             ports = [door.port, *(each.port for each in replicas[1 : form.replicas])]
-            async with load_on(ground, ports, proof.journal, proof.seed, Pace(rest=0.05)) as load:
+            async with load_on(ground, ports, proof.journal, proof.seed, Pace(posters=8, rest=0.02)) as load:
                 over = asyncio.Event()
                 async with asyncio.TaskGroup() as group:
                     group.create_task(load.flow(over))
-                    await play(plan, actors, proof.timeline)
+                    await play(
+                        plan, {name: when_green(each, watch) for name, each in actors.items()}, proof.timeline
+                    )
                     over.set()
                 await load.finish(form.events)
                 await all_ready(replicas)
@@ -121,6 +132,16 @@ async def prove(form: Form, proof: Proof, ground: Ground) -> None:
                     **{f"fault: {name}": n for name, n in Counter(step.fault for step in plan.steps).items()},
                 }
         await proof.conclude(ground, verdict)
+
+
+def when_green(actor: Actor, watch: Watch) -> Actor:
+    """Begins once events flow again: what is broken already cannot be broken in the middle of anything."""
+
+    async def begin(**arguments: Scalar) -> None:
+        await watch.until(time.monotonic(), lambda look: look.flow == 200, within=60)
+        actor.begin(**arguments)
+
+    return Actor(begin, actor.end)
 
 
 def unconfirmed(replicas: Iterable[Replica]) -> int:

@@ -30,6 +30,7 @@ is left behind (C9)."""
 
 DRAINED_WITHIN = 10.0  # seconds
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+LOOKS = 50  # at its sessions, until none is busy
 POOL = 5  # connections of one service in one process
 
 
@@ -130,16 +131,20 @@ async def check_pool(client: Client, things: Things) -> Report:
 
 
 async def check_idle(ground: Ground) -> Report:
-    """After all is done no session of the pool has anything open, and there are not more than it may have."""
+    """After all is done the pool's sessions have nothing open, and there are not more than it may have."""
     db = await asyncpg.connect(ground.database_url("postgres"))
     try:
-        rows = await db.fetch(
-            "SELECT state, query FROM pg_stat_activity"
-            " WHERE datname = current_database() AND application_name = 'aftercare-maker-work'"
-        )
+        for _ in range(LOOKS):
+            rows = await db.fetch(
+                "SELECT state, query FROM pg_stat_activity"
+                " WHERE datname = current_database() AND application_name = 'aftercare-maker-work'"
+            )
+            busy = tuple(f"{row['state']}: {row['query']}" for row in rows if row["state"] != "idle")
+            if not busy:
+                break
+            await asyncio.sleep(0.1)  # a loop may be looking for work just now
     finally:
         await db.close()
-    busy = tuple(f"{row['state']}: {row['query']}" for row in rows if row["state"] != "idle")
     found = {"not_idle": len(busy)} if busy else {}
     if len(rows) > POOL:
         found["too_many"] = len(rows) - POOL

@@ -264,6 +264,7 @@ def play(machine: type[Storehouse], examples: int, phases: Sequence[Phase] = tup
             stateful_step_count=20,
             deadline=None,
             database=None,
+            derandomize=Phase.shrink not in phases,
             phases=phases,
             suppress_health_check=list(HealthCheck),
         ),

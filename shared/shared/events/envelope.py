@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Annotated, Any, ClassVar, Final, Generic, Literal, TypeVar
-from uuid import UUID
+from typing import Any, ClassVar, Final, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, create_model
-
-from shared.clock import made_at
+from pydantic import UUID7, AwareDatetime, BaseModel, ConfigDict, Field, create_model
 
 CONTENT_TYPE: Final = "application/cloudevents-batch+json"
 _TYPE: Final = re.compile(r"[a-z]+\.[a-z_]+\.v[1-9][0-9]*")
@@ -57,11 +54,6 @@ def payload_types() -> dict[str, type[Payload]]:
 P = TypeVar("P", bound=Payload, covariant=True)
 
 
-def _time_ordered(identifier: UUID) -> UUID:
-    made_at(identifier)
-    return identifier
-
-
 class Event(BaseModel, Generic[P]):
     """A payload with its envelope.
 
@@ -75,7 +67,7 @@ class Event(BaseModel, Generic[P]):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     specversion: Literal["1.0"] = "1.0"
-    id: Annotated[UUID, AfterValidator(_time_ordered)]
+    id: UUID7
     source: str = Field(min_length=1, max_length=200)
     type: str
     subject: str = Field(max_length=200, pattern=r"^[^\x00]+$")  # PostgreSQL stores it, except U+0000

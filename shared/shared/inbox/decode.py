@@ -14,11 +14,13 @@ from uuid import UUID
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from shared.clock import made_at
+from shared.clock import uuid7_floor
 from shared.events.envelope import Event, Payload, event_model
 
 LARGEST_MESSAGE: Final = 1024 * 1024  # bytes; our relay sends at most 256 KiB
 _FUTURE: Final = timedelta(days=1)
+Span = tuple[UUID, UUID]
+"""The first identifier the inbox may still know, and the first that cannot have been made yet."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_.]*")
 
 
@@ -55,20 +57,21 @@ class Decoder:
     def decode(self, bodies: Iterable[bytes], now: datetime) -> Decoded:
         """All events of `bodies`; a bad one never costs its neighbours."""
         decoded = Decoded([], {}, [])
+        span = uuid7_floor(now - self._keep), uuid7_floor(now + _FUTURE)
         for body in bodies:
             try:
                 events = self._batch.validate_json(body) if len(body) <= LARGEST_MESSAGE else None
             except ValidationError:
-                self._one_by_one(body, now, decoded)
+                self._one_by_one(body, span, decoded)
                 continue
             if events is None:
                 decoded.poison.append(Poison(body, "too large", f"a message of {len(body)} bytes"))
                 continue
             for event in events:
-                self._take(event, body, now, decoded)
+                _take(event, body, span, decoded)
         return decoded
 
-    def _one_by_one(self, body: bytes, now: datetime, decoded: Decoded) -> None:
+    def _one_by_one(self, body: bytes, span: Span, decoded: Decoded) -> None:
         try:
             items = json.loads(body)
         except (ValueError, RecursionError) as error:
@@ -81,19 +84,20 @@ class Decoder:
             except ValidationError as error:
                 decoded.poison.append(Poison(alone, "not a known event", _explain(error)))
             else:
-                self._take(event, alone, now, decoded)
+                _take(event, alone, span, decoded)
 
-    def _take(self, event: Event[Any], body: bytes, now: datetime, decoded: Decoded) -> None:
-        made = made_at(event.id)
-        if made < now - self._keep:
-            reason, error = "too old", f"made {made:%Y-%m-%d}, before what the inbox remembers"
-        elif made > now + _FUTURE:
-            reason, error = "from the future", f"made {made:%Y-%m-%d}"
-        else:
-            decoded.events.append(event)
-            decoded.sources[event.id] = body
-            return
-        decoded.poison.append(Poison(extract(body, event.id), reason, error, event.id))
+
+def _take(event: Event[Any], body: bytes, span: Span, decoded: Decoded) -> None:
+    oldest, newest = span
+    if oldest <= event.id < newest:
+        decoded.events.append(event)
+        decoded.sources[event.id] = body
+    elif event.id < oldest:
+        error = "made before what the inbox remembers"
+        decoded.poison.append(Poison(extract(body, event.id), "too old", error, event.id))
+    else:
+        error = "made later than now, by its id"
+        decoded.poison.append(Poison(extract(body, event.id), "from the future", error, event.id))
 
 
 def extract(body: bytes, event_id: UUID) -> bytes:

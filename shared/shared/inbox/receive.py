@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -20,8 +21,10 @@ from shared.inbox.consumer import Consumer
 from shared.inbox.decode import Decoded, Decoder
 
 # Bounds one transaction. Advisory locks live in PostgreSQL's shared memory, which is sized for thousands.
-MOST_EVENTS: Final = 500
-MOST_SUBJECTS: Final = 250
+MOST_EVENTS: Final = 800
+MOST_SUBJECTS: Final = 400
+# Their subjects differ: while PostgreSQL works for one transaction, the other is prepared.
+SIDE_BY_SIDE: Final = 2
 
 Batch = Sequence[Event[Any]]
 
@@ -56,8 +59,13 @@ class Receiver:
             await self._guarded(partial(failure.bury, poison=decoded.poison), lane)
         # The same event may be in a batch twice.
         events = list({event.id: event for event in decoded.events}.values())
-        for batch in batches(events):
-            await self._apply(batch, decoded.sources, lane)
+        waiting = batches(events)
+
+        async def take() -> None:
+            for batch in waiting:
+                await self._apply(batch, decoded.sources, lane)
+
+        await _all(take() for _ in range(SIDE_BY_SIDE))
 
     def decode(self, bodies: Sequence[bytes]) -> Decoded:
         """The events among `bodies` that this service reads, and what is none."""
@@ -107,6 +115,13 @@ class Receiver:
             mine = [event for event in events if event.type == consumer.payload.type]
             if mine:
                 await consumer.handler(tx, mine)
+
+
+async def _all(works: Iterable[Awaitable[None]]) -> None:
+    """Wait for all of them, also when one fails: none goes on behind our back."""
+    for outcome in await asyncio.gather(*works, return_exceptions=True):
+        if outcome is not None:
+            raise outcome
 
 
 def batches(events: Sequence[Event[Any]]) -> Iterator[Batch]:

@@ -15,8 +15,8 @@ from shared.errors import Outage
 from shared.inbox.failure import explain
 
 FIRST_PAUSE: Final = 0.2
-LONGEST_PAUSE: Final = 10.0
-HEALTHY_AFTER: Final = 30.0  # seconds without a failure, after which the pause starts small again
+LONGEST_PAUSE: Final = 4.0  # what flows again must do so within 5 s of a broker's return
+HEALTHY_AFTER: Final = 5.0  # seconds without a failure, after which the pause starts small again
 ASK_AGAIN: Final = 1.0  # seconds until a task that goes on though it was cancelled is cancelled once more
 
 log = structlog.get_logger()

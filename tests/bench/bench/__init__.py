@@ -3,6 +3,7 @@
 figure     what is compared: sides, ratios; and the rounds A B A B …
 stage      servers, databases, virtual hosts and processes a figure plays on
 load       HTTP load by wrk
+cpu        which process the time went to
 machine    on what it was measured
 result     the JSON and the table it leaves behind
 

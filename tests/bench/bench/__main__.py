@@ -13,6 +13,7 @@ import uvloop
 
 from bench import machine, timers, transport, writes
 from bench.figure import QUICK_ROUNDS, ROUNDS, Figure, measure
+from bench.load import find_wrk
 from bench.result import Result
 from bench.stage import Stage, own_stage, sync_clock
 
@@ -41,6 +42,7 @@ async def run(stage: Stage, figures: Sequence[Figure] = FIGURES) -> Result:
 
 async def main(options: argparse.Namespace) -> None:
     """On servers of its own, started for this."""
+    find_wrk()  # before minutes have gone by
     chosen = [each for each in FIGURES if options.only in (None, each.name)]
     async with own_stage(options.quick) as stage:
         result = await run(stage, chosen)

@@ -11,7 +11,7 @@ from typing import Final
 from bench.stage import Stage
 
 ROUNDS: Final = 5
-QUICK_ROUNDS: Final = 2
+QUICK_ROUNDS: Final = 1
 
 Numbers = Mapping[str, float]
 """What one run measured, by measure with its unit: `{"events/s": 9120.0}`."""

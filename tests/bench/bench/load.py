@@ -15,7 +15,10 @@ SCRIPT: Final = Path(__file__).with_name("post.lua")
 
 
 class WrkMissing(Exception):
-    """The load generator is not here; on Debian: apt-get install wrk."""
+    """The load generator wrk is not here; on Debian: apt-get install wrk."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
 
 
 class RequestsFailed(Exception):
@@ -36,17 +39,22 @@ async def post(url: str, clients: int, seconds: float, token: str = "-") -> Numb
     }
 
 
+def find_wrk() -> str:
+    """The program; raises `WrkMissing`."""
+    program = shutil.which("wrk")
+    if program is None:
+        raise WrkMissing
+    return program
+
+
 async def wrk_version() -> str:
-    """`4.1.0`, as it says itself."""
-    return (await _wrk("-v")).split()[1]
+    """`debian/4.1.0-3+b2`, as it says itself."""
+    return (await _wrk("-v")).split()[1] if shutil.which("wrk") else "none"
 
 
 async def _wrk(*arguments: str) -> str:
-    program = shutil.which("wrk")
-    if program is None:
-        raise WrkMissing(WrkMissing.__doc__)
     process = await asyncio.create_subprocess_exec(
-        program, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        find_wrk(), *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     output, _ = await process.communicate()
     return output.decode()

@@ -73,14 +73,8 @@ class Stage:
         """`python -m module`, one process; start it with `chaos.processes.running`."""
         port = free_port()
         folders = [str(Path(package.__path__[0]).parent) for package in (bench, toy, chaos)]
-        settings = {"AFTERCARE_PORT": str(port), "AFTERCARE_LOG_LEVEL": "warning", **environment}
-        return Replica(
-            f"{module}-{port}",
-            module,
-            port,
-            self.folder,
-            environment=settings | {"PYTHONPATH": os.pathsep.join(folders)},
-        )
+        settings = {"AFTERCARE_PORT": str(port), "PYTHONPATH": os.pathsep.join(folders), **environment}
+        return Replica(f"{module}-{port}", module, port, self.folder, environment=settings)
 
     async def admin(self, url: str) -> asyncpg.Connection:
         """An administrator's connection to the database that `url` names."""
@@ -100,6 +94,15 @@ async def own_stage(quick: bool) -> AsyncIterator[Stage]:
             yield Stage(postgres.url, rabbit, folder, quick, lambda role: f"bench-{role}")
         finally:
             await asyncio.gather(postgres.remove(), rabbit.remove())
+
+
+def pid_of(replica: Replica) -> int:
+    """Of its latest start."""
+    return next(
+        int(str(moment.details["pid"]))
+        for moment in reversed(replica.timeline.moments)
+        if moment.what == "started"
+    )
 
 
 async def sync_clock(postgres_url: str) -> None:

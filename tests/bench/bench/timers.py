@@ -40,6 +40,7 @@ _ARM: Final = """
     INSERT INTO maker.timer (due_at)
     SELECT clock_timestamp() + $1::interval + n * $2::interval FROM generate_series(1, $3) AS n
 """
+# The instant is a parameter: no index is searched for what clock_timestamp() says, row by row anew.
 _FIRE: Final = """
     UPDATE timer SET fired_at = {now} WHERE id IN (
         SELECT id FROM timer WHERE fired_at IS NULL AND due_at <= {now}
@@ -77,10 +78,10 @@ async def bare(url: str, fired: Fired) -> None:
     """One connection, two prepared statements, no transaction but the statement's own."""
     connection = await asyncpg.connect(url, server_settings={"search_path": "maker"})
     try:
-        fire = await connection.prepare(_FIRE.format(now="clock_timestamp()", most=AT_ONCE))
+        fire = await connection.prepare(_FIRE.format(now="$1::timestamptz", most=AT_ONCE))
         find = await connection.prepare(_NEXT)
         while True:
-            rows = await fire.fetch()
+            rows = await fire.fetch(clock.now())
             fired.note([row[0] for row in rows])
             if len(rows) < AT_ONCE:
                 due = await find.fetchval()
@@ -172,5 +173,5 @@ def figure(name: str, armed: int, due: int) -> Figure:
 
 FIGURES: Final = (
     figure("timers", 10_000, due=5_000),
-    figure("timers-of-a-million", 1_000_000, due=2_500),
+    figure("timers-of-a-million", 1_000_000, due=1_000),
 )

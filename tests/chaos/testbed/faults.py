@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from chaos.processes import Replica
-from chaos.proxy import FaultProxy
+from chaos.proxy import Direction, FaultProxy
 from chaos.schedule import Actor
 from testbed.ground import Ground
 
@@ -62,6 +62,13 @@ def network_faults(where: str, proxy: FaultProxy) -> Mapping[str, Actor]:
         proxy.refuse()
         proxy.reset()
 
+    def hold(seconds: float) -> None:
+        proxy.delay(seconds, direction=Direction.UP)
+
+    def lose() -> None:
+        proxy.reset()
+        proxy.heal()
+
     begins: Mapping[str, Callable[..., object]] = {
         "cut": proxy.cut_after,
         "reset": proxy.reset,
@@ -70,7 +77,11 @@ def network_faults(where: str, proxy: FaultProxy) -> Mapping[str, Actor]:
         "slow": proxy.delay,
         "refused": refuse,
     }
-    return {f"{where} {name}": Actor(begin, proxy.heal) for name, begin in begins.items()}
+    return {
+        **{f"{where} {name}": Actor(begin, proxy.heal) for name, begin in begins.items()},
+        # What is on its way to the server when this ends never gets there: a message, or a COMMIT.
+        f"{where} lost": Actor(hold, lose),
+    }
 
 
 def freezing(ground: Ground) -> Mapping[str, Actor]:

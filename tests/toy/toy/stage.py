@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import aio_pika
@@ -230,15 +231,16 @@ class Stage:
     async def passed(self) -> None:
         """Wait until keeper has handled every copy under way: a queue is read in order, so one comes last."""
         await self.holds("maker.outbox", 0)
+        last: list[str] = []
         for lane in LANES:
-            [last] = self.things(1)
-            await self.make([(f"last of {lane}", *last[1:])], lane=lane)
+            [(_, number, payload)] = self.things(1)
+            last.append(f"last of {lane}, {number}")
+            await self.make([(last[-1], number, payload)], lane=lane)
+        await until(partial(self._look_for, last))
 
-        async def look() -> None:
-            last = "SELECT count(DISTINCT subject) FROM keeper.effect WHERE subject LIKE 'last of %'"
-            assert await self.admin.fetchval(last) == len(LANES)
-
-        await until(look)
+    async def _look_for(self, subjects: list[str]) -> None:
+        found = "SELECT count(DISTINCT subject) FROM keeper.effect WHERE subject = ANY($1)"
+        assert await self.admin.fetchval(found, subjects) == len(subjects)
 
     async def drained(self) -> None:
         """`passed`, and nothing is wrong."""
