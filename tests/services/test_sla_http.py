@@ -288,6 +288,16 @@ async def test_the_board_shows_what_runs_what_was_missed_and_today(
     assert "style=" not in page.text  # the policy of the pages allows none
 
 
+async def test_what_was_missed_days_ago_is_on_the_board_on_the_day_it_becomes_known(
+    served: Served, happen: Happen
+) -> None:
+    now = clock.now()
+    await happen(uuid7(), *ticket(now - timedelta(days=3), title="The mail was delayed"))
+    await served.database.transact(lambda tx: judge_due(tx, now, {"intake": now, "dispatch": now}, LONG_AGO))
+    page = await (await served.signed_in("operations")).get("/sla/board")
+    assert "The mail was delayed" in page.text
+
+
 async def test_the_board_speaks_chinese(served: Served, filled: dict[str, UUID]) -> None:
     client = await served.signed_in("dispatcher")
     page = await client.get("/sla/board", headers={"accept-language": "zh-CN"})

@@ -17,6 +17,8 @@ import httpx
 from allinone.visitor import Refused, Visitor
 from shared.clock import clock
 from shared.settings import Settings
+from sla_monitor.calendars.chinese import WEEK, ZONE, chinese_days
+from sla_monitor.calendars.rules import Calendar, is_open
 
 PLAYED: Final = "sample-day.played"
 
@@ -55,20 +57,29 @@ async def play(folder: Path, base_url: str, settings: Settings) -> None:
         ]
         for text, subject, region, city, ago in _MAILS:
             await visitor.mail(text, subject, region, city, now - ago)
-        await _calls(visitor, now)
+        await _calls(visitor, _last_open(now - 10 * _MINUTES))
         await _work(visitor, requests, now)
     played.write_text(f"{now.isoformat()}\n")
 
 
-async def _calls(visitor: Visitor, now: datetime) -> None:
+def _last_open(before: datetime) -> datetime:
+    """The last moment until `before` at which calls are answered: only these have a minute to be kept (R50)."""
+    _, days = chinese_days(before.year - 1, before.year + 1)
+    calendar = Calendar(ZONE, WEEK, {each.day: each.windows for each in days})
+    while not is_open(calendar, before):
+        before -= _HOURS
+    return before
+
+
+async def _calls(visitor: Visitor, began: datetime) -> None:
     """One picked up in time, one too late, one missed and not called back."""
-    for id, rang, then, after in (
-        ("sample-call-1", 9 * _MINUTES, "answered", timedelta(seconds=20)),
-        ("sample-call-2", 7 * _MINUTES, "answered", timedelta(seconds=95)),
-        ("sample-call-3", 4 * _MINUTES, "missed", timedelta(seconds=60)),
+    for id, later, then, after in (
+        ("sample-call-1", 0 * _MINUTES, "answered", timedelta(seconds=20)),
+        ("sample-call-2", 2 * _MINUTES, "answered", timedelta(seconds=95)),
+        ("sample-call-3", 5 * _MINUTES, "missed", timedelta(seconds=60)),
     ):
-        await visitor.call(id, "rang", now - rang)
-        await visitor.call(id, then, now - rang + after)
+        await visitor.call(id, "rang", began + later)
+        await visitor.call(id, then, began + later + after)
 
 
 async def _work(visitor: Visitor, requests: list[UUID], now: datetime) -> None:

@@ -80,7 +80,10 @@ _RUNNING: Final = text(
 _MISSED: Final = text(
     _ENTRY
     + """
-    WHERE clock.outcome = 'breached' AND clock.decided_at >= :since
+    WHERE clock.outcome = 'breached' AND clock.id IN (
+        SELECT id FROM clock WHERE decided_at >= :since
+        UNION SELECT clock_id FROM alert WHERE raised_at >= :since
+    )
     ORDER BY clock.deadline DESC, clock.id LIMIT :most
     """
 )
@@ -92,7 +95,7 @@ async def load_running(tx: Tx) -> Sequence[Entry]:
 
 
 async def load_missed(tx: Tx) -> Sequence[Entry]:
-    """What was missed today, the latest first."""
+    """What was missed today or became known today, the latest first."""
     return _entries(await tx.execute(_MISSED, {"since": await midnight(tx), "most": MOST}))
 
 
