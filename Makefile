@@ -22,7 +22,7 @@ export UV_NO_PROGRESS := 1
 export UV_CACHE_DIR ?= $(if $(HOME),$(HOME)/.cache/uv,$(CURDIR)/.cache/uv)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup servers run up down test lint format lock bench proof map
+.PHONY: help setup servers run up down test lint format lock bench proof pictures map
 
 help:  ## what can be done
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|' 2>/dev/null \
@@ -77,6 +77,9 @@ bench: setup servers  ## the figures, each beside its floor, into docs/bench/
 
 proof: setup servers  ## the long proofs; result files go to docs/proofs/
 	$(BIN)/python -m pytest -m proof
+
+pictures: setup servers  ## take the README's pictures anew, into docs/pictures/
+	$(BIN)/python tests/browser/pictures.py
 
 map: setup  ## regenerate what is generated: topology, event map, API descriptions
 	PYTHONPATH=tests/contracts $(BIN)/python -m contracts.samples
