@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -161,3 +162,14 @@ async def test_a_chosen_language_stays(sample: Served) -> None:
     assert "登录" in page.text
     assert page.headers["content-language"] == "zh-CN"
     assert "set-cookie" not in (await client.post("/language", data={"tag": "xx"})).headers
+
+
+async def test_a_problem_is_told_in_the_readers_language(sample: Served) -> None:
+    chinese = {"accept-language": "zh-CN", "accept": "application/json"}
+    refused = await sample.client().get("/sample/board", headers=chinese)
+    assert refused.status_code == 401
+    assert refused.headers["content-language"] == "zh-CN"
+    assert re.search("[\u4e00-\u9fff]", refused.json()["detail"])
+    plain = await sample.client().get("/sample/board", headers={"accept": "application/json"})
+    assert plain.headers["content-language"] == "en"
+    assert plain.json()["detail"].isascii()

@@ -1,9 +1,9 @@
 """Every error as RFC 9457 `application/problem+json`, from one place.
 
 ``type`` is `/problems/` and the class name, so that clients branch on the situation and not on a text;
-``detail`` is the error's message; members beside those come from the error's data only where its class
-names them in `shown`. Nothing of what was sent is repeated, nothing of our insides is told; `trace_id`
-leads us to the log.
+``detail`` is the error's message in the reader's language; members beside those come from the error's data
+only where its class names them in `shown`. Nothing of what was sent is repeated, nothing of our insides is
+told; `trace_id` leads us to the log.
 
 An error's kind decides its status; a class may fix another with ``status: ClassVar = 428``.
 """
@@ -28,6 +28,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.db.engine import is_database_outage, retryable, sqlstate
 from shared.errors import AftercareError, Kind, Outage
 from shared.http.strict import pointer
+from shared.i18n.language import current_language, explain
 from shared.trace import trace_id
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -99,7 +100,7 @@ class Problem:
         return Response(
             json.dumps(content, ensure_ascii=False, default=str),
             self.status,
-            {"Content-Language": "en", "Cache-Control": "no-store", **self.headers},
+            {"Content-Language": current_language().tag, "Cache-Control": "no-store", **self.headers},
             MEDIA_TYPE,
         )
 
@@ -133,7 +134,7 @@ def _of_ours(error: AftercareError) -> Problem:
         headers.setdefault("Retry-After", RETRY_AFTER)
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", kind.__name__).lower()
     members = {name: error.data[name] for name in getattr(kind, "shown", ())}
-    return Problem(status, words.replace(" ", "-"), words.capitalize(), str(error), members, headers)
+    return Problem(status, words.replace(" ", "-"), words.capitalize(), explain(error), members, headers)
 
 
 def _of_framework(error: HTTPException) -> Problem:
