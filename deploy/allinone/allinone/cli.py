@@ -4,19 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
-from datetime import datetime
+from collections.abc import Coroutine, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NoReturn, TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import typer
 
 from allinone import access, operations
+from localservers.folders import FolderInUse
+from localservers.install import ProgramMissing
+from localservers.keeper import ServerFailed
+from shared.errors import AftercareError
+from shared.settings import WrongSettings
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-letters = typer.Typer(no_args_is_help=True, help="Events that could not be handled.")
+T = TypeVar("T")
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+)
+letters = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Events that could not be handled.")
 app.add_typer(letters, name="dead-letters")
+
+
+def _instant(written: str | datetime) -> datetime:
+    if isinstance(written, datetime):
+        return written
+    try:
+        return datetime.fromisoformat(written)
+    except ValueError:
+        raise typer.BadParameter(f"{written!r} is not an instant like 2026-02-14T15:00+08:00") from None
+
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one document.")]
 Services = Annotated[list[str] | None, typer.Option("--service", help="Only this one; may be repeated.")]
@@ -27,7 +49,7 @@ def run() -> None:
     """Serve all five services on one port with an embedded database (PORT, default 8000)."""
     from allinone.embedded import run as run_embedded
 
-    asyncio.run(run_embedded(int(os.environ.get("PORT", "8000"))))
+    _do(run_embedded(_port()))
 
 
 @app.command()
@@ -35,13 +57,11 @@ def up() -> None:
     """Start five processes, RabbitMQ and PostgreSQL on this machine, behind one address (PORT)."""
     from allinone import suite
 
-    port = int(os.environ.get("PORT", "8000"))
     try:
-        suite.up(port)
+        suite.up(_port())
     except suite.NotStarted as reason:
-        typer.echo(str(reason), err=True)
-        raise typer.Exit(1) from None
-    typer.echo(f"Aftercare is at http://127.0.0.1:{port}/ (`make down` stops it)")
+        _fail(reason, 1)
+    typer.echo(f"Aftercare is at http://127.0.0.1:{_port()}/ (`make down` stops it)")
 
 
 @app.command()
@@ -57,13 +77,76 @@ def keep() -> None:
     """What `aftercare up` leaves running."""
     from allinone import suite
 
-    asyncio.run(suite.keep(int(os.environ.get("PORT", "8000"))))
+    _do(suite.keep(_port()))
+
+
+@app.command()
+def status(
+    url: Annotated[
+        list[str] | None,
+        typer.Option(help="Where to ask; repeated for several processes. Default: what runs in this folder."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """How every service is, and why what is red is red; ends with 0 (well), 1 (red) or 2 (no answer)."""
+    from allinone import status as suite_status
+
+    addresses = url or [suite_status.default_address(os.environ.get("PORT"))]
+    found = _do(suite_status.look([each.rstrip("/") for each in addresses], counted=url is None))
+    typer.echo(json.dumps(found.document()) if as_json else suite_status.in_words(found))
+    raise typer.Exit(found.exit_code)
+
+
+@app.command()
+def token(
+    role: Annotated[str, typer.Option(help="What its bearer may do.")],
+    subject: Annotated[str | None, typer.Option(help="Whom it speaks for; a person's id for pages.")] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="Only region=…, product_line=…, customer_level=… or channel=…; may be repeated."),
+    ] = None,
+    hours: Annotated[int, typer.Option(min=1, max=24 * 366, help="How long it is good for.")] = 12,
+    as_json: AsJson = False,
+) -> None:
+    """Print a bearer token that the suite in this folder accepts."""
+    from allinone import tokens
+
+    made = _do(tokens.issue(role, subject, scope or (), timedelta(hours=hours)))
+    typer.echo(json.dumps(made.document()) if as_json else made.token)
+
+
+@app.command()
+def deadline(
+    clock: Annotated[str, typer.Option(help="Which promise, such as first_reply or on_site.")],
+    start: Annotated[
+        datetime, typer.Option(parser=_instant, metavar="INSTANT", help="When it begins; local if no zone.")
+    ],
+    severity: Annotated[str | None, typer.Option(help="general, important or urgent.")] = None,
+    channel: Annotated[str | None, typer.Option(help="How the request came in, such as email.")] = None,
+    same_city: Annotated[
+        bool | None, typer.Option("--same-city/--other-city", help="Whether the site is in a centre's city.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Work out when a promise is due, step by step, by the policy and the calendar that ship."""
+    from allinone import deadlines
+    from sla_monitor.calendars import chinese
+
+    said = {"severity": severity, "channel": channel, "same_city": same_city}
+    facts = {name: value for name, value in said.items() if value is not None}
+    begins = start if start.tzinfo else start.replace(tzinfo=ZoneInfo(chinese.ZONE))
+    try:
+        worked = deadlines.work_out(clock, facts, begins)
+    except access.NotUsable as reason:
+        _fail(reason, 2)
+    typer.echo(json.dumps(deadlines.document(worked)) if as_json else deadlines.in_words(worked))
 
 
 @app.command()
 def provision() -> None:
     """Create database, roles and schemas, as database administrator."""
     _do(operations.provision_all())
+    typer.echo(f"database, roles and schemas of {', '.join(access.NAMES)} are there")
 
 
 @app.command()
@@ -80,60 +163,71 @@ def migrate() -> None:
 @app.command()
 def topology(as_json: AsJson = False) -> None:
     """Declare exchanges and queues, as broker administrator, before any service starts."""
-
-    async def declare() -> None:
-        queues = await operations.declare_topology()
-        typer.echo(json.dumps({"queues": queues}) if as_json else "\n".join(queues))
-
-    _do(declare())
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # it says in worse words what ours says
+    queues = _do(operations.declare_topology())
+    typer.echo(json.dumps({"queues": queues}) if as_json else "\n".join(queues))
 
 
 @app.command()
 def resend(
-    since: Annotated[datetime, typer.Option(help="Everything published since, UTC if it names no zone.")],
+    since: Annotated[
+        datetime,
+        typer.Option(parser=_instant, metavar="INSTANT", help="Everything published since; UTC if no zone."),
+    ],
     service: Services = None,
     as_json: AsJson = False,
 ) -> None:
     """Queue again, on the bulk lane, what a broker lost; receivers drop what they know."""
-    moment = since.astimezone() if since.tzinfo else datetime.fromisoformat(f"{since.isoformat()}+00:00")
+    moment = since if since.tzinfo else since.replace(tzinfo=UTC)
+    names = service or access.NAMES
 
-    async def each() -> None:
-        queued: dict[str, int] = {}
-        async for name, count in operations.resend(moment, service or access.NAMES):
-            queued[name] = count
-            if not as_json:
-                typer.echo(f"{name}: {count} events queued again")
-        if as_json:
-            typer.echo(json.dumps(queued))
+    async def each() -> dict[str, int]:
+        queued = dict.fromkeys(names, 0)
+        async for batch in operations.resend(moment, names):
+            queued[batch.service] += batch.events
+            if batch.events and not as_json:
+                typer.echo(f"{batch.service}: {batch.events} × {batch.type}", err=True)
+        return queued
 
-    _do(each())
+    queued = _do(each())
+    lines = [f"{name}: {count} events queued again" for name, count in queued.items()]
+    typer.echo(json.dumps(queued) if as_json else "\n".join(lines))
 
 
 @letters.command("list")
 def list_letters(service: Services = None, as_json: AsJson = False) -> None:
     """What could not be handled, and why."""
 
-    async def each() -> None:
-        found = [letter async for letter in operations.dead_letters(service or access.NAMES)]
-        if as_json:
-            typer.echo(json.dumps(found))
-        for letter in found if not as_json else ():
-            typer.echo("{service}  {id}  {at}  {reason}: {error}".format(**letter))
+    async def each() -> list[dict[str, Any]]:
+        return [letter async for letter in operations.dead_letters(service or access.NAMES)]
 
-    _do(each())
+    found = _do(each())
+    lines = ["{service}  {id}  {at}  {reason}: {error}".format(**letter) for letter in found]
+    typer.echo(json.dumps(found) if as_json else "\n".join(lines or ["no dead letters"]))
 
 
 @letters.command("replay")
 def replay_letters(
     service: Annotated[str, typer.Argument(help="The service whose dead letters these are.")],
     ids: Annotated[list[UUID] | None, typer.Argument(help="Which; all of them when none is named.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Try again, up to five times each, once the cause is gone."""
+    done = _do(_replay(service, ids, quiet=as_json))
+    left = done.total - done.revived
+    if as_json:
+        typer.echo(json.dumps({"service": service, "revived": done.revived, "left": left}))
+    else:
+        still = f"; {left} cannot be read yet, are too old, or are not there" if left else ""
+        typer.echo(f"{service}: {done.revived} of {done.total} revived{still}")
 
-    async def replay() -> None:
-        typer.echo(f"{await operations.replay(service, ids)} revived")
 
-    _do(replay())
+async def _replay(service: str, ids: Sequence[UUID] | None, *, quiet: bool) -> operations.Replayed:
+    done = operations.Replayed(0, 0, 0)
+    async for done in operations.replay(service, ids or None):
+        if not quiet:
+            typer.echo(f"{service}: {done.tried} of {done.total} tried, {done.revived} revived", err=True)
+    return done
 
 
 @app.command("map")
@@ -145,12 +239,26 @@ def write_map() -> None:
         typer.echo(f"wrote {file}")
 
 
-def _do(work: object) -> None:
+def _port() -> int:
+    written = os.environ.get("PORT", "8000")
+    if not written.isdigit() or not 0 < int(written) < 65536:
+        _fail(f"PORT is {written!r}, which is no port: give a number from 1 to 65535", 2)
+    return int(written)
+
+
+def _do(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end; what a person can put right ends in a sentence, not in a traceback."""
     try:
-        asyncio.run(work)  # type: ignore[arg-type]
-    except access.NotNamed as missing:
-        typer.echo(str(missing), err=True)
-        raise typer.Exit(2) from None
+        return asyncio.run(work)
+    except (access.NotUsable, WrongSettings) as reason:
+        _fail(reason, 2)
+    except (access.OutOfReach, AftercareError, FolderInUse, ProgramMissing, ServerFailed) as reason:
+        _fail(reason, 1)
+
+
+def _fail(reason: object, code: int) -> NoReturn:
+    typer.echo(str(reason), err=True)
+    raise typer.Exit(code) from None
 
 
 if __name__ == "__main__":

@@ -9,19 +9,19 @@ import asyncio
 import os
 import signal
 import sys
-from pathlib import Path
 from typing import Final
 
 import httpx
 
 from allinone import access, demo, operations, sample
 from allinone.children import child
+from allinone.installation import EMBEDDED as FOLDER
+from allinone.installation import recorded
 from localservers import local_servers
 from shared.clock import clock
 from shared.db import Database
 from shared.settings import load
 
-FOLDER: Final = Path(".aftercare")
 DATABASE: Final = "aftercare"
 
 
@@ -36,12 +36,13 @@ async def run(port: int) -> None:
         async for _ in operations.migrate_all():
             pass
         services = child("aftercare", "allinone", port, os.environ, FOLDER)
-        await services.start()
-        try:
-            await welcome(port)
-            await ended.wait()
-        finally:
-            await services.stop(signal.SIGTERM)
+        with recorded(FOLDER):
+            await services.start()
+            try:
+                await welcome(port)
+                await ended.wait()
+            finally:
+                await services.stop(signal.SIGTERM)
 
 
 async def welcome(port: int) -> None:

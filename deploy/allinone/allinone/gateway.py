@@ -5,10 +5,11 @@ For one machine. In a larger installation any reverse proxy does the same; the p
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import httpx
 import uvicorn
@@ -29,6 +30,7 @@ _HOP_BY_HOP: Final = {
     b"transfer-encoding",
     b"upgrade",
 }
+NO_ANSWER: Final = "does not answer"
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -52,9 +54,34 @@ class Gateway:
                 answer = await self._client.get(f"http://127.0.0.1:{port}/health/ready", timeout=2.0)
                 services |= answer.json()["services"]
             except (httpx.HTTPError, ValueError, KeyError):
-                services[name] = "does not answer"
+                services[name] = NO_ANSWER
         is_ready = not any(services.values())
         return JSONResponse({"ready": is_ready, "services": services}, 200 if is_ready else 503)
+
+    async def flow(self, request: Request) -> Response:
+        """What the processes tell, put together; each sentence and task under the name of its service."""
+        told = await asyncio.gather(*(self._flow_of(name) for name in self._ports))
+        stuck = [sentence for each in told for sentence in each["stuck"]]
+        merged = {
+            "bus": "; ".join(sorted({each["bus"] for each in told if each["bus"]})) or None,
+            "services": {name: state for each in told for name, state in each["services"].items()},
+            "tasks": {name: state for each in told for name, state in each["tasks"].items()},
+            "stuck": stuck,
+        }
+        return JSONResponse(merged, 503 if stuck else 200)
+
+    async def _flow_of(self, name: str) -> dict[str, Any]:
+        url = f"http://127.0.0.1:{self._ports[name]}/health/flow"
+        try:
+            told: dict[str, Any] = (await self._client.get(url, timeout=3.0)).json()
+        except (httpx.HTTPError, ValueError):
+            told = {"stuck": [NO_ANSWER]}
+        return {
+            "bus": told.get("bus"),
+            "services": told.get("services", {}),
+            "tasks": {_named(name, task): state for task, state in told.get("tasks", {}).items()},
+            "stuck": [_named(name, sentence) for sentence in told["stuck"]],
+        }
 
     async def forward(self, request: Request) -> Response:
         name = request.url.path.split("/", 2)[1]
@@ -80,6 +107,10 @@ class Gateway:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+def _named(service: str, told: str) -> str:
+    return told if told.startswith(service) else f"{service}: {told}"
 
 
 def _has_body(request: Request) -> bool:
@@ -108,6 +139,7 @@ def build(ports: dict[str, int]) -> Starlette:
     return Starlette(
         routes=[
             Route("/health/ready", gateway.ready),
+            Route("/health/flow", gateway.flow),
             Route("/{path:path}", gateway.forward, methods=_METHODS),
         ],
         lifespan=lifespan,

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 
 from allinone import access
 from allinone.services import SERVICES, topology
 from shared.bus.declare import declare
 from shared.clock import clock, made_at
-from shared.db import Database
+from shared.db import Database, Tx
 from shared.db.provision import provision
-from shared.db.tables import dead_letter
+from shared.db.tables import dead_letter, outbox
 from shared.inbox import Receiver
 from shared.inbox.parked import replay_dead_letters
 from shared.outbox.resend import queue_again
+
+LETTERS_AT_ONCE: Final = 200
+"""Dead letters of one transaction: their rows stay locked until its end."""
 
 
 async def provision_all() -> None:
@@ -32,27 +36,43 @@ async def provision_all() -> None:
             parsed = make_url(url)
             passwords[parsed.username or ""] = str(parsed.password or "")
     database = make_url(access.service_url(access.NAMES[0])).database or ""
-    await provision(access.admin_database_url(), database, access.NAMES, passwords.__getitem__)
+    admin = access.admin_database_url()
+    with access.reaching("PostgreSQL", access.ADMIN_DATABASE, admin):
+        await provision(admin, database, access.NAMES, passwords.__getitem__)
 
 
 async def migrate_all() -> AsyncIterator[str]:
     """Bring each schema to head; yields each service when it is done."""
     for service in SERVICES:
-        await service.history.upgrade(access.owner_url(service.name))
+        owner = access.owner_url(service.name)
+        with access.reaching("PostgreSQL", access.owner_variable(service.name), owner):
+            await service.history.upgrade(owner)
         yield service.name
 
 
 async def declare_topology() -> list[str]:
     """Exchanges and queues; returns the queues."""
-    return await declare(access.admin_amqp_url(), topology())
+    admin = access.admin_amqp_url()
+    with access.reaching("RabbitMQ", access.ADMIN_AMQP, admin):
+        return await declare(admin, topology())
 
 
-async def resend(since: datetime, services: Sequence[str]) -> AsyncIterator[tuple[str, int]]:
-    """Queue everything published since then once more; yields (service, events)."""
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """Events of one type that were queued again."""
+
+    service: str
+    type: str
+    events: int
+
+
+async def resend(since: datetime, services: Sequence[str]) -> AsyncIterator[Queued]:
+    """Queue everything published since then once more, type by type, each in a transaction of its own."""
     for name in services:
         async with _database(name) as database:
-            listening = topology().listened_from(name)
-            yield name, await database.transact(partial(queue_again, since=since, listening=listening))
+            for type in sorted(topology().listened_from(name)):
+                again = partial(queue_again, since=since, listening=frozenset({type}))
+                yield Queued(name, type, await database.transact(again))
 
 
 async def dead_letters(services: Sequence[str]) -> AsyncIterator[dict[str, Any]]:
@@ -80,22 +100,55 @@ async def dead_letters(services: Sequence[str]) -> AsyncIterator[dict[str, Any]]
                 }
 
 
-async def replay(service: str, ids: Sequence[UUID] | None) -> int:
-    """Give dead letters (all when `ids` is None) another five attempts; returns how many were revived."""
-    [value] = [each for each in SERVICES if each.name == service]
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How far a replay has come: letters of `total` that were tried, and those of them that live again."""
+
+    tried: int
+    revived: int
+    total: int
+
+
+async def replay(service: str, ids: Sequence[UUID] | None) -> AsyncIterator[Replayed]:
+    """Give dead letters (all when `ids` is None) another five attempts; yields after each transaction.
+
+    What stays dead cannot be read yet, is too old for the inbox, or is not there.
+    """
     async with _database(service) as database:
+        [value] = [each for each in SERVICES if each.name == service]
         receiver = Receiver(database, value.consumers)
-        async with database.transaction() as tx:
-            if ids is None:
-                ids = list((await tx.execute(select(dead_letter.c.id))).scalars())
-            return await replay_dead_letters(receiver, tx, ids)
+        chosen = await database.transact(_all_letters) if ids is None else ids
+        revived = 0
+        for first in range(0, len(chosen), LETTERS_AT_ONCE):
+            some = chosen[first : first + LETTERS_AT_ONCE]
+            revived += await database.transact(partial(replay_dead_letters, receiver, ids=some))
+            yield Replayed(first + len(some), revived, len(chosen))
+
+
+async def _all_letters(tx: Tx) -> Sequence[UUID]:
+    return (await tx.execute(select(dead_letter.c.id).order_by(dead_letter.c.id))).scalars().all()
+
+
+async def unsent(service: str) -> int:
+    """How many events wait in the outbox of a service."""
+    async with _database(service) as database, database.transaction() as tx:
+        found: int = (await tx.execute(select(func.count()).select_from(outbox))).scalar_one()
+        return found
+
+
+async def sync_clock(service: str) -> None:
+    """Set the clock by the database that a service works with."""
+    async with _database(service):
+        pass
 
 
 @asynccontextmanager
 async def _database(service: str) -> AsyncIterator[Database]:
-    database = Database(service, access.service_url(service), pool_size=1)
+    url = access.running_url(service)
+    database = Database(service, url, pool_size=1)
     try:
-        await clock.sync(database.time)
-        yield database
+        with access.reaching("PostgreSQL", access.service_variable(service), url):
+            await clock.sync(database.time)
+            yield database
     finally:
         await database.close()

@@ -13,17 +13,17 @@ import subprocess
 import sys
 import time
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Final
 
 from allinone import access, operations
 from allinone.children import child, ready
 from allinone.embedded import DATABASE, common_environment, until_ended
+from allinone.installation import FULL as FOLDER
+from allinone.installation import recorded
 from localservers import local_servers
 from localservers.keeper import leftover, started_at
 from localservers.loopback import free_ports
 
-FOLDER: Final = Path(".aftercare/up")
 PID_FILE: Final = FOLDER / "keeper.pid"
 MODULES: Final = {
     "intake": "intake",
@@ -54,17 +54,19 @@ async def keep(port: int) -> None:
         os.environ["AFTERCARE_ADMIN_AMQP_URL"] = servers.rabbitmq_url
         for name in access.NAMES:
             url = servers.rabbitmq.url_of(name) if servers.rabbitmq else servers.rabbitmq_url
-            os.environ[f"AFTERCARE_{name.upper()}_AMQP_URL"] = url
+            # On a broker that was there before each service may have a user of its own.
+            os.environ.setdefault(f"AFTERCARE_{name.upper()}_AMQP_URL", url)
         await operations.provision_all()
         async for _ in operations.migrate_all():
             pass
         await operations.declare_topology()
         ports = dict(zip(access.NAMES, free_ports(len(access.NAMES)), strict=True))
+        os.environ["AFTERCARE_GATEWAY"] = ",".join(f"{name}={number}" for name, number in ports.items())
+        stack.enter_context(recorded(FOLDER))
         services = [child(name, MODULES[name], ports[name], os.environ, FOLDER) for name in access.NAMES]
         await asyncio.gather(*(each.start() for each in services))
         for each in services:
             stack.push_async_callback(each.stop, signal.SIGTERM)
-        os.environ["AFTERCARE_GATEWAY"] = ",".join(f"{name}={number}" for name, number in ports.items())
         gateway = child("gateway", "allinone.gateway", port, os.environ, FOLDER)
         await gateway.start()
         stack.push_async_callback(gateway.stop, signal.SIGTERM)
