@@ -63,7 +63,7 @@ async def play(folder: Path, base_url: str, settings: Settings) -> None:
 
 
 def _last_open(before: datetime) -> datetime:
-    """The last moment until `before` at which calls are answered: only these have a minute to be kept (R50)."""
+    """The last moment until `before` at which calls are answered: only then does R50 promise a minute."""
     _, days = chinese_days(before.year - 1, before.year + 1)
     calendar = Calendar(ZONE, WEEK, {each.day: each.windows for each in days})
     while not is_open(calendar, before):
