@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from allinone.access import NAMES
 from localservers.postgres import PostgresServer
 from localservers.rabbitmq import RabbitServer
 from shared.bus.declare import declare
@@ -68,7 +69,8 @@ async def _time(url: str) -> datetime:
 @pytest_asyncio.fixture(scope="session")
 async def rabbit(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitServer]:
     """A private RabbitMQ that tests may kill, freeze and alarm."""
-    server = RabbitServer(tmp_path_factory.mktemp("servers") / "rabbitmq", services=("maker", "keeper"))
+    services = ("maker", "keeper", *NAMES)
+    server = RabbitServer(tmp_path_factory.mktemp("servers") / "rabbitmq", services)
     await server.start()
     yield server
     await server.remove()

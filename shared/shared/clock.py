@@ -2,12 +2,13 @@
 
 Time is the database's: ``now()`` is what PostgreSQL said at the last sync plus monotonic time since, so
 that a wrong or stepped clock on a host never moves a promise. Identifiers are UUIDv7 (RFC 9562), so that
-the time an identifier was made can be read from it and tables can be partitioned by it.
+the time an identifier was made can be read from it and tables can be partitioned by it. They are unique,
+not secret: to know one opens nothing.
 """
 
 from __future__ import annotations
 
-import secrets
+import random
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -69,13 +70,13 @@ class DatabaseClock:
     def uuid7(self) -> UUID:
         """A new identifier, greater than every one this process made before."""
         self._last_id = max(_stamp(self.now()), self._last_id + 1)
-        return _identifier(self._last_id, secrets.randbits(62))
+        return _identifier(self._last_id, random.getrandbits(62))
 
 
 def uuid7s(instant: datetime) -> Iterator[UUID]:
     """Identifiers made at `instant`, each greater than the one before; they share what is random in them."""
-    random = secrets.randbits(62)
-    return (_identifier(stamp, random) for stamp in count(_stamp(instant)))
+    chance = random.getrandbits(62)
+    return (_identifier(stamp, chance) for stamp in count(_stamp(instant)))
 
 
 def _stamp(instant: datetime) -> int:
@@ -83,9 +84,9 @@ def _stamp(instant: datetime) -> int:
     return (instant - _EPOCH) // timedelta(microseconds=1) * 4096 // 1000
 
 
-def _identifier(stamp: int, random: int) -> UUID:
+def _identifier(stamp: int, chance: int) -> UUID:
     milliseconds, fraction = divmod(stamp, 4096)
-    return UUID(int=milliseconds << 80 | _VERSION_7 | fraction << 64 | _VARIANT | random)
+    return UUID(int=milliseconds << 80 | _VERSION_7 | fraction << 64 | _VARIANT | chance)
 
 
 def uuid7_floor(instant: datetime) -> UUID:

@@ -5,8 +5,8 @@ Source: https://www.w3.org/TR/trace-context/ (version 00).
 
 from __future__ import annotations
 
+import random
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -35,8 +35,8 @@ def enter_trace(parent: str | None) -> str:
     if parent and _FORM.fullmatch(parent):
         version, trace, _, flags = parent.split("-")
     else:
-        version, trace, flags = "00", secrets.token_hex(16), "01"
-    context = f"{version}-{trace}-{secrets.token_hex(8)}-{flags}"
+        version, trace, flags = "00", f"{random.getrandbits(128):032x}", "01"
+    context = f"{version}-{trace}-{random.getrandbits(64):016x}-{flags}"
     _current.set(context)
     return context
 

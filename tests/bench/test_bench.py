@@ -15,7 +15,7 @@ from localservers.rabbitmq import RabbitServer
 from toy.stage import password_of
 
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="the load generator wrk is not installed")
-MARKS = {"writes": [needs_wrk]}
+MARKS = {name: [needs_wrk] for name in ("writes", "intake", "reaction", "memory")}
 
 
 async def test_sides_take_turns_and_the_first_round_is_not_counted() -> None:
@@ -41,6 +41,12 @@ def test_a_ratio_compares_what_ran_in_the_same_round() -> None:
     assert Measured(FIGURES[0], rounds).ratio(ratio) == Spread(median=2.5, least=2, most=3)
 
 
+def test_a_target_is_reached_from_its_own_side() -> None:
+    faster, smaller = Ratio("", "", "", ""), Ratio("", "", "", "", at_most=True)
+    assert [faster.reached(value, 2) for value in (1, 2, 3)] == [False, True, True]
+    assert [smaller.reached(value, 2) for value in (1, 2, 3)] == [True, True, False]
+
+
 @pytest.mark.parametrize(
     "figure", [pytest.param(each, id=each.name, marks=MARKS.get(each.name, [])) for each in FIGURES]
 )
@@ -55,7 +61,8 @@ async def test_a_figure_is_measured_beside_its_floor(
     assert {"Python", "PostgreSQL", "RabbitMQ", "aio-pika"} <= written["versions"].keys()
     measured = written["figures"][figure.name]
     assert {ratio.name for ratio in figure.ratios} == measured["ratios"].keys()
-    assert all(ratio["median"] > 0 for ratio in measured["ratios"].values())
+    assert {limit.name for limit in figure.limits} == measured["limits"].keys()
+    assert all(ratio["median"] for ratio in measured["ratios"].values())
     for measures in measured["sides"].values():
         assert all(len(each["rounds"]) == QUICK_ROUNDS for each in measures.values())
     table = (tmp_path / "foundation.md").read_text()

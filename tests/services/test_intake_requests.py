@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from contracts.hearing import Hearing, hearing, told_event
 from intake.app import service
+from intake.channels.routes import NewRequest, normalise
 from intake.messages import store as messages
 from intake.requests import actions
 from intake.requests.loops import watch_for_tickets
@@ -134,6 +135,20 @@ async def test_many_wait_together_and_take_as_many_statements_as_one(desk: Heari
         many = ({"phone": f"137000001{index:02}"} for index in range(40))
         await asyncio.gather(*(post(desk, client=client, customer=customer) for customer in many))
     assert len(together) <= 3 * len(alone)  # who comes first goes alone; the rest share the next one or two
+
+
+async def test_two_replicas_that_meet_the_same_newcomer_agree_on_one_customer(desk: Hearing) -> None:
+    newcomer = {"phone": "13700009999"}
+    message = normalise(NewRequest(**new_request(customer=newcomer)), "elsewhere", b"{}", clock.now())
+    async with desk.database.transaction() as tx:  # as another replica's
+        [first] = await actions.register(tx, [message])
+        second = asyncio.create_task(registered(desk, customer=newcomer))
+        while not await desk.admin.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    ids = [first.request_id, await second]
+    assert await desk.admin.fetchval("SELECT count(*) FROM request WHERE id = ANY($1)", ids) == 2
+    who = await desk.admin.fetch("SELECT DISTINCT customer_id FROM request WHERE id = ANY($1)", ids)
+    assert len(who) == 1
 
 
 @pytest.fixture

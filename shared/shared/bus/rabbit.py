@@ -17,6 +17,7 @@ from typing import Final
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractIncomingMessage
+from aio_pika.connection import make_url
 from aio_pika.exceptions import AMQPError, ChannelNotFoundEntity, DeliveryError, PublishError
 from pamqp.commands import Basic
 
@@ -161,16 +162,18 @@ class RabbitBus:
         await self._drop_publisher(None)
 
     async def _connect(self, purpose: str) -> AbstractConnection:
+        connection = aio_pika.Connection(
+            make_url(self._url, heartbeat=HEARTBEAT_SECONDS),
+            client_properties={"connection_name": f"{self._service} {purpose}"},
+        )
         try:
-            return await aio_pika.connect(
-                self._url,
-                timeout=CONNECT_SECONDS,
-                heartbeat=HEARTBEAT_SECONDS,
-                client_properties={"connection_name": f"{self._service} {purpose}"},
-            )
+            await connection.connect(timeout=CONNECT_SECONDS)
         except _TROUBLE as error:
+            # Or the garbage collector would, in whichever thread it runs: in most there is no loop.
+            await connection.close()
             self._trouble = f"cannot connect: {type(error).__name__}"
             raise Outage(what="RabbitMQ") from error
+        return connection
 
     async def _open_publisher(self) -> _Publisher:
         async with self._opening:

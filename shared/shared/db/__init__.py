@@ -12,7 +12,7 @@ migrate    migrations, a step of its own (owner)
 
 from shared.db.engine import Database, retryable
 from shared.db.locks import lock_subjects
-from shared.db.rows import insert_rows
+from shared.db.rows import insert_rows, insert_together
 from shared.db.tx import Tx
 
-__all__ = ["Database", "Tx", "insert_rows", "lock_subjects", "retryable"]
+__all__ = ["Database", "Tx", "insert_rows", "insert_together", "lock_subjects", "retryable"]

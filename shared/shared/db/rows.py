@@ -15,19 +15,39 @@ from shared.db.tx import Tx
 _DIALECT: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
+Rows = tuple[Table, Sequence[Mapping[str, Any]]]
+"""What is to be inserted into one table; all rows have the same columns."""
+
+_Shape = tuple[Table, tuple[str, ...]]
+
+
 @lru_cache(maxsize=512)
-def _insert(table: Table, columns: tuple[str, ...], tail: str) -> TextClause:
-    """`INSERT … SELECT FROM unnest(…)`: one array per column, so the text never depends on the length."""
-    types = [table.c[name].type for name in columns]
-    arrays = ", ".join(
-        f"CAST(:{name} AS {kind.compile(_DIALECT)}[])" for name, kind in zip(columns, types, strict=True)
+def _statement(shapes: tuple[_Shape, ...], tail: str) -> TextClause:
+    """`INSERT … SELECT FROM unnest(…)`: one array per column, so the text never depends on the length.
+
+    Several tables are one statement: those before the last are written by its `WITH`.
+    """
+    *others, last = (_insert(*shape) for shape in shapes)
+    before = ", ".join(f"written_{number} AS ({insert})" for number, insert in enumerate(others))
+    statement = text(f"WITH {before} {last} {tail}" if before else f"{last} {tail}")
+    return statement.bindparams(
+        *(
+            bindparam(_parameter(table, name), type_=ARRAY(table.c[name].type, dimensions=1))
+            for table, columns in shapes
+            for name in columns
+        )
     )
-    names = ", ".join(columns)
-    statement = text(f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}) {tail}")
-    parameters = [
-        bindparam(name, type_=ARRAY(kind, dimensions=1)) for name, kind in zip(columns, types, strict=True)
-    ]
-    return statement.bindparams(*parameters)
+
+
+def _insert(table: Table, columns: tuple[str, ...]) -> str:
+    arrays = ", ".join(
+        f"CAST(:{_parameter(table, name)} AS {table.c[name].type.compile(_DIALECT)}[])" for name in columns
+    )
+    return f"INSERT INTO {table.name} ({', '.join(columns)}) SELECT * FROM unnest({arrays})"
+
+
+def _parameter(table: Table, column: str) -> str:
+    return f"{table.name}__{column}"
 
 
 async def insert_rows(
@@ -39,12 +59,24 @@ async def insert_rows(
     twice within `rows` must be merged by the caller where `tail` updates: PostgreSQL refuses to touch one
     row twice in a statement.
     """
-    if not rows:
-        return []
-    key = [column.name for column in table.primary_key.columns if column.name in rows[0]]
-    ordered = sorted(rows, key=itemgetter(*key)) if key else rows
-    columns = tuple(ordered[0])
-    result = await tx.execute(
-        _insert(table, columns, tail), {name: [row[name] for row in ordered] for name in columns}
-    )
+    return await _write(tx, [(table, rows)], tail) if rows else []
+
+
+async def insert_together(tx: Tx, *parts: Rows) -> None:
+    """Insert rows of several tables in one round trip; what refers to each other is checked at its end.
+
+    Each table in key order; tables without rows are left out.
+    """
+    if present := [(table, rows) for table, rows in parts if rows]:
+        await _write(tx, present, "")
+
+
+async def _write(tx: Tx, parts: Sequence[Rows], tail: str) -> Sequence[Any]:
+    shapes = tuple((table, tuple(rows[0])) for table, rows in parts)
+    values: dict[str, list[Any]] = {}
+    for table, rows in parts:
+        key = [column.name for column in table.primary_key.columns if column.name in rows[0]]
+        ordered = sorted(rows, key=itemgetter(*key)) if key else rows
+        values |= {_parameter(table, name): [row[name] for row in ordered] for name in rows[0]}
+    result = await tx.execute(_statement(shapes, tail), values)
     return result.all() if result.returns_rows else []

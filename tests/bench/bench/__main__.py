@@ -11,13 +11,21 @@ from typing import Final
 
 import uvloop
 
-from bench import machine, timers, transport, writes
+from bench import intake, machine, memory, reaction, starts, timers, transport, writes
 from bench.figure import QUICK_ROUNDS, ROUNDS, Figure, measure
 from bench.load import find_wrk
 from bench.result import Result
 from bench.stage import Stage, own_stage, sync_clock
 
-FIGURES: Final[Sequence[Figure]] = (transport.FIGURE, writes.FIGURE, *timers.FIGURES)
+FIGURES: Final[Sequence[Figure]] = (
+    transport.FIGURE,
+    writes.FIGURE,
+    intake.FIGURE,
+    reaction.FIGURE,
+    memory.FIGURE,
+    starts.FIGURE,
+    *timers.FIGURES,
+)
 
 
 async def run(stage: Stage, figures: Sequence[Figure] = FIGURES) -> Result:

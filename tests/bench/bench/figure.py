@@ -30,6 +30,7 @@ class Ratio:
     """What a side reaches of its floor, both taken from the same round.
 
     targets  what it has to reach, one after another; empty where it is only reported
+    at_most  the targets are not to be exceeded: less is better
     """
 
     name: str
@@ -37,6 +38,20 @@ class Ratio:
     side: str
     floor: str
     targets: tuple[float, ...] = ()
+    at_most: bool = False
+
+    def reached(self, value: float, target: float) -> bool:
+        return value <= target if self.at_most else value >= target
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What a side must not exceed, whatever its floor does; in the unit of the measure."""
+
+    name: str
+    measure: str
+    side: str
+    most: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +62,7 @@ class Figure:
     claim: str
     sides: Callable[[Stage], AbstractAsyncContextManager[Sequence[Side]]]
     ratios: tuple[Ratio, ...]
+    limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +99,13 @@ class Measured:
                 yield side, measure, self.spread(side, measure)
 
 
-async def interleave(rounds: int, sides: Sequence[Side]) -> dict[str, list[Numbers]]:
-    """A B A B …, `rounds` times, after one round to warm up that is not counted."""
+async def interleave(rounds: int, sides: Sequence[Side], warm_up: int = 1) -> dict[str, list[Numbers]]:
+    """A B A B …, `rounds` times, after `warm_up` rounds that are not counted."""
     measured: dict[str, list[Numbers]] = {side.name: [] for side in sides}
-    for number in range(rounds + 1):
+    for number in range(-warm_up, rounds):
         for side in sides:
             numbers = await side.run()
-            if number > 0:
+            if number >= 0:
                 measured[side.name].append(numbers)
     return measured
 
@@ -97,4 +113,6 @@ async def interleave(rounds: int, sides: Sequence[Side]) -> dict[str, list[Numbe
 async def measure(figure: Figure, stage: Stage) -> Measured:
     """Prepare the figure, measure it, clear it away."""
     async with figure.sides(stage) as sides:
-        return Measured(figure, await interleave(QUICK_ROUNDS if stage.quick else ROUNDS, sides))
+        if stage.quick:
+            return Measured(figure, await interleave(QUICK_ROUNDS, sides, warm_up=0))
+        return Measured(figure, await interleave(ROUNDS, sides))

@@ -25,10 +25,13 @@ class RequestsFailed(Exception):
     """Some requests were not answered with a success, so the figure would be of something else."""
 
 
-async def post(url: str, clients: int, seconds: float, token: str = "-") -> Numbers:
-    """Let `clients` POST new things to `url`, each its next when it has its answer."""
+async def post(url: str, clients: int, seconds: float, body: str, token: str = "-") -> Numbers:
+    """Let `clients` POST new things to `url`, each its next when it has its answer.
+
+    In `body`, $key, $number and $digits (nine) stand for what differs from one to the next.
+    """
     arguments = ("-t1", f"-c{clients}", f"-d{max(1, round(seconds))}s", "-s", str(SCRIPT), url, "--")
-    output = await _wrk(*arguments, uuid7().hex, token)
+    output = await _wrk(*arguments, uuid7().hex, token, body)
     told = json.loads(output.splitlines()[-1])
     if told["failed"] or not told["requests"]:
         raise RequestsFailed(f"{url}: {told['failed']} of {told['requests']} requests failed\n{output}")

@@ -1,17 +1,19 @@
--- POSTs a new thing under a new key each time; arguments: what the keys begin with, and a bearer token.
-local number, prefix = 0, ""
+-- POSTs a new thing under a new key each time; arguments: what the keys begin with, a bearer token, and a body
+-- in which $key, $number and $digits (nine of them) stand for what differs.
+local number, prefix, body = 0, "", ""
 
 function init(arguments)
-   prefix = arguments[1]
+   prefix, body = arguments[1], arguments[3]
    wrk.headers["Content-Type"] = "application/json"
    wrk.headers["Authorization"] = "Bearer " .. arguments[2]
 end
 
 function request()
    number = number + 1
-   wrk.headers["Idempotency-Key"] = prefix .. "-" .. number
-   local body = string.format('{"subject":"%s-%d","sequence":1,"amount":%d}', prefix, number, number % 1000)
-   return wrk.format("POST", nil, nil, body)
+   local key = prefix .. "-" .. number
+   wrk.headers["Idempotency-Key"] = key
+   local told = {key = key, number = number, digits = string.format("%09d", number)}
+   return wrk.format("POST", nil, nil, (body:gsub("%$(%l+)", told)))
 end
 
 function done(summary, latency)

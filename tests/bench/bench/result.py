@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.figure import Measured, Ratio, Spread
+from bench.figure import Limit, Measured, Ratio, Spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,20 @@ def _figure(measured: Measured) -> dict[str, Any]:
                 "of": f"{ratio.side}, {ratio.measure}",
                 "over": ratio.floor,
                 "targets": list(ratio.targets),
-                "reached": [target for target in ratio.targets if measured.ratio(ratio).median >= target],
+                "reached": [
+                    target for target in ratio.targets if ratio.reached(measured.ratio(ratio).median, target)
+                ],
             }
             for ratio in measured.figure.ratios
+        },
+        "limits": {
+            limit.name: {
+                **asdict(measured.spread(limit.side, limit.measure)),
+                "of": f"{limit.side}, {limit.measure}",
+                "most": limit.most,
+                "kept": measured.spread(limit.side, limit.measure).median <= limit.most,
+            }
+            for limit in measured.figure.limits
         },
     }
 
@@ -91,17 +102,26 @@ def _tables(measured: Measured) -> list[str]:
         (ratio.name, _spread(measured.ratio(ratio)), _verdict(ratio, measured.ratio(ratio)))
         for ratio in figure.ratios
     )
+    limits = (_limit(limit, measured.spread(limit.side, limit.measure)) for limit in figure.limits)
     return [
         *(f"## {figure.name}", "", figure.claim, ""),
         *_table(("what", "measure", "median [least – most]"), rows),
         *_table(("over its floor", "median [least – most]", "target"), ratios),
+        *(_table(("by itself", "median [least – most]", "target"), limits) if figure.limits else ()),
     ]
 
 
 def _verdict(ratio: Ratio, spread: Spread) -> str:
+    sign = "≤" if ratio.at_most else "≥"
     return ", then ".join(
-        f"≥ {target:g}: {'reached' if spread.median >= target else 'not reached'}" for target in ratio.targets
+        f"{sign} {target:g}: {'reached' if ratio.reached(spread.median, target) else 'not reached'}"
+        for target in ratio.targets
     )
+
+
+def _limit(limit: Limit, spread: Spread) -> tuple[str, str, str]:
+    verdict = "reached" if spread.median <= limit.most else "not reached"
+    return f"{limit.name} ({limit.measure})", _spread(spread), f"≤ {limit.most:g}: {verdict}"
 
 
 def _spread(spread: Spread) -> str:

@@ -17,6 +17,7 @@ import asyncpg
 import bench
 import chaos
 import toy
+from allinone.access import NAMES
 from chaos.processes import Replica, free_port
 from localservers.postgres import PostgresServer
 from localservers.rabbitmq import RabbitServer
@@ -29,7 +30,7 @@ from shared.process.service import Service
 UrlOf = Callable[[str], str]
 """The URL by which a service, given by name, connects."""
 
-SERVICES: Final = ("maker", "keeper")
+SERVICES: Final = ("maker", "keeper", *NAMES)
 
 
 @dataclass(frozen=True, slots=True)

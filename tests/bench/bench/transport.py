@@ -15,8 +15,9 @@ import aio_pika
 import asyncpg
 
 from bench.cpu import Meter, parent_of
+from bench.events import ThingCounted
 from bench.figure import Figure, Numbers, Ratio, Side
-from bench.services import TOPOLOGY, ThingCounted, keeper, maker
+from bench.services import TOPOLOGY, keeper, maker
 from bench.stage import Stage, pid_of
 from chaos.processes import Replica, running
 from shared.clock import uuid7

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -11,42 +12,49 @@ from sqlalchemy import ARRAY, Text, bindparam, select, text
 from intake.requests.rules import Identity, Normalised
 from intake.tables import customer, identity
 from shared.clock import uuid7
-from shared.db import Tx, insert_rows
+from shared.db import Tx
+from shared.db.rows import Rows
+from shared.events.terms import Level
 
 _RECOGNISE = text(
     """
-    SELECT identity.kind, identity.value, identity.customer_id FROM identity
+    SELECT identity.kind, identity.value, identity.customer_id, customer.level FROM identity
     JOIN unnest(CAST(:kinds AS text[]), CAST(:texts AS text[])) AS asked (kind, value)
       ON identity.kind = asked.kind AND identity.value = asked.value
+    JOIN customer ON customer.id = identity.customer_id
     """
 ).bindparams(bindparam("kinds", type_=ARRAY(Text)), bindparam("texts", type_=ARRAY(Text)))
 
-_CLAIM = "ON CONFLICT (kind, value) DO UPDATE SET kind = EXCLUDED.kind RETURNING kind, value, customer_id"
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Who asks, as far as work depends on it."""
+
+    id: UUID
+    level: Level
 
 
-async def recognise(tx: Tx, requests: Sequence[Normalised]) -> list[UUID]:
-    """The customer of each request, in their order; new ones are made. An identity is claimed only once."""
-    wanted = sorted({(each.kind, each.value) for request in requests for each in request.identities})
-    known = await _known(tx, wanted)
-    chosen: list[UUID] = []
+async def recognise(tx: Tx, requests: Sequence[Normalised]) -> tuple[list[Customer], tuple[Rows, Rows]]:
+    """The customer of each request, in their order, and what is to be saved of those that are new.
+
+    An identity has one customer: the save fails if another transaction gave it one meanwhile.
+    """
+    known = await _known(tx, sorted({_key(each) for request in requests for each in request.identities}))
+    chosen: list[Customer] = []
     fresh: dict[UUID, dict[str, Any]] = {}
-    claims: dict[tuple[str, str], UUID] = {}
+    claims: list[dict[str, Any]] = []
     for request in requests:
-        id = next((known[key] for key in map(_key, request.identities) if key in known), None)
-        if id is None:
-            id = uuid7()
-            fresh[id] = {"id": id, "name": request.name, "level": request.level}
-        for key in map(_key, request.identities):
-            if key not in known:
-                known[key] = claims[key] = id
-        chosen.append(id)
-    await insert_rows(tx, customer, list(fresh.values()))
-    rows = [{"kind": kind, "value": value, "customer_id": id} for (kind, value), id in claims.items()]
-    claimed = await insert_rows(tx, identity, rows, tail=_CLAIM)
-    # Another transaction may have claimed one first; then its customer is the customer.
-    pairs = ((claims[row.kind, row.value], row.customer_id) for row in claimed)
-    winners = {ours: theirs for ours, theirs in pairs if ours != theirs}
-    return [winners.get(id, id) for id in chosen]
+        keys = [_key(each) for each in request.identities]
+        asker = next((known[key] for key in keys if key in known), None)
+        if asker is None:
+            asker = Customer(uuid7(), request.level)
+            fresh[asker.id] = {"id": asker.id, "name": request.name, "level": request.level}
+        for kind, value in keys:
+            if (kind, value) not in known:
+                known[kind, value] = asker
+                claims.append({"kind": kind, "value": value, "customer_id": asker.id})
+        chosen.append(asker)
+    return chosen, ((customer, list(fresh.values())), (identity, claims))
 
 
 async def load(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, Any]:
@@ -61,13 +69,13 @@ async def load_identities(tx: Tx, id: UUID) -> list[Identity]:
     return [Identity(row.kind, row.value) for row in await tx.execute(query)]
 
 
-async def _known(tx: Tx, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], UUID]:
+async def _known(tx: Tx, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Customer]:
     if not wanted:
         return {}
     found = await tx.execute(
         _RECOGNISE, {"kinds": [kind for kind, _ in wanted], "texts": [value for _, value in wanted]}
     )
-    return {(row.kind, row.value): row.customer_id for row in found}
+    return {(row.kind, row.value): Customer(row.customer_id, row.level) for row in found}
 
 
 def _key(each: Identity) -> tuple[str, str]:

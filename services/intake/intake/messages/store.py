@@ -12,12 +12,13 @@ from intake.requests.rules import Normalised
 from intake.tables import message, source
 from shared.clock import uuid7
 from shared.db import Tx, insert_rows
+from shared.db.rows import Rows
 
 
-async def save_incoming(tx: Tx, arrived: Sequence[tuple[UUID, Normalised]]) -> None:
-    """What customers wrote, under their request; each message once, with its source."""
+def incoming(arrived: Sequence[tuple[UUID, Normalised]]) -> tuple[Rows, Rows]:
+    """What customers wrote, under their request, and the source of each message."""
     sent = [(uuid7(), request_id, each) for request_id, each in arrived]
-    rows = [
+    messages = [
         {
             "id": id,
             "request_id": request_id,
@@ -30,13 +31,18 @@ async def save_incoming(tx: Tx, arrived: Sequence[tuple[UUID, Normalised]]) -> N
         }
         for id, request_id, each in sent
     ]
-    new = {row.id for row in await insert_rows(tx, message, rows, tail="ON CONFLICT DO NOTHING RETURNING id")}
     sources = [
-        {"message_id": id, "content_type": each.content_type, "body": each.raw}
-        for id, _, each in sent
-        if id in new
+        {"message_id": id, "content_type": each.content_type, "body": each.raw} for id, _, each in sent
     ]
-    await insert_rows(tx, source, sources)
+    return (message, messages), (source, sources)
+
+
+async def save_replies(tx: Tx, arrived: Sequence[tuple[UUID, Normalised]]) -> None:
+    """Keep what customers wrote to a request that is there; each message once."""
+    (_, messages), (_, sources) = incoming(arrived)
+    kept = await insert_rows(tx, message, messages, tail="ON CONFLICT DO NOTHING RETURNING id")
+    new = {row.id for row in kept}
+    await insert_rows(tx, source, [each for each in sources if each["message_id"] in new])
 
 
 async def save_answer(tx: Tx, request_id: UUID, channel: str, text: str, author: str) -> UUID:

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
+from sqlalchemy.exc import IntegrityError
+
 from intake.customers import store as customers
+from intake.customers.store import Customer
 from intake.messages import store as messages
 from intake.requests import store
 from intake.requests.rules import Normalised
 from intake.triage.rules import Triage, judge
 from shared.clock import uuid7
 from shared.db import Tx
+from shared.db.engine import sqlstate
+from shared.db.rows import Rows
 from shared.errors import AftercareError
 from shared.events.intake import RequestAnswered, RequestReclassified, RequestRegistered
-from shared.events.terms import Kind, Level, Reason, Severity, Site
+from shared.events.terms import Kind, Reason, Severity, Site
 from shared.logs import redact
 from shared.outbox.emit import emit
 from shared.trace import current_traceparent, tracing
+
+_UNIQUE_VIOLATION: Final = "23505"
 
 
 class AlreadySo(AftercareError):
@@ -32,6 +39,7 @@ class Overtaken(AftercareError):
     """The same message was being registered at the same moment; the next try recognises it."""
 
     kind = "conflict"
+    sqlstate: ClassVar = "40001"  # so the edge tries again by itself, as where PostgreSQL could not serialise
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +57,20 @@ class _Judged:
     id: UUID
     message: Normalised
     verdict: Triage
-    customer_id: UUID
+    customer: Customer
 
 
-async def register(tx: Tx, arrived: Sequence[Normalised]) -> list[Registered]:
+def _nothing(answers: Sequence[Registered]) -> Sequence[Rows]:
+    return ()
+
+
+async def register(
+    tx: Tx, arrived: Sequence[Normalised], beside: Callable[[Sequence[Registered]], Sequence[Rows]] = _nothing
+) -> list[Registered]:
     """Register messages, in their order: known ones are recognised, replies join, the rest is new.
 
-    The number of statements does not depend on the number of messages.
+    `beside` makes of the answers what is written with them. The number of statements does not depend on the
+    number of messages. Raises `Overtaken`.
     """
     known = await store.load_known(tx, [_place(each) for each in arrived])
     threads = await store.load_threads(tx, [each for message in arrived for each in message.answers])
@@ -71,30 +86,37 @@ async def register(tx: Tx, arrived: Sequence[Normalised]) -> list[Registered]:
             fresh[place] = each
         else:
             joined[place] = thread, each
-    new = await _save(tx, list(fresh.values()))
-    await messages.save_incoming(tx, list(joined.values()))
+    judged, unknown = await _judge(tx, list(fresh.values()))
     answers = {place: Registered(id, fresh=False) for place, id in known.items()}
     answers |= {place: Registered(id, fresh=False) for place, (id, _) in joined.items()}
-    answers |= {place: Registered(id, fresh=True) for place, id in new.items()}
-    return [answers[_place(each)] for each in arrived]
+    answers |= {_place(each.message): Registered(each.id, fresh=True) for each in judged}
+    registered = [answers[_place(each)] for each in arrived]
+    await _save(tx, judged, *unknown, *beside(registered))
+    await messages.save_replies(tx, list(joined.values()))
+    return registered
 
 
-async def _save(tx: Tx, fresh: Sequence[Normalised]) -> dict[store.Place, UUID]:
-    if not fresh:
-        return {}
-    customer_ids = await customers.recognise(tx, fresh)
-    known = await customers.load(tx, customer_ids)
-    judged = [
-        _Judged(uuid7(), each, judge(f"{each.title}\n{each.text}"), customer_id)
-        for each, customer_id in zip(fresh, customer_ids, strict=True)
-    ]
-    if await store.save_new(tx, [_row(each) for each in judged]) < len(judged):
-        raise Overtaken
-    await store.save_judgements(tx, [_judgement(each) for each in judged])
-    await messages.save_incoming(tx, [(each.id, each.message) for each in judged])
+async def _judge(tx: Tx, fresh: Sequence[Normalised]) -> tuple[list[_Judged], Sequence[Rows]]:
+    """New requests with their customers, and what is to be saved of customers that are new."""
+    askers, unknown = await customers.recognise(tx, fresh)
+    return [
+        _Judged(uuid7(), each, judge(f"{each.title}\n{each.text}"), asker)
+        for each, asker in zip(fresh, askers, strict=True)
+    ], unknown
+
+
+async def _save(tx: Tx, judged: Sequence[_Judged], *others: Rows) -> None:
+    said = messages.incoming([(each.id, each.message) for each in judged])
+    try:
+        await store.save_new(
+            tx, [_row(each) for each in judged], [_judgement(each) for each in judged], *others, *said
+        )
+    except IntegrityError as error:
+        if sqlstate(error) == _UNIQUE_VIOLATION:
+            raise Overtaken from error
+        raise
     for each in judged:
-        _tell(tx, each, known[each.customer_id].level)
-    return {_place(each.message): each.id for each in judged}
+        _tell(tx, each)
 
 
 async def reclassify(
@@ -139,7 +161,7 @@ def _row(judged: _Judged) -> dict[str, Any]:
         "channel": message.channel,
         "account": message.account,
         "external_id": message.external_id,
-        "customer_id": judged.customer_id,
+        "customer_id": judged.customer.id,
         "kind": verdict.kind,
         "severity": verdict.severity,
         "region": message.region,
@@ -163,12 +185,12 @@ def _judgement(judged: _Judged) -> dict[str, Any]:
     }
 
 
-def _tell(tx: Tx, judged: _Judged, level: Level) -> None:
+def _tell(tx: Tx, judged: _Judged) -> None:
     message, verdict = judged.message, judged.verdict
     payload = RequestRegistered(
         channel=message.channel,
-        customer_id=judged.customer_id,
-        customer_level=level,
+        customer_id=judged.customer.id,
+        customer_level=judged.customer.level,
         kind=verdict.kind,
         severity=verdict.severity,
         difficulty=verdict.difficulty,

@@ -11,7 +11,8 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Text, Uuid, bindparam, func, select, text, update
 
 from intake.tables import message, request, set_aside, triage
-from shared.db import Tx, insert_rows
+from shared.db import Tx, insert_rows, insert_together
+from shared.db.rows import Rows
 from shared.errors import AftercareError
 
 
@@ -89,10 +90,11 @@ async def load_channels(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, str]:
     return {row.id: row.channel for row in await tx.execute(query)}
 
 
-async def save_new(tx: Tx, requests: Sequence[dict[str, Any]]) -> int:
-    """Keep new requests; returns how many of them no other transaction brought first."""
-    tail = "ON CONFLICT ON CONSTRAINT same_thing_once DO NOTHING RETURNING id"
-    return len(await insert_rows(tx, request, requests, tail=tail))
+async def save_new(
+    tx: Tx, requests: Sequence[dict[str, Any]], judgements: Sequence[dict[str, Any]], *others: Rows
+) -> None:
+    """Keep new requests with what belongs to them, in one round trip."""
+    await insert_together(tx, *others, (request, requests), (triage, judgements))
 
 
 async def save_judgements(tx: Tx, judgements: Sequence[dict[str, Any]]) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
-from operator import itemgetter
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import text
@@ -21,6 +21,8 @@ from intake.requests.actions import Overtaken, Registered
 from intake.requests.rules import Normalised
 from shared.context import ServiceContext
 from shared.db import Database, Tx
+from shared.db.rows import Rows
+from shared.db.tables import idempotency
 from shared.errors import Outage
 from shared.http.idempotency import IdempotencyKeyReused
 from shared.inbox.failure import is_outage
@@ -32,33 +34,12 @@ TRIES: Final = 3
 
 _ROUTE: Final = "intake.register"
 
-# A key is claimed in the transaction of what it guards; one that is there already answers for itself.
-_CLAIM = text(
-    """
-    INSERT INTO idempotency (principal, route, key, body_hash, status, created_at)
-    SELECT principal, :route, key, hash, 202, :now
-    FROM unnest(CAST(:principals AS text[]), CAST(:keys AS text[]), CAST(:hashes AS bytea[]))
-         AS sent (principal, key, hash)
-    ORDER BY principal, key
-    ON CONFLICT (principal, route, key) DO NOTHING
-    RETURNING principal, key
-    """
-)
 _ANSWERED = text(
     """
     SELECT idempotency.principal, idempotency.key, idempotency.body_hash, idempotency.body
     FROM idempotency JOIN unnest(CAST(:principals AS text[]), CAST(:keys AS text[])) AS sent (principal, key)
       ON idempotency.principal = sent.principal AND idempotency.key = sent.key
     WHERE idempotency.route = :route
-    """
-)
-_ANSWER = text(
-    """
-    UPDATE idempotency SET body = given.body
-    FROM unnest(CAST(:principals AS text[]), CAST(:keys AS text[]), CAST(:bodies AS bytea[]))
-         AS given (principal, key, body)
-    WHERE idempotency.principal = given.principal AND idempotency.key = given.key
-      AND idempotency.route = :route
     """
 )
 
@@ -148,21 +129,19 @@ async def register_group(tx: Tx, group: Sequence[Waiting]) -> list[Registered | 
     for index, each in enumerate(group):
         if each.guard:
             firsts.setdefault(each.guard.place, index)
-    guards = {place: group[index].guard for place, index in firsts.items()}
-    claimed = await _claim(tx, [guard for guard in guards.values() if guard])
-    given = await _given(tx, [guard for place, guard in guards.items() if guard and place not in claimed])
+    given = await _given(tx, list(firsts))
     fresh = [
         index
         for index, each in enumerate(group)
-        if each.guard is None or (each.guard.place in claimed and firsts[each.guard.place] == index)
+        if each.guard is None or (each.guard.place not in given and firsts[each.guard.place] == index)
     ]
-    registered = await actions.register(tx, [group[index].message for index in fresh])
+    guards = [group[index].guard for index in fresh]
+    beside = partial(_kept, guards, now=tx.now)
+    registered = await actions.register(tx, [group[index].message for index in fresh], beside)
     new: dict[int, Registered] = dict(zip(fresh, registered, strict=True))
-    await _answer(tx, {place: new[index] for place, index in firsts.items() if index in new})
-    for place, index in firsts.items():
-        guard = guards[place]
-        if index in new and guard:
-            given[place] = guard.body_hash, new[index].request_id
+    for guard, answer in zip(guards, registered, strict=True):
+        if guard:
+            given[guard.place] = guard.body_hash, answer.request_id
     return [new.get(index) or _repeated(each, given) for index, each in enumerate(group)]
 
 
@@ -174,41 +153,37 @@ def _repeated(each: Waiting, given: Mapping[tuple[str, str], tuple[bytes, UUID]]
     return Registered(request_id, fresh=False)
 
 
-async def _claim(tx: Tx, guards: Sequence[Guard]) -> set[tuple[str, str]]:
-    if not guards:
-        return set()
-    rows = await tx.execute(
-        _CLAIM,
-        {"route": _ROUTE, "now": tx.now, "hashes": [guard.body_hash for guard in guards], **_places(guards)},
-    )
-    return {(row.principal, row.key) for row in rows}
-
-
-async def _given(tx: Tx, guards: Sequence[Guard]) -> dict[tuple[str, str], tuple[bytes, UUID]]:
-    if not guards:
+async def _given(tx: Tx, places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[bytes, UUID]]:
+    """The answers that these keys have had already, with what each was sent with."""
+    if not places:
         return {}
-    rows = await tx.execute(_ANSWERED, {"route": _ROUTE, **_places(guards)})
+    rows = await tx.execute(
+        _ANSWERED,
+        {
+            "route": _ROUTE,
+            "principals": [principal for principal, _ in places],
+            "keys": [key for _, key in places],
+        },
+    )
     return {(row.principal, row.key): (row.body_hash, UUID(bytes=row.body)) for row in rows}
 
 
-async def _answer(tx: Tx, registered: Mapping[tuple[str, str], Registered]) -> None:
-    bodies = {
-        place: answer.request_id.bytes for place, answer in sorted(registered.items(), key=itemgetter(0))
-    }
-    if bodies:
-        await tx.execute(
-            _ANSWER,
-            {
-                "route": _ROUTE,
-                "principals": [principal for principal, _ in bodies],
-                "keys": [key for _, key in bodies],
-                "bodies": list(bodies.values()),
-            },
-        )
-
-
-def _places(guards: Sequence[Guard]) -> dict[str, Any]:
-    return {"principals": [guard.principal for guard in guards], "keys": [guard.key for guard in guards]}
+def _kept(guards: Sequence[Guard | None], answers: Sequence[Registered], now: datetime) -> list[Rows]:
+    """The answers by key, for the transaction of what they guard; a key that is there already fails it."""
+    rows = [
+        {
+            "principal": guard.principal,
+            "route": _ROUTE,
+            "key": guard.key,
+            "body_hash": guard.body_hash,
+            "status": 202,
+            "body": answer.request_id.bytes,
+            "created_at": now,
+        }
+        for guard, answer in zip(guards, answers, strict=True)
+        if guard
+    ]
+    return [(idempotency, rows)]
 
 
 def _settle(each: Waiting, outcome: Registered | Exception) -> None:
