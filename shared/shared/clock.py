@@ -30,7 +30,7 @@ _VARIANT: Final = 0b10 << 62
 
 
 class ClockNotSynced(AftercareError):
-    """The clock was read before it was synchronised with the database; start the process with run()."""
+    """The database has not told the time yet; it may be starting. Try again."""
 
     kind = "unavailable"
 

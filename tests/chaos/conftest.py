@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from allinone import access
 from localservers.postgres import PostgresServer
 from localservers.rabbitmq import RabbitServer
 from testbed.ground import Ground, fresh_ground
+from testbed.installation import bare_ground
 
 SEED_VARIABLE = "AFTERCARE_PROOF_SEED"
 USUAL_SEED = 20261122
@@ -34,7 +36,9 @@ async def mortal_postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
 
 @pytest_asyncio.fixture(scope="session")
 async def mortal_rabbit(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitServer]:
-    server = RabbitServer(tmp_path_factory.mktemp("mortal") / "rabbitmq", services=("maker", "keeper"))
+    server = RabbitServer(
+        tmp_path_factory.mktemp("mortal") / "rabbitmq", services=("maker", "keeper", *access.NAMES)
+    )
     await server.start()
     yield server
     await server.remove()
@@ -50,3 +54,15 @@ async def ground(mortal_postgres: PostgresServer, mortal_rabbit: RabbitServer) -
 async def ground_without_broker(mortal_postgres: PostgresServer) -> AsyncIterator[Ground]:
     async with fresh_ground(mortal_postgres, None) as fresh:
         yield fresh
+
+
+@pytest_asyncio.fixture
+async def bare_servers(mortal_postgres: PostgresServer, mortal_rabbit: RabbitServer) -> AsyncIterator[Ground]:
+    async with bare_ground(mortal_postgres, mortal_rabbit) as bare:
+        yield bare
+
+
+@pytest_asyncio.fixture
+async def bare_postgres(mortal_postgres: PostgresServer) -> AsyncIterator[Ground]:
+    async with bare_ground(mortal_postgres, None) as bare:
+        yield bare

@@ -15,10 +15,19 @@ def child(title: str, module: str, port: int, environment: Mapping[str, str], fo
     command = Command(
         title=title,
         arguments=(sys.executable, "-m", module),
-        environment={**environment, "AFTERCARE_PORT": str(port)},
+        environment={**serving(environment), "AFTERCARE_PORT": str(port)},
         log=folder.resolve() / f"{title}.log",
     )
     return Keeper(command, folder.resolve() / f"{title}.pid", lambda: ready(port))
+
+
+def serving(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without what only operators need: who serves must not be able to change schemas or rights."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith("AFTERCARE_ADMIN_") and not name.endswith("_OWNER_DATABASE_URL")
+    }
 
 
 async def ready(port: int) -> bool:

@@ -15,7 +15,7 @@ import httpx
 import uvicorn
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -97,6 +97,8 @@ class Gateway:
             answer = await self._client.send(sent, stream=True)
         except httpx.TransportError:
             return _unavailable(name if name in self._ports else self._first)
+        except ClientDisconnect:  # in the middle of its body: nobody is there to read an answer
+            return Response(status_code=499)
         response = StreamingResponse(
             answer.aiter_raw(), status_code=answer.status_code, background=BackgroundTask(answer.aclose)
         )

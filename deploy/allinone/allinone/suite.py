@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -21,7 +22,7 @@ from allinone.embedded import DATABASE, common_environment, until_ended
 from allinone.installation import FULL as FOLDER
 from allinone.installation import recorded
 from localservers import local_servers
-from localservers.keeper import leftover, started_at
+from localservers.keeper import Keeper, leftover, started_at
 from localservers.loopback import free_ports
 
 PID_FILE: Final = FOLDER / "keeper.pid"
@@ -60,17 +61,23 @@ async def keep(port: int) -> None:
         async for _ in operations.migrate_all():
             pass
         await operations.declare_topology()
+        if servers.rabbitmq:
+            await servers.rabbitmq.settle()
         ports = dict(zip(access.NAMES, free_ports(len(access.NAMES)), strict=True))
         os.environ["AFTERCARE_GATEWAY"] = ",".join(f"{name}={number}" for name, number in ports.items())
         stack.enter_context(recorded(FOLDER))
         services = [child(name, MODULES[name], ports[name], os.environ, FOLDER) for name in access.NAMES]
         await asyncio.gather(*(each.start() for each in services))
-        for each in services:
-            stack.push_async_callback(each.stop, signal.SIGTERM)
+        stack.push_async_callback(stop, services)
         gateway = child("gateway", "allinone.gateway", port, os.environ, FOLDER)
         await gateway.start()
         stack.push_async_callback(gateway.stop, signal.SIGTERM)
         await ended.wait()
+
+
+async def stop(services: Iterable[Keeper]) -> None:
+    """All at once: each has its own work to finish."""
+    await asyncio.gather(*(each.stop(signal.SIGTERM) for each in services))
 
 
 def up(port: int) -> None:

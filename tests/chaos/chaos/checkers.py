@@ -84,7 +84,7 @@ async def check_answers(db: Database, journal: Iterable[Entry], created: str) ->
         (entry.key, entry.body_hash, None if entry.status == UNKNOWN else entry.status, entry.answer_id)
         for entry in journal
     ]
-    return await _judge(db, "C1 answers", _ANSWERS.format(created=created), *_columns(lines, 4))
+    return await judge(db, "C1 answers", _ANSWERS.format(created=created), *_columns(lines, 4))
 
 
 _DELIVERIES: Final = """
@@ -138,7 +138,7 @@ async def check_deliveries(
         parked=_union(consumers, "parked", "event_id, type"),
         dead_letter=_union(consumers, "dead_letter", "event_id"),
     )
-    return await _judge(db, "C2 deliveries", ctes, *_columns(pairs, 2))
+    return await judge(db, "C2 deliveries", ctes, *_columns(pairs, 2))
 
 
 _EFFECTS: Final = """
@@ -170,7 +170,7 @@ async def check_effects(db: Database, effects: Mapping[str, str]) -> Report:
         for consumer, table in effects.items()
     )
     ctes = _EFFECTS.format(inbox=_union(effects, "inbox", "event_id"), effects=rows)
-    return await _judge(db, "C3 effects", ctes)
+    return await judge(db, "C3 effects", ctes)
 
 
 _SESSIONS: Final = """
@@ -186,7 +186,7 @@ _SESSIONS: Final = """
 
 async def check_sessions(db: Database, idle_seconds: float = 5.0) -> Report:
     """C9: no session of this database sits idle in a transaction longer than that."""
-    return await _judge(db, "C9 sessions", _SESSIONS, idle_seconds)
+    return await judge(db, "C9 sessions", _SESSIONS, idle_seconds)
 
 
 class NotQuiescent(Exception):
@@ -243,8 +243,8 @@ async def _counts(db: Database, schemas: Sequence[str], tables: Sequence[str]) -
     return {row["place"]: row["n"] for row in await db.fetch(counts) if row["n"]}
 
 
-async def _judge(db: Database, checker: str, ctes: str, *arguments: object) -> Report:
-    """Run a checker's `checked(n)` and `violation(kind, detail)`."""
+async def judge(db: Database, checker: str, ctes: str, *arguments: object) -> Report:
+    """Run a checker: common table expressions of which `checked(n)` and `violation(kind, detail)` are two."""
     rows = await db.fetch(
         f"""WITH {ctes}
         SELECT n AS checked, kind, times, details FROM checked LEFT JOIN (

@@ -18,7 +18,7 @@ CRASHED: Final = 86  # the exit code of a crash point
 PLANNED_DEATHS: Final = frozenset({CRASHED, -signal.SIGKILL})
 _POLL: Final = 0.02  # seconds between two looks at /health/ready
 # The kernel kills the replica when the proof dies, of whatever: 1 is PR_SET_PDEATHSIG, which exec keeps.
-_LEASH: Final = (
+LEASH: Final = (
     "import ctypes, os, signal, sys\n"
     "ctypes.CDLL(None).prctl(1, signal.SIGKILL)\n"
     "os.execv(sys.executable, [sys.executable, '-m', *sys.argv[1:]])"
@@ -160,7 +160,7 @@ class Replica:
         self._born = asyncio.get_running_loop().time()
         with self.log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", _LEASH, self._module,
+                sys.executable, "-c", LEASH, self._module,
                 env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip

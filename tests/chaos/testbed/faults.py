@@ -1,6 +1,7 @@
 """What breaks servers and replicas, as actors for a plan."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from chaos.processes import Replica
@@ -13,19 +14,25 @@ CONSUMER_POINTS: Final = ("consumer.handled", "consumer.committed")
 RECOVERED_WITHIN: Final = 90.0  # a broker boots in 10 to 20 s; the replica in hand may be waiting for it
 
 
+async def kill_broker(ground: Ground) -> None:
+    """kill -9, once it serves and what it was told to keep is on its disk."""
+    await ground.broker.until_ready()
+    await ground.broker.settle()
+    await ground.broker.kill()
+
+
+async def kill_database(ground: Ground) -> None:
+    """kill -9, once it serves."""
+    await ground.postgres.until_ready()
+    await ground.postgres.kill()
+
+
 def server_deaths(ground: Ground) -> Mapping[str, Actor]:
     """kill -9; what follows in the plan does not wait for the server to be back."""
-
-    async def kill_broker() -> None:
-        await ground.broker.until_ready()
-        await ground.broker.settle()
-        await ground.broker.kill()
-
-    async def kill_database() -> None:
-        await ground.postgres.until_ready()
-        await ground.postgres.kill()
-
-    return {"broker killed": Actor(kill_broker), "database killed": Actor(kill_database)}
+    return {
+        "broker killed": Actor(partial(kill_broker, ground)),
+        "database killed": Actor(partial(kill_database, ground)),
+    }
 
 
 def replica_deaths(makers: Sequence[Replica], keepers: Sequence[Replica]) -> Mapping[str, Actor]:

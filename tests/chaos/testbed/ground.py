@@ -1,6 +1,6 @@
 """A fresh database and virtual host of the toy services, on servers that a proof may kill."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +12,7 @@ from localservers.rabbitmq import RabbitServer
 from shared.bus.declare import declare
 from shared.clock import clock, uuid7
 from shared.db.provision import provision, role_url
+from shared.process.service import Service
 from toy.services import TOPOLOGY, keeper, maker
 
 SERVICES = (maker, keeper)
@@ -48,12 +49,14 @@ class Ground:
 
 
 @asynccontextmanager
-async def fresh_ground(postgres: PostgresServer, rabbit: RabbitServer | None) -> AsyncIterator[Ground]:
+async def fresh_ground(
+    postgres: PostgresServer, rabbit: RabbitServer | None, services: Sequence[Service] = SERVICES
+) -> AsyncIterator[Ground]:
     """Provisioned, migrated and declared; gone at the end of the block."""
-    await clock.sync(lambda: _time(postgres.url))
+    await follow(postgres)
     ground = Ground(postgres, rabbit, f"proof_{uuid7().hex}")
-    await provision(postgres.url, ground.name, [each.name for each in SERVICES], password_of)
-    for service in SERVICES:
+    await provision(postgres.url, ground.name, [each.name for each in services], password_of)
+    for service in services:
         await service.history.upgrade(ground.database_url(f"{service.name}_owner"))
     if rabbit is not None:
         await rabbit.add_vhost(ground.name)
@@ -62,10 +65,16 @@ async def fresh_ground(postgres: PostgresServer, rabbit: RabbitServer | None) ->
     try:
         yield ground
     finally:
-        await _remove(ground)
+        await remove_ground(ground)
 
 
-async def _remove(ground: Ground) -> None:
+async def follow(postgres: PostgresServer) -> None:
+    """From here on the clock runs by that server."""
+    await clock.sync(lambda: _time(postgres.url))
+
+
+async def remove_ground(ground: Ground) -> None:
+    """Drop the database and the virtual host."""
     await ground.postgres.until_ready()
     connection = await asyncpg.connect(ground.postgres.url)
     try:

@@ -61,6 +61,6 @@ class Proof:
         result.write(place)
         for number, plan in enumerate(self.plans, 1):
             plan.write(place / f"{self.name}.plan-{number}.json")
-        print(self.counts)
+        print((place / f"{self.name}.md").read_text(encoding="utf-8"))
         for report in reports:
             report.assert_clean()

@@ -1,7 +1,7 @@
 """Rest, then judgement."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -60,7 +60,7 @@ class Judge:
                 await check_effects(db, {"keeper": "keeper.effect"}),
                 await self._check_totals(db),
                 await check_sessions(db),
-                self._check_logs(),
+                check_logs([replica.log for replica in self.replicas]),
             ]
         finally:
             await db.close()
@@ -69,25 +69,15 @@ class Judge:
         async def elsewhere() -> Mapping[str, int]:
             (row,) = await db.fetch(_NOT_RECEIVED, sorted(TOPOLOGY.listened_from("maker")))
             waiting = {"events not received": row["count"]}
-            return waiting if row["count"] or not self.ground.rabbit else await self._in_queues()
+            return (
+                waiting if row["count"] or not self.ground.rabbit else await in_queues(self.ground, _QUEUES)
+            )
 
         try:
             await quiescent(db, SCHEMAS, within, elsewhere=elsewhere)
         except NotQuiescent as error:
             return Report("rest", 1, {"not_at_rest": 1}, (str(error),))
         return Report("rest", 1, {}, ())
-
-    async def _in_queues(self) -> Mapping[str, int]:
-        try:
-            async with await aio_pika.connect(self.ground.amqp_url("admin"), timeout=3) as connection:
-                channel = await connection.channel()
-                counts = {}
-                for name in _QUEUES:
-                    queue = await channel.get_queue(name)
-                    counts[name] = queue.declaration_result.message_count or 0
-                return counts
-        except (AMQPError, OSError) as error:
-            return {f"the broker ({type(error).__name__})": 1}
 
     async def _check_totals(self, db: Database) -> Report:
         """Every subject's sum and number of events are what was made of it."""
@@ -104,17 +94,32 @@ class Judge:
         kinds = {"wrong_total": len(wrong)} if wrong else {}
         return Report("totals", len(counts), kinds, tuple(wrong[:SHOWN]))
 
-    def _check_logs(self) -> Report:
-        """No task died unseen, no connection was left for the garbage collector to close."""
-        lost = ("never retrieved", "never awaited", "garbage collector")
-        lines = [
-            f"{replica.name}: {line[:500]}"
-            for replica in self.replicas
-            for line in replica.log.read_text(errors="replace").splitlines()
-            if any(sign in line for sign in lost)
-        ]
-        kinds = {"left_behind": len(lines)} if lines else {}
-        return Report("C9 logs", len(self.replicas), kinds, tuple(lines[:SHOWN]))
+
+async def in_queues(ground: Ground, queues: Iterable[str]) -> Mapping[str, int]:
+    """Messages that wait in each; a broker that cannot be asked counts as one."""
+    try:
+        async with await aio_pika.connect(ground.amqp_url("admin"), timeout=3) as connection:
+            channel = await connection.channel()
+            counts = {}
+            for name in queues:
+                queue = await channel.get_queue(name)
+                counts[name] = queue.declaration_result.message_count or 0
+            return counts
+    except (AMQPError, OSError) as error:
+        return {f"the broker ({type(error).__name__})": 1}
+
+
+def check_logs(logs: Sequence[Path]) -> Report:
+    """No task died unseen, no connection was left for the garbage collector, no error for the web server."""
+    lost = ("never retrieved", "never awaited", "garbage collector", "Exception in ASGI application")
+    lines = [
+        f"{log.stem}: {line[:500]}"
+        for log in logs
+        for line in log.read_text(errors="replace").splitlines()
+        if any(sign in line for sign in lost)
+    ]
+    kinds = {"left_behind": len(lines)} if lines else {}
+    return Report("C9 logs", len(logs), kinds, tuple(lines[:SHOWN]))
 
 
 async def all_ready(replicas: Sequence[Replica], within: float = 60.0) -> None:
