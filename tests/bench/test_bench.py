@@ -15,7 +15,14 @@ from localservers.rabbitmq import RabbitServer
 from toy.stage import password_of
 
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="the load generator wrk is not installed")
-MARKS = {name: [needs_wrk] for name in ("writes", "intake", "reaction", "memory")}
+# Those that start the whole suite take half a minute each: `make proof` runs them.
+MARKS = {
+    "writes": [needs_wrk],
+    "intake": [needs_wrk],
+    "reaction": [needs_wrk, pytest.mark.proof],
+    "memory": [needs_wrk, pytest.mark.proof],
+    "starts": [pytest.mark.proof],
+}
 
 
 async def test_sides_take_turns_and_the_first_round_is_not_counted() -> None:
