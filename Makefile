@@ -56,7 +56,7 @@ down: setup  ## stop what `make up` started
 
 test: setup servers  ## lint, then every test, on real servers
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 lint: setup  ## what a machine can check
 	$(BIN)/ruff check --quiet .

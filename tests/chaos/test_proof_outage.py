@@ -25,7 +25,8 @@ from toy.services import TOPOLOGY
 CLAIM = """While the broker is down writes go on at their rate, `/health/ready` stays true and
 `/health/flow` turns red; afterwards everything drains."""
 POSTERS = 4
-SLOWEST = 0.4  # of the rate before; a bound that a busy machine keeps, the rate itself is in the result
+# Of the rate before. The short form runs beside other tests, and shows only that writes never stop.
+SLOWEST, SLOWEST_BESIDE_OTHERS = 0.5, 0.05
 RED_WITHIN = 5.0  # seconds
 
 
@@ -94,7 +95,9 @@ async def prove(seconds: float, proof: Proof, ground: Ground, watchdog: RabbitBu
             "seconds until flow was green": round(green_after, 1),
         }
         health = check_health(watch, during, red_after)
-        reports = [check_writes(load.client, before, during), health, check_watchdog(at_once, later)]
+        slowest = SLOWEST if proof.published else SLOWEST_BESIDE_OTHERS
+        writes = check_writes(load.client, before, during, slowest)
+        reports = [writes, health, check_watchdog(at_once, later)]
         await proof.conclude(ground, [*reports, *verdict])
 
 
@@ -142,10 +145,10 @@ def red(look: Look) -> bool:
     return look.flow == 503
 
 
-def check_writes(client: Client, before: Window, during: Window) -> Report:
+def check_writes(client: Client, before: Window, during: Window, slowest: float) -> Report:
     """Every request was accepted at the first try, and not many fewer than before."""
     found = {f"answered_{status}": times for status, times in client.answers.items() if status != "201"}
-    if during.rate < SLOWEST * before.rate:
+    if during.rate < slowest * before.rate:
         found["slower"] = 1
     return Report("writes", len(during.done), found, (f"{before.rate:.1f}/s, then {during.rate:.1f}/s",))
 
