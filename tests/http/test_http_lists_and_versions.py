@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -124,19 +124,11 @@ def test_a_cursor_survives_a_new_secret_while_the_old_one_is_named(toy_settings:
         unseal(cursor, "list", rolled.model_copy(update={"previous_secret": None}))
 
 
-INSTANTS = st.datetimes(timezones=st.timezones(), allow_imaginary=False)
+# As the database gives them. In zones with summer time Python finds no hour equal that comes twice.
+INSTANTS = st.datetimes(timezones=st.just(UTC))
 
 
-@given(
-    st.lists(
-        st.none()
-        | st.integers()
-        | st.text()
-        | st.uuids()
-        | st.datetimes(timezones=st.timezones(), allow_imaginary=False),
-        max_size=5,
-    )
-)
+@given(st.lists(st.none() | st.integers() | st.text() | st.uuids() | INSTANTS, max_size=5))
 def test_a_key_comes_back_as_it_went(toy_settings: Settings, key: list[int | str | UUID | None]) -> None:
     assert unseal(seal(tuple(key), "list", toy_settings), "list", toy_settings) == tuple(key)
 
