@@ -1,4 +1,4 @@
-"""Servers that the proofs may kill, apart from those of all other tests; and their seed."""
+"""Where proofs happen, and their seed."""
 
 import os
 import secrets
@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from allinone import access
 from localservers.postgres import PostgresServer
 from localservers.rabbitmq import RabbitServer
 from testbed.ground import Ground, fresh_ground
@@ -26,43 +25,25 @@ def seed(request: pytest.FixtureRequest) -> int:
     return chosen
 
 
-@pytest_asyncio.fixture(scope="session")
-async def mortal_postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PostgresServer]:
-    server = PostgresServer(tmp_path_factory.mktemp("mortal") / "postgres")
-    await server.start()
-    yield server
-    await server.remove()
-
-
-@pytest_asyncio.fixture(scope="session")
-async def mortal_rabbit(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RabbitServer]:
-    server = RabbitServer(
-        tmp_path_factory.mktemp("mortal") / "rabbitmq", services=("maker", "keeper", *access.NAMES)
-    )
-    await server.start()
-    yield server
-    await server.remove()
-
-
 @pytest_asyncio.fixture
-async def ground(mortal_postgres: PostgresServer, mortal_rabbit: RabbitServer) -> AsyncIterator[Ground]:
-    async with fresh_ground(mortal_postgres, mortal_rabbit) as fresh:
+async def ground(postgres: PostgresServer, rabbit: RabbitServer) -> AsyncIterator[Ground]:
+    async with fresh_ground(postgres, rabbit) as fresh:
         yield fresh
 
 
 @pytest_asyncio.fixture
-async def ground_without_broker(mortal_postgres: PostgresServer) -> AsyncIterator[Ground]:
-    async with fresh_ground(mortal_postgres, None) as fresh:
+async def ground_without_broker(postgres: PostgresServer) -> AsyncIterator[Ground]:
+    async with fresh_ground(postgres, None) as fresh:
         yield fresh
 
 
 @pytest_asyncio.fixture
-async def bare_servers(mortal_postgres: PostgresServer, mortal_rabbit: RabbitServer) -> AsyncIterator[Ground]:
-    async with bare_ground(mortal_postgres, mortal_rabbit) as bare:
+async def bare_servers(postgres: PostgresServer, rabbit: RabbitServer) -> AsyncIterator[Ground]:
+    async with bare_ground(postgres, rabbit) as bare:
         yield bare
 
 
 @pytest_asyncio.fixture
-async def bare_postgres(mortal_postgres: PostgresServer) -> AsyncIterator[Ground]:
-    async with bare_ground(mortal_postgres, None) as bare:
+async def bare_postgres(postgres: PostgresServer) -> AsyncIterator[Ground]:
+    async with bare_ground(postgres, None) as bare:
         yield bare

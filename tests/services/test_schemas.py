@@ -11,12 +11,13 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from chaos.databases import password_of
 from shared.clock import clock, uuid7, uuid7_floor
 from shared.db import Database
 from shared.db.migrate import Migrations
 from shared.db.provision import provision, role_url
 from toy.services import maker as maker_service
-from toy.stage import administrator, build, password_of, tear_down
+from toy.stage import administrator, build, tear_down
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from allinone.services import SERVICES
+from chaos.databases import fresh
 from feedback.app import service as feedback
 from parts.app import service as parts
 from parts.catalogue.actions import save_catalogue
 from parts.stock.actions import receive_delivery
 from shared.clock import uuid7
 from shared.db import Database, Tx
-from shared.db.provision import provision, role_url
 from shared.events.dispatch import PartsRequested, TicketClosed
 from shared.events.terms import PartLine, Site
 from shared.outbox.emit import emit
@@ -32,23 +32,11 @@ DISPATCH = Service("dispatch")
 """Its schema alone: the test speaks for it."""
 
 
-def _password_of(role: str) -> str:
-    """Roles belong to the whole cluster: these are the passwords that all tests give them."""
-    return f"test-{role}"
-
-
 @asynccontextmanager
 async def running(admin_url: str, services: Sequence[Service]) -> AsyncIterator[Process]:
     """A process of `services`, begun, on a database of its own."""
-    name = f"test_{uuid7().hex}"
-    await provision(admin_url, name, [each.name for each in services], _password_of)
-    settings = {}
-    for each in services:
-        owner, url = (
-            role_url(admin_url, role, _password_of(role), name) for role in (f"{each.name}_owner", each.name)
-        )
-        await each.history.upgrade(owner)
-        settings[each.name] = Settings(database_url=url, bus="memory")
+    made = await fresh(admin_url, services)
+    settings = {each.name: Settings(database_url=made.url(each.name), bus="memory") for each in services}
     process = Process(tuple(services), settings, topology_of(services))
     process.start()
     try:
@@ -57,9 +45,7 @@ async def running(admin_url: str, services: Sequence[Service]) -> AsyncIterator[
         yield process
     finally:
         await process.stop()
-        connection = await asyncpg.connect(admin_url)
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        await connection.close()
+        await made.drop()
 
 
 def database_of(process: Process, name: str) -> Database:

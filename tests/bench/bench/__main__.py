@@ -5,65 +5,92 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import uvloop
 
-from bench import intake, machine, memory, reaction, starts, timers, transport, writes
-from bench.figure import QUICK_ROUNDS, ROUNDS, Figure, measure
+from bench import intake, machine, memory, reaction, rivals, soak, starts, timers, transport, writes
+from bench.figure import Figure, NotMeasured, measure
 from bench.load import find_wrk
-from bench.result import Result
+from bench.pages import Told, page
+from bench.result import tell, write
 from bench.stage import Stage, own_stage, sync_clock
+from shared.clock import clock
 
 FIGURES: Final[Sequence[Figure]] = (
     transport.FIGURE,
     writes.FIGURE,
     intake.FIGURE,
     reaction.FIGURE,
+    rivals.FIGURE,
     memory.FIGURE,
     starts.FIGURE,
     *timers.FIGURES,
 )
+ON_REQUEST: Final[Sequence[Figure]] = (soak.FIGURE,)
+"""Too long for every run."""
 
 
-async def run(stage: Stage, figures: Sequence[Figure] = FIGURES) -> Result:
-    """Measure `figures` one after another; raises whatever goes wrong, never a result with a hole."""
-    begun, facts = time.monotonic(), machine.facts()
+class FiguresFailed(Exception):
+    """Some figures went wrong, as told above; the others are measured and written."""
+
+    def __init__(self, figures: Sequence[str]) -> None:
+        super().__init__(f"{', '.join(figures)} went wrong; what was written for them before is still there")
+
+
+async def measured(figure: Figure, stage: Stage) -> Told:
+    """Measure one figure; raises whatever goes wrong, never a result with a hole."""
+    begun, facts = time.monotonic(), await machine.facts(machine.QUICK_LOOK if stage.quick else machine.LOOK)
     remarks = []
     if stage.quick:
         remarks.append("Quick form: shows that it works, not how fast it is.")
     if machine.is_busy(facts):
         remarks.append("Provisional: other work was running on the machine.")
     await sync_clock(stage.postgres_url)
-    return Result(
-        "foundation",
-        [await measure(figure, stage) for figure in figures],
-        QUICK_ROUNDS if stage.quick else ROUNDS,
-        time.monotonic() - begun,
-        facts,
-        await machine.versions(stage),
-        remarks,
-    )
+    found, versions = await measure(figure, stage), await machine.versions(stage)
+    seconds = time.monotonic() - begun
+    return tell(found, at=clock.now(), seconds=seconds, machine=facts, versions=versions, remarks=remarks)
+
+
+async def run(stage: Stage, figures: Sequence[Figure], into: Path | None) -> None:
+    """Measure one after another, write each as soon as it is there; raises `FiguresFailed` in the end."""
+    failed = []
+    for figure in figures:
+        begun, outcome = time.monotonic(), "measured"
+        try:
+            told = await measured(figure, stage)
+        except NotMeasured as reason:
+            outcome = f"not measured: {reason}"
+        except Exception:
+            traceback.print_exc()
+            failed.append(figure.name)
+            outcome = "FAILED"
+        else:
+            print(page(told))
+            if into is not None:
+                write(told, into)
+        print(f"{figure.name}: {time.monotonic() - begun:.0f} s, {outcome}", file=sys.stderr, flush=True)
+    if failed:
+        raise FiguresFailed(failed)
 
 
 async def main(options: argparse.Namespace) -> None:
     """On servers of its own, started for this."""
     find_wrk()  # before minutes have gone by
-    chosen = [each for each in FIGURES if options.only in (None, each.name)]
+    chosen = [each for each in (*FIGURES, *ON_REQUEST) if each.name == options.only] or FIGURES
     async with own_stage(options.quick) as stage:
-        result = await run(stage, chosen)
-    print(result.as_markdown())
-    if options.into is not None:
-        result.write(options.into)
+        await run(stage, chosen, options.into)
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    names = [each.name for each in (*FIGURES, *ON_REQUEST)]
     parser = argparse.ArgumentParser("bench", description="Figures, each beside its floor.")
     parser.add_argument("--quick", action="store_true", help="see that it works")
-    parser.add_argument("--only", choices=[figure.name for figure in FIGURES], help="one figure")
-    parser.add_argument("--into", type=Path, metavar="FOLDER", help="write the result there (docs/bench)")
+    parser.add_argument("--only", choices=names, help="one figure")
+    parser.add_argument("--into", type=Path, metavar="FOLDER", help="write what is found there (docs/bench)")
     return parser.parse_args(arguments)
 
 

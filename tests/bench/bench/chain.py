@@ -39,6 +39,19 @@ class NeverArrived(Exception):
         )
 
 
+async def post_one(client: httpx.AsyncClient, door: str, body: str, token: str) -> str:
+    """POST one new thing, as `bench.load.post` does; returns its id. Raises unless it is accepted."""
+    id = uuid7()
+    told = {"$key": str(id), "$number": "1", "$digits": f"{id.int % 10**9:09}"}
+    for name, value in told.items():
+        body = body.replace(name, value)
+    headers = {"authorization": f"Bearer {token}", "idempotency-key": str(id)}
+    answer = await client.post(door, content=body, headers=headers | {"content-type": "application/json"})
+    answer.raise_for_status()
+    named: str = answer.json().get("request_id", str(id))
+    return named
+
+
 @dataclass(frozen=True, slots=True)
 class Chain:
     """A door, and what is in the database once what came in by it has had its effects.
@@ -90,17 +103,7 @@ class Chain:
         return arrivals.numbers()
 
     async def _post(self, client: httpx.AsyncClient, arrivals: Arrivals) -> None:
-        id = uuid7()
-        told = {"$key": str(id), "$number": "1", "$digits": f"{id.int % 10**9:09}"}
-        body = self.body
-        for name, value in told.items():
-            body = body.replace(name, value)
-        headers = {"authorization": f"Bearer {self.token}", "idempotency-key": str(id)}
-        answer = await client.post(
-            self.door, content=body, headers=headers | {"content-type": "application/json"}
-        )
-        answer.raise_for_status()
-        arrivals.note_answer(answer.json().get("request_id", str(id)))
+        arrivals.note_answer(await post_one(client, self.door, self.body, self.token))
 
     async def _settled(self) -> None:
         try:

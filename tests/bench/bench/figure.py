@@ -13,6 +13,11 @@ from bench.stage import Stage
 ROUNDS: Final = 5
 QUICK_ROUNDS: Final = 1
 
+
+class NotMeasured(Exception):
+    """What the figure compares with cannot be had here: better no number than one of something else."""
+
+
 Numbers = Mapping[str, float]
 """What one run measured, by measure with its unit: `{"events/s": 9120.0}`."""
 
@@ -56,13 +61,17 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One comparison; `sides(stage)` prepares it and holds what it needs while it is measured."""
+    """One comparison; `sides(stage)` prepares it and holds what it needs while it is measured.
+
+    rounds  how often; once is without a round to warm up
+    """
 
     name: str
     claim: str
     sides: Callable[[Stage], AbstractAsyncContextManager[Sequence[Side]]]
     ratios: tuple[Ratio, ...]
     limits: tuple[Limit, ...] = ()
+    rounds: int = ROUNDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +121,6 @@ async def interleave(rounds: int, sides: Sequence[Side], warm_up: int = 1) -> di
 
 async def measure(figure: Figure, stage: Stage) -> Measured:
     """Prepare the figure, measure it, clear it away."""
+    rounds = QUICK_ROUNDS if stage.quick else figure.rounds
     async with figure.sides(stage) as sides:
-        if stage.quick:
-            return Measured(figure, await interleave(QUICK_ROUNDS, sides, warm_up=0))
-        return Measured(figure, await interleave(ROUNDS, sides))
+        return Measured(figure, await interleave(rounds, sides, warm_up=int(rounds > 1)))

@@ -12,6 +12,7 @@ from bench.figure import Numbers
 from shared.clock import uuid7
 
 SCRIPT: Final = Path(__file__).with_name("post.lua")
+PATIENCE: Final = "--timeout=20s"  # what is slower than wrk's own 2 s is slow, not failed
 
 
 class WrkMissing(Exception):
@@ -25,13 +26,15 @@ class RequestsFailed(Exception):
     """Some requests were not answered with a success, so the figure would be of something else."""
 
 
-async def post(url: str, clients: int, seconds: float, body: str, token: str = "-") -> Numbers:
+async def post(
+    url: str, clients: int, seconds: float, body: str, token: str = "-", *, scheme: str = "Bearer"
+) -> Numbers:
     """Let `clients` POST new things to `url`, each its next when it has its answer.
 
     In `body`, $key, $number and $digits (nine) stand for what differs from one to the next.
     """
-    arguments = ("-t1", f"-c{clients}", f"-d{max(1, round(seconds))}s", "-s", str(SCRIPT), url, "--")
-    output = await _wrk(*arguments, uuid7().hex, token, body)
+    load = ("-t1", f"-c{clients}", f"-d{max(1, round(seconds))}s", PATIENCE)
+    output = await _wrk(*load, "-s", str(SCRIPT), url, "--", uuid7().hex, f"{scheme} {token}", body)
     told = json.loads(output.splitlines()[-1])
     if told["failed"] or not told["requests"]:
         raise RequestsFailed(f"{url}: {told['failed']} of {told['requests']} requests failed\n{output}")

@@ -1,11 +1,11 @@
--- POSTs a new thing under a new key each time; arguments: what the keys begin with, a bearer token, and a body
+-- POSTs a new thing under a new key each time; arguments: what the keys begin with, who posts, and a body
 -- in which $key, $number and $digits (nine of them) stand for what differs.
 local number, prefix, body = 0, "", ""
 
 function init(arguments)
    prefix, body = arguments[1], arguments[3]
    wrk.headers["Content-Type"] = "application/json"
-   wrk.headers["Authorization"] = "Bearer " .. arguments[2]
+   wrk.headers["Authorization"] = arguments[2]
 end
 
 function request()

@@ -7,19 +7,16 @@ from datetime import datetime
 
 import asyncpg
 
+from chaos.databases import fresh, password_of
 from localservers.postgres import PostgresServer
 from localservers.rabbitmq import RabbitServer
 from shared.bus.declare import declare
-from shared.clock import clock, uuid7
-from shared.db.provision import provision, role_url
+from shared.clock import clock
+from shared.db.provision import role_url
 from shared.process.service import Service
 from toy.services import TOPOLOGY, keeper, maker
 
 SERVICES = (maker, keeper)
-
-
-def password_of(role: str) -> str:
-    return f"proof-{role}"
 
 
 @dataclass(frozen=True)
@@ -54,10 +51,8 @@ async def fresh_ground(
 ) -> AsyncIterator[Ground]:
     """Provisioned, migrated and declared; gone at the end of the block."""
     await follow(postgres)
-    ground = Ground(postgres, rabbit, f"proof_{uuid7().hex}")
-    await provision(postgres.url, ground.name, [each.name for each in services], password_of)
-    for service in services:
-        await service.history.upgrade(ground.database_url(f"{service.name}_owner"))
+    database = await fresh(postgres.url, services)
+    ground = Ground(postgres, rabbit, database.name)
     if rabbit is not None:
         await rabbit.add_vhost(ground.name)
         await declare(ground.amqp_url("admin"), TOPOLOGY)

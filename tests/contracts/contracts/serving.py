@@ -7,14 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-import asyncpg
 import httpx
 from fastapi import FastAPI
 
-from shared.clock import clock, uuid7
+from chaos.databases import fresh
+from shared.clock import clock
 from shared.context import ServiceContext
 from shared.db import Database
-from shared.db.provision import provision, role_url
 from shared.http.app import build_app
 from shared.http.auth import Principal, Role, mint
 from shared.http.health import FlowReport
@@ -75,13 +74,8 @@ async def serving(
     admin_url: str, *services: Service, public_url: str = "http://127.0.0.1:8000"
 ) -> AsyncIterator[Served]:
     """`services` on a fresh database of the server at `admin_url`."""
-    name = f"test_{uuid7().hex}"
-    await provision(admin_url, name, [each.name for each in services], _password_of)
-    for each in services:
-        await each.history.upgrade(_url(admin_url, f"{each.name}_owner", name))
-    contexts = {
-        each.name: _context(each.name, _url(admin_url, each.name, name), public_url) for each in services
-    }
+    made = await fresh(admin_url, services)
+    contexts = {each.name: _context(each.name, made.url(each.name), public_url) for each in services}
     await clock.sync(contexts[services[0].name].database.time)
     app = build_app(contexts, {each.name: each.router for each in services}, Quiet())
     streams = install_pages(app, {each.name: each.site for each in services if each.site}, contexts)
@@ -90,18 +84,7 @@ async def serving(
     finally:
         for context in contexts.values():
             await context.database.close()
-        connection = await asyncpg.connect(admin_url)
-        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        await connection.close()
-
-
-def _password_of(role: str) -> str:
-    """Roles belong to the whole cluster: these are the passwords that all tests give them."""
-    return f"test-{role}"
-
-
-def _url(admin_url: str, role: str, database: str) -> str:
-    return role_url(admin_url, role, _password_of(role), database)
+        await made.drop()
 
 
 def _context(name: str, url: str, public_url: str) -> ServiceContext:

@@ -20,12 +20,12 @@ import asyncpg
 from sqlalchemy.engine import make_url
 
 from chaos.checkers import check_deliveries, check_effects
+from chaos.databases import fresh
 from localservers.rabbitmq import RabbitServer
 from shared.bus.declare import declare
 from shared.bus.topology import LANES
 from shared.clock import clock, uuid7
 from shared.db import Database, Tx
-from shared.db.provision import provision, role_url
 from shared.db.tables import core
 from shared.db.tx import Lane
 from shared.events import Event
@@ -278,12 +278,8 @@ def encoded(**changes: Any) -> bytes:
 
 async def build(server: str) -> dict[str, str]:
     """A new database on `server` with the migrated schemas of all three; the URL of each one's role."""
-    name = f"stage_{uuid7().hex}"
-    await provision(server, name, [each.name for each in SERVICES], password_of)
-    for service in SERVICES:
-        owner = f"{service.name}_owner"
-        await service.history.upgrade(role_url(server, owner, password_of(owner), name))
-    return {each.name: role_url(server, each.name, password_of(each.name), name) for each in SERVICES}
+    made = await fresh(server, SERVICES)
+    return {each.name: made.url(each.name) for each in SERVICES}
 
 
 async def tear_down(server: str, urls: Mapping[str, str]) -> None:
@@ -319,10 +315,6 @@ _TABLES: Final = [
     *(f"{service.name}.{table}" for service in SERVICES for table in core.tables),
     *(f"{service.name}.{table}" for service in SERVICES for table in service.metadata.tables),
 ]
-
-
-def password_of(role: str) -> str:
-    return f"test-{role}"  # roles belong to the whole cluster, so all databases of a run share them
 
 
 def quicken(set_: Callable[[str, Any], None]) -> None:
