@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from chaos.nursery import Nursery
 from chaos.processes import (
     CrashPointNotReached,
     Replica,
@@ -25,14 +26,27 @@ HERE = Path(__file__).parent
 MakeReplica = Callable[..., Replica]
 
 
+@pytest.fixture(scope="session")
+def nursery() -> Nursery:
+    return Nursery("http.server")
+
+
+@pytest.fixture(params=["executed", "forked"])
+def born_in(request: pytest.FixtureRequest) -> Nursery | None:
+    return None if request.param == "executed" else request.getfixturevalue("nursery")
+
+
 @pytest.fixture
-def replica_of(tmp_path: Path) -> MakeReplica:
+def replica_of(tmp_path: Path, born_in: Nursery | None) -> MakeReplica:
     """A toy replica with these things in its environment."""
 
     def make(**environment: str) -> Replica:
         port = free_port()
         environment |= {"PORT": str(port), "PYTHONPATH": str(HERE)}
-        return Replica("toy-1", "toy_replica", port, tmp_path, environment=environment, timeline=Timeline())
+        return Replica(
+            *("toy-1", "toy_replica", port, tmp_path),
+            environment=environment, timeline=Timeline(), nursery=born_in,
+        )  # fmt: skip
 
     return make
 
@@ -154,15 +168,17 @@ async def test_a_replica_that_never_gets_ready_is_reported(replica_of: MakeRepli
     await replica.close()
 
 
-async def test_no_replica_outlives_a_proof_that_was_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("nursery", ["None", "Nursery()"])
+async def test_no_replica_outlives_a_proof_that_was_killed(tmp_path: Path, nursery: str) -> None:
     proof = f"""
 import asyncio, os, pathlib, signal
+from chaos.nursery import Nursery
 from chaos.processes import Replica, free_port, running
 
 async def main():
-    port = free_port()
+    port, logs = free_port(), pathlib.Path({str(tmp_path)!r})
     environment = {{"PORT": str(port)}}
-    replica = Replica("toy-1", "toy_replica", port, pathlib.Path({str(tmp_path)!r}), environment=environment)
+    replica = Replica("toy-1", "toy_replica", port, logs, environment=environment, nursery={nursery})
     async with running(replica):
         print(replica.timeline.moments[0].details["pid"], flush=True)
         await asyncio.Event().wait()

@@ -12,6 +12,7 @@ from typing import Final
 
 import httpx
 
+from chaos.nursery import Newborn, Nursery
 from chaos.timeline import Timeline
 
 CRASHED: Final = 86  # the exit code of a crash point
@@ -51,8 +52,8 @@ class CrashPointNotReached(ReplicaFailed):
 class Replica:
     """One process, `python -m module`, restarted when it is killed or dies at a crash point.
 
-    `environment` is added to this process's own. `exits` are its exit codes so far, a signal as its negative
-    number. Everything it prints goes to `<logs>/<name>.log`.
+    `environment` is added to this process's own. Born in a `nursery` it is there sooner. `exits` are its exit
+    codes so far, a signal as its negative number. Everything it prints goes to `<logs>/<name>.log`.
     """
 
     def __init__(
@@ -64,17 +65,19 @@ class Replica:
         *,
         environment: Mapping[str, str] | None = None,
         timeline: Timeline | None = None,
+        nursery: Nursery | None = None,
     ) -> None:
         self.name, self.port = name, port
         self.log = logs / f"{name}.log"
         self.exits: list[int] = []
         self._module, self._environment = module, dict(environment or {})
         self.timeline = timeline or Timeline()
+        self._nursery = nursery
         self._crash_at: str | None = None
         self._crashed = False
         self._wanted = False
         self._born = 0.0
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | Newborn | None = None
         self._supervisor: asyncio.Task[None] | None = None
 
     def arm(self, crash_at: str) -> None:
@@ -153,19 +156,26 @@ class Replica:
             if self._wanted and code not in PLANNED_DEATHS:
                 raise ReplicaDied(self, f"ended by itself with exit code {code}")
 
-    async def _spawn(self) -> asyncio.subprocess.Process:
+    async def _spawn(self) -> asyncio.subprocess.Process | Newborn:
         environment = os.environ | self._environment
         if self._crash_at is not None:
             environment["AFTERCARE_CRASH_AT"], self._crash_at = self._crash_at, None
         self._born = asyncio.get_running_loop().time()
+        if self._nursery is not None:
+            process: asyncio.subprocess.Process | Newborn
+            process = await self._nursery.bear(self._module, environment, self.log)
+        else:
+            process = await self._execute(environment)
+        self.timeline.note(self.name, "started", pid=process.pid)
+        return process
+
+    async def _execute(self, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
         with self.log.open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
+            return await asyncio.create_subprocess_exec(
                 sys.executable, "-c", LEASH, self._module,
                 env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
                 start_new_session=True,
             )  # fmt: skip
-        self.timeline.note(self.name, "started", pid=process.pid)
-        return process
 
     def _signal(self, number: signal.Signals) -> None:
         """To the process and all it started: it leads a session of its own."""

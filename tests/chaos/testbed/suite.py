@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 import toy
+from chaos.nursery import Nursery
 from chaos.processes import Replica, free_port
 from chaos.timeline import Timeline
 from shared.http.auth import Principal, mint
@@ -31,6 +32,7 @@ class Ways:
 
 
 DIRECT: Final = Ways()
+NURSERY: Final = Nursery("shared.process.run", "shared.bus.rabbit", "shared.bus.memory", "toy.services")
 
 
 def replica_of(
@@ -47,7 +49,7 @@ def replica_of(
         **_addresses(service, ground, ways),
     }
     name = f"{service}-{number}"
-    return Replica(name, f"toy.{service}", port, logs, environment=named, timeline=timeline)
+    return Replica(name, f"toy.{service}", port, logs, environment=named, timeline=timeline, nursery=NURSERY)
 
 
 def token() -> str:
