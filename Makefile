@@ -35,6 +35,7 @@ $(INSTALLED): requirements.lock pyproject.toml shared/pyproject.toml $(wildcard 
 		|| { echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' \
 		|| { echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
+	@echo "Preparing the environment in $(VENV); the first time this takes a minute …"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
@@ -45,8 +46,9 @@ $(INSTALLED): requirements.lock pyproject.toml shared/pyproject.toml $(wildcard 
 servers: setup  ## RabbitMQ and Chromium for the tests, installed where that is allowed
 	$(BIN)/python -m localservers install
 
+# No shell between: it would end by Ctrl-C, and make call that an error.
 run: setup  ## all five services on one port, with an embedded database (PORT=8000 DEMO=1)
-	PORT=$(PORT) DEMO=$(DEMO) $(BIN)/aftercare run
+	@env PORT=$(PORT) DEMO=$(DEMO) $(BIN)/aftercare run
 
 up: setup  ## the real thing on this machine: five processes, RabbitMQ, PostgreSQL
 	PORT=$(PORT) $(BIN)/aftercare up
@@ -54,8 +56,8 @@ up: setup  ## the real thing on this machine: five processes, RabbitMQ, PostgreS
 down: setup  ## stop what `make up` started
 	$(BIN)/aftercare down
 
-test: setup servers  ## lint, then every test, on real servers
-	@$(MAKE) --no-print-directory lint
+test: setup  ## lint, then every test, on real servers
+	@$(MAKE) --no-print-directory --jobs=2 servers lint
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 lint: setup  ## what a machine can check
@@ -72,8 +74,8 @@ lock: setup  ## resolve requirements.lock anew
 	$(BIN)/uv lock --quiet --upgrade
 	$(BIN)/uv export --quiet --no-emit-workspace --all-groups --no-header --no-annotate -o requirements.lock
 
-bench: setup servers  ## the figures, each beside its floor, into docs/bench/
-	PYTHONPATH=tests/bench:tests/toy:tests/chaos $(BIN)/python -m bench --into docs/bench
+bench: setup servers  ## the figures, each beside its floor, into docs/bench/ (ONLY=intake)
+	PYTHONPATH=tests/bench:tests/toy:tests/chaos $(BIN)/python -m bench --into docs/bench $(if $(ONLY),--only $(ONLY))
 
 proof: setup servers  ## the long proofs; result files go to docs/proofs/
 	$(BIN)/python -m pytest -m proof

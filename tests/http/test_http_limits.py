@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import uvicorn
 
 from shared.http.clean import MalformedRequest, check_headers
 from shared.http.limits import BodyTooLarge, BodyTooSlow, Deadlines, Limits
+from shared.http.refusal import Protocol
 
 if TYPE_CHECKING:
     from doors import Toy
@@ -125,9 +127,7 @@ async def test_one_timer_serves_those_that_began_later() -> None:
 @pytest_asyncio.fixture
 async def port(toy: Toy) -> AsyncIterator[int]:
     """The toy service behind the server of production."""
-    config = uvicorn.Config(
-        toy.app, port=0, log_config=None, access_log=False, lifespan="off", http="httptools"
-    )
+    config = uvicorn.Config(toy.app, port=0, log_config=None, access_log=False, lifespan="off", http=Protocol)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server._serve())
     while not server.started:  # noqa: ASYNC110
@@ -164,6 +164,27 @@ async def test_what_two_servers_could_read_differently_is_refused(toy: Toy, port
     )
     assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 422", b"HTTP/1.1 411")) or answer == b"", answer
     assert await toy.names() == []
+
+
+@pytest.mark.parametrize(
+    ("head", "status", "slug"),
+    [
+        ("FOO /toy/open HTTP/1.1", 501, "unknown-method"),
+        ("nonsense", 501, "unknown-method"),
+        ("GET /toy/open HTTP/1.1\r\nContent-Length: -1", 400, "not-http"),
+        ("GET /toy/open HTTP/9.9", 400, "not-http"),
+        ("GET http:// HTTP/1.1", 400, "not-http"),
+        (f"GET /toy/{'x' * 90_000} HTTP/1.1", 414, "target-too-long"),
+    ],
+)
+async def test_what_the_server_itself_refuses_is_a_problem_too(
+    port: int, head: str, status: int, slug: str
+) -> None:
+    answer, _, body = (await _raw(port, f"{head}\r\n\r\n")).partition(b"\r\n\r\n")
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"\r\ncontent-type: application/problem+json\r\n" in answer
+    assert (json.loads(body)["type"], json.loads(body)["status"]) == (f"/problems/{slug}", status)
+    assert len(body) < 300
 
 
 async def test_the_same_request_written_properly_is_accepted(toy: Toy, port: int) -> None:

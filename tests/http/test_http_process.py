@@ -200,6 +200,11 @@ async def test_other_origins_are_allowed_nothing(toy: Toy) -> None:
 # description and declarations
 
 
+def keys_of(operation: dict[str, Any]) -> list[bool]:
+    """Whether each Idempotency-Key that an operation describes is required."""
+    return [each["required"] for each in operation["parameters"] if each["name"] == "Idempotency-Key"]
+
+
 async def test_the_description_names_services_and_problems(toy: Toy) -> None:
     async with toy.client(signed_in=False) as client:
         schema = (await client.get("/openapi.json")).json()
@@ -208,7 +213,8 @@ async def test_the_description_names_services_and_problems(toy: Toy) -> None:
     assert operation["tags"] == ["toy"]
     assert "application/problem+json" in operation["responses"]["default"]["content"]
     assert "ProblemDetails" in schema["components"]["schemas"]
-    assert "Idempotency-Key" in [parameter["name"] for parameter in operation["parameters"]]
+    assert keys_of(operation) == [False]
+    assert keys_of(schema["paths"]["/toy/sure-things"]["post"]) == [True]
     parameters = schema["paths"]["/toy/things/{id}"]["put"]["parameters"]
     assert "If-Match" in [parameter["name"] for parameter in parameters]
 

@@ -97,6 +97,7 @@ async def test_a_stream_speaks_the_language_its_page_names(sample: Served) -> No
     [
         ("/live?feed=sample.board", ["care"], 403),
         ("/live?feed=sample.nothing", ["operations"], 404),
+        ("/live?feed=sample.board%3Fregion%3Deast", ["operations"], 404),  # it is the same for everybody
         ("/sample/live", ["operations"], 422),
         ("/other/live?feed=sample.board", ["operations"], 404),
     ],

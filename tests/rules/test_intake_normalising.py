@@ -89,6 +89,11 @@ def test_a_title_is_the_subject_else_how_the_text_begins_in_one_line() -> None:
     assert title_of("", "") == "—"
 
 
+def test_what_nobody_can_read_is_no_title() -> None:
+    assert title_of("\ufffd\ufffd", "\x01\x9f") == "—"
+    assert title_of("\ufffd\n", "水泵\ufffd\x02漏水") == "水泵 漏水"
+
+
 def test_a_long_title_is_cut_and_says_so() -> None:
     cut = title_of("字" * 500, "")
     assert (len(cut), cut[-1]) == (LONGEST_TITLE, "…")

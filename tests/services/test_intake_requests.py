@@ -227,6 +227,12 @@ async def test_each_request_of_a_group_keeps_its_own_trace(desk: Hearing) -> Non
         assert trace in body
 
 
+@pytest.mark.parametrize("path", ["/intake/requests", "/intake/channels/phone"])
+def test_a_key_that_is_mandatory_is_described_so(desk: Hearing, path: str) -> None:
+    parameters = desk.served.app.openapi()["paths"][path]["post"]["parameters"]
+    assert [each["required"] for each in parameters if each["name"] == "Idempotency-Key"] == [True]
+
+
 @pytest.mark.parametrize("keys", [[], [b""], [b"k" * 300], ["é".encode()], [b"one", b"two"]], ids=str)
 async def test_a_missing_or_malformed_key_is_refused(desk: Hearing, keys: list[bytes]) -> None:
     before = await stored(desk)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from allinone import installation
+from allinone.faults import NotAnAddress, NotNamed, OutOfReach, UnknownName
 from allinone.services import SERVICES
 from shared.db.engine import is_database_outage, sqlstate
 from shared.db.provision import role_url
@@ -40,35 +41,6 @@ _WAYS_OUT: Final = {
     "42501": "name a user with that right in {variable}",
 }
 """By SQLSTATE or its class: what the server says when it is there but not prepared."""
-
-
-class NotUsable(Exception):
-    """What a person has to put right before a command can work; the message says how."""
-
-
-class NotNamed(NotUsable):
-    """A variable that this command needs is not in the environment."""
-
-    def __init__(self, variable: str, otherwise: str = "") -> None:
-        super().__init__(f"{variable} is not set: it must name the server this command works on{otherwise}")
-
-
-class NotAnAddress(NotUsable):
-    """A variable holds something else than the address of a server."""
-
-    def __init__(self, variable: str) -> None:
-        super().__init__(f"{variable} is not an address like scheme://user:password@host:port/name")
-
-
-class UnknownName(NotUsable):
-    """There is nothing of that name; `known` are those there are."""
-
-    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"there is no {what} {name!r}; known are {', '.join(known)}")
-
-
-class OutOfReach(Exception):
-    """A server does not answer, or not as this command needs it: which, why, and the way out."""
 
 
 def from_environment(variable: str, environment: Mapping[str, str] = os.environ) -> str:

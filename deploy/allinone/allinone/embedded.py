@@ -6,73 +6,22 @@ This process only keeps two children alive, the database and the services; kill 
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
-from typing import Final
+from importlib import import_module
 
-import httpx
-
-from allinone import access, demo, operations, sample
-from allinone.children import child
 from allinone.installation import EMBEDDED as FOLDER
-from allinone.installation import recorded
 from localservers import local_servers
-from shared.clock import clock
-from shared.db import Database
-from shared.settings import load
-
-DATABASE: Final = "aftercare"
 
 
 async def run(port: int) -> None:
     """Serve until SIGINT or SIGTERM; the data stay in `.aftercare/` for the next time."""
     ended = until_ended()
+    # Our own code takes as long to load as PostgreSQL to start: both at once.
+    loading = asyncio.create_task(asyncio.to_thread(import_module, "allinone.opening"))
     async with local_servers(FOLDER, rabbitmq=False) as servers:
-        kept = access.kept_secrets(FOLDER / "secrets")
-        os.environ.update(access.database_environment(servers.postgres_url, DATABASE, kept))
-        os.environ.update(common_environment(port, kept["secret"]) | {"AFTERCARE_BUS": "memory"})
-        await operations.provision_all()
-        async for _ in operations.migrate_all():
-            pass
-        services = child("aftercare", "allinone", port, os.environ, FOLDER)
-        with recorded(FOLDER):
-            await services.start()
-            try:
-                await welcome(port)
-                await ended.wait()
-            finally:
-                await services.stop(signal.SIGTERM)
-
-
-async def welcome(port: int) -> None:
-    """Say where everything is, who may sign in, and play the sample day (DEMO=0 for none)."""
-    settings = load("intake")
-    database = Database("intake", str(settings.database_url), pool_size=1)
-    await clock.sync(database.time)
-    await database.close()
-    address = f"http://127.0.0.1:{port}"
-    print(f"\nAftercare is at {address}/ (Ctrl-C stops it). Sample sign-ins, good for 12 hours:\n")
-    for role in sample.WHO:
-        if role != "adapter":
-            print(f"  {role:<12} {address}/sign-in#token={sample.token(role, settings)}")
-    print(f"\n  API          {address}/openapi.json   events {address}/asyncapi.json", flush=True)
-    if os.environ.get("DEMO", "1") != "0":
-        try:
-            await demo.play(FOLDER, address, settings)
-        except (demo.Refused, httpx.HTTPError, TimeoutError) as error:
-            print(f"the sample day could not be played to its end: {error}", file=sys.stderr, flush=True)
-            return
-        print("\nA sample day has been played: open the operations board, /sla/board.", flush=True)
-
-
-def common_environment(port: int, secret: str) -> dict[str, str]:
-    """What every process of a suite on this machine is told, whichever way it runs."""
-    return {
-        "AFTERCARE_PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "AFTERCARE_SECRET": secret,
-        "AFTERCARE_LOG_LEVEL": os.environ.get("AFTERCARE_LOG_LEVEL", "warning"),
-    }
+        opening = await loading
+        await opening.serve(port, servers.postgres_url, ended)
+    print(f"\nStopped; your data is kept in {FOLDER}/ and is there again at the next start.", flush=True)
 
 
 def until_ended() -> asyncio.Event:

@@ -19,6 +19,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from shared.http.limits import SLOWEST_BODY, BodyTooSlow
+from shared.http.problem import problem_of
+from shared.http.refusal import Protocol
+
 # Between two hops only (RFC 9110, 7.6.1); what the other end said to us is not what we say.
 _HOP_BY_HOP: Final = {
     b"connection",
@@ -91,10 +95,12 @@ class Gateway:
             request.method,
             httpx.URL(scheme="http", host="127.0.0.1", port=port, raw_path=path),
             headers=[pair for pair in request.headers.raw if pair[0] not in _HOP_BY_HOP],
-            content=request.stream() if _has_body(request) else None,
+            content=_arriving(request) if _has_body(request) else None,
         )
         try:
             answer = await self._client.send(sent, stream=True)
+        except TimeoutError:
+            return problem_of(BodyTooSlow()).response()
         except httpx.TransportError:
             return _unavailable(name if name in self._ports else self._first)
         except ClientDisconnect:  # in the middle of its body: nobody is there to read an answer
@@ -117,6 +123,20 @@ def _named(service: str, told: str) -> str:
 
 def _has_body(request: Request) -> bool:
     return "content-length" in request.headers or "transfer-encoding" in request.headers
+
+
+async def _arriving(request: Request) -> AsyncIterator[bytes]:
+    """The body as it comes; `TimeoutError` when it stays away for as long as the services would wait.
+
+    They cannot say so themselves: who sends a body hears no answer before its end.
+    """
+    pieces = request.stream()
+    while True:
+        async with asyncio.timeout(SLOWEST_BODY):
+            piece = await anext(pieces, None)
+        if piece is None:
+            return
+        yield piece
 
 
 def _unavailable(service: str) -> Response:
@@ -151,11 +171,11 @@ def build(ports: dict[str, int]) -> Starlette:
 def main() -> None:
     named = (each.partition("=") for each in os.environ["AFTERCARE_GATEWAY"].split(","))
     ports = {name: int(port) for name, _, port in named}
-    # httptools closes a connection whose client sends nonsense; the services judge all else.
     uvicorn.run(
         build(ports),
         host="127.0.0.1",
         port=int(os.environ["AFTERCARE_PORT"]),
+        http=Protocol,
         log_config=None,
         access_log=False,
         server_header=False,

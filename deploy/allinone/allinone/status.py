@@ -13,6 +13,7 @@ import httpx
 from pydantic import ValidationError
 
 from allinone import access, installation, operations
+from allinone.faults import NotUsable, OutOfReach
 from allinone.gateway import NO_ANSWER
 from shared.http.health import FlowReport, Readiness, ServiceFlow
 
@@ -98,7 +99,7 @@ async def _unsent() -> dict[str, int]:
     """What waits in the outboxes, of those services whose database this command can reach."""
     found = {}
     for name in access.NAMES:
-        with suppress(access.NotUsable, access.OutOfReach):
+        with suppress(NotUsable, OutOfReach):
             found[name] = await operations.unsent(name)
     return found
 

@@ -18,9 +18,10 @@ from typing import Final
 
 from allinone import access, operations
 from allinone.children import child, ready
-from allinone.embedded import DATABASE, common_environment, until_ended
+from allinone.embedded import until_ended
 from allinone.installation import FULL as FOLDER
 from allinone.installation import recorded
+from allinone.opening import DATABASE, common_environment
 from localservers import local_servers
 from localservers.keeper import Keeper, leftover, started_at
 from localservers.loopback import free_ports

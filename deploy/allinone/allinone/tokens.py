@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from allinone import installation, operations
-from allinone.access import NAMES, NotUsable, UnknownName
+from allinone.access import NAMES
+from allinone.faults import NotUsable, UnknownName
 from shared.clock import now
 from shared.http.auth import ROLES, Principal, Role, mint
 from shared.settings import PREFIX, load
@@ -64,7 +65,7 @@ class Token:
 async def issue(role: str, subject: str | None, scopes: Iterable[str], lifetime: timedelta) -> Token:
     """A token for `role`, limited to `scopes` (`region=east`), from now on.
 
-    `UnknownName`, `NamelessEngineer`, `NoSecret` and `access.OutOfReach` say what is in its way.
+    `UnknownName`, `NamelessEngineer`, `NoSecret` and `OutOfReach` say what is in its way.
     """
     known = next((each for each in ROLES if each == role), None)
     if known is None:

@@ -14,10 +14,11 @@ from starlette.middleware import Middleware
 
 from shared.context import ServiceContext
 from shared.http.auth import access_of
+from shared.http.head import Head
 from shared.http.headers import SecurityHeaders
 from shared.http.health import Reports, health_router
 from shared.http.index import RouteIndex
-from shared.http.limits import Limits
+from shared.http.limits import LARGEST_BODY, SLOWEST_BODY, Limits
 from shared.http.metrics import Measured
 from shared.http.problem import MEDIA_TYPE, Faults, answer
 from shared.http.scope import ServiceOfPath
@@ -60,6 +61,8 @@ def build_app(
     app = FastAPI(
         title="Aftercare",
         version="1",
+        description=f"Every error is a problem (RFC 9457). A body has at most {LARGEST_BODY} bytes unless "
+        f"its route takes more, and never stays away for {SLOWEST_BODY:g} s, or the answer is 408.",
         openapi_url="/openapi.json" if settings.environment == "development" else None,
         docs_url=None,  # they would load scripts from foreign hosts
         redoc_url=None,
@@ -71,6 +74,7 @@ def build_app(
     )
     # From the outside in; each wants what stands before it.
     app.user_middleware = [
+        Middleware(Head),
         Middleware(ServiceOfPath, contexts=contexts, settings=settings),
         Middleware(Traced),
         Middleware(Measured, routes=app.routes),

@@ -10,7 +10,7 @@ Source: draft-ietf-httpapi-idempotency-key-header.
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Final
 
@@ -24,9 +24,11 @@ from shared.db.engine import sqlstate
 from shared.errors import AftercareError
 from shared.http.auth import Caller
 from shared.http.body import StrictRequest
+from shared.http.problem import MISSING
 from shared.http.scope import settings_of
 from shared.http.transaction import Answered, WriteTx, transaction_of
 
+NAME: Final = "Idempotency-Key"
 PATIENCE: Final = "2s"
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 # RFC 8941 string, or the bare text that many clients send: printable, without what would need quotes.
@@ -39,6 +41,9 @@ class IdempotencyKeyMissing(AftercareError):
     """This request needs an Idempotency-Key header: a text of your choice, the same when you repeat it."""
 
     status: ClassVar = 400
+
+
+MISSING["header", NAME] = IdempotencyKeyMissing
 
 
 class IdempotencyKeyMalformed(AftercareError):
@@ -92,39 +97,34 @@ _EXPIRE: Final = text(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Idempotent:
-    """The dependency that makes a route repeatable; `required` where the caller must send a key."""
-
-    required: bool
-
-    async def __call__(
-        self,
-        request: Request,
-        caller: Caller,
-        tx: WriteTx,
-        sent: Annotated[
-            str | None,
-            Header(alias="Idempotency-Key", description="The same text when the same request is repeated."),
-        ] = None,
-    ) -> None:
-        if sent is None:
-            if self.required:
-                raise IdempotencyKeyMissing
-            return
-        assert isinstance(request, StrictRequest)
-        place = {"principal": caller.id, "route": _route(request), "key": key_of(request)}
-        await _reserve(tx, place, await request.fingerprint(), settings_of(request).idempotency_days)
-
-        async def complete(response: Response) -> None:
-            await tx.execute(_COMPLETE, {**place, **_kept(response)})
-
-        transaction_of(request).guard = complete
+_HEADER: Final = Header(alias=NAME, description="The same text when the same request is repeated.")
+OptionalKey = Annotated[str | None, _HEADER]
+MandatoryKey = Annotated[str, _HEADER]
+"""As the description shows it; what counts is `key_of`, which sees every line of the header."""
 
 
-def idempotent(*, required: bool = False) -> Idempotent:
-    """Let callers repeat a request safely: `Depends(idempotent(required=True))`, after `allow(…)`."""
-    return Idempotent(required)
+def idempotent(*, required: bool = False) -> Callable[..., Awaitable[None]]:
+    """Let callers repeat a request safely: `Depends(idempotent(required=True))`, after `allow(…)`.
+
+    `required` where they must send a key.
+    """
+    return _with_key if required else _perhaps_with_key
+
+
+async def _with_key(request: Request, caller: Caller, tx: WriteTx, sent: MandatoryKey) -> None:
+    assert isinstance(request, StrictRequest)
+    place = {"principal": caller.id, "route": _route(request), "key": key_of(request)}
+    await _reserve(tx, place, await request.fingerprint(), settings_of(request).idempotency_days)
+
+    async def complete(response: Response) -> None:
+        await tx.execute(_COMPLETE, {**place, **_kept(response)})
+
+    transaction_of(request).guard = complete
+
+
+async def _perhaps_with_key(request: Request, caller: Caller, tx: WriteTx, sent: OptionalKey = None) -> None:
+    if sent is not None:
+        await _with_key(request, caller, tx, sent)
 
 
 async def forget_answers(tx: Tx, before: datetime, batch: int = 1000) -> int:

@@ -65,6 +65,10 @@ def _error(source: str, path: Sequence[str | int], detail: str, code: str) -> di
     return {"source": source, "pointer": pointer(path), "detail": detail, "code": code}
 
 
+MISSING: Final[dict[tuple[str, str], type[AftercareError]]] = {}
+"""Parts of a request, as (source, name), whose absence has an error of its own."""
+
+
 class Busy(AftercareError):
     """Others are changing the same things at this moment; try again."""
 
@@ -108,12 +112,18 @@ class Problem:
 def problem_of(error: Exception) -> Problem:
     """What to tell a client about any exception."""
     if isinstance(error, RequestValidationError):
-        error = InvalidInput(errors=describe(error.errors()))
+        error = _of_input(error.errors())
     elif isinstance(error, HTTPException):
         return _of_framework(error)
     elif not isinstance(error, AftercareError):
         error = _named(error)
     return _of_ours(error)
+
+
+def _of_input(faults: Sequence[Mapping[str, Any]]) -> AftercareError:
+    missing = (MISSING.get(tuple(fault["loc"])) for fault in faults if fault["type"] == "missing")
+    named = next(filter(None, missing), None)
+    return named() if named else InvalidInput(errors=describe(faults))
 
 
 def _named(error: Exception) -> AftercareError:

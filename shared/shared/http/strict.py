@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Final, NoReturn
 
 from shared.errors import AftercareError
+from shared.i18n.language import N_, gettext
 
 DEEPEST: Final = 32  # levels of nesting; ours need 6
 MOST_VALUES: Final = 20_000  # members and items together; an import of 1,000 lines has about 12,000
@@ -28,21 +29,43 @@ _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _SUSPECT: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
+# By how the parser's own texts begin: what is wrong, in words that have a translation.
+_FAULTS: Final = {
+    "Expecting property name": N_("a key in double quotes is expected"),
+    "Expecting ':'": N_("a colon is expected"),
+    "Expecting ','": N_("a comma or a closing bracket is expected"),
+    "Expecting value": N_("a value is expected"),
+    "Extra data": N_("there is something after the end"),
+    "Unterminated string": N_("there is the beginning of a text without an end"),
+    "Invalid control character": N_("there is a control character that must be escaped"),
+    "Invalid \\": N_("there is an invalid escape"),
+    "Illegal trailing comma": N_("there is a comma after the last member"),
+}
+_KEY_CHARACTER: Final = N_("a key at {place} has a character that cannot be stored")
+_CHARACTER: Final = N_("the text at {place} has a character that cannot be stored")
+_NOT_FINITE: Final = N_("the number at {place} is NaN or infinite, which JSON does not know")
+
 
 class NotJson(AftercareError):
     """The body is not JSON: {fault} at character {at}."""
 
     status: ClassVar = 400
 
+    def __init__(self, fault: str, at: int) -> None:
+        super().__init__(fault=gettext(fault), at=at + 1)
+
 
 class UnacceptableJson(AftercareError):
-    """The body is JSON, but {fault}."""
+    """The body cannot be accepted: {fault}."""
 
     shown: ClassVar = ("errors",)
 
     def __init__(self, fault: str, code: str, path: Sequence[str | int] = ()) -> None:
-        error = {"source": "body", "pointer": pointer(path), "detail": fault, "code": code}
-        super().__init__(fault=fault, errors=[error])
+        place = pointer(path)
+        shown = place or gettext("the top level")
+        told = gettext(fault).format(place=shown, most=MOST_VALUES, deepest=DEEPEST)
+        error = {"source": "body", "pointer": place, "detail": told, "code": code}
+        super().__init__(fault=told, errors=[error])
 
 
 class _Refused(ValueError):
@@ -58,7 +81,7 @@ def parse(raw: bytes) -> Any:
     except _Refused:
         _locate(text)
     except json.JSONDecodeError as error:
-        raise NotJson(fault=error.msg.lower(), at=error.pos) from None
+        raise NotJson(_told(error), at=error.pos) from None
     if _SUSPECT.search(raw):
         _locate(text)
     return value
@@ -71,11 +94,16 @@ def storable(text: str) -> bool:
 
 def _decoded(raw: bytes) -> str:
     if raw.startswith(b"\xef\xbb\xbf"):
-        raise NotJson(fault="a byte order mark", at=0)
+        raise NotJson(N_("there is a byte order mark"), at=0)
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
-        raise NotJson(fault="invalid UTF-8", at=error.start) from None
+        raise NotJson(N_("there is invalid UTF-8"), at=len(raw[: error.start].decode())) from None
+
+
+def _told(error: json.JSONDecodeError) -> str:
+    known = (fault for begins, fault in _FAULTS.items() if error.msg.startswith(begins))
+    return next(known, N_("there is something unexpected"))
 
 
 def _measure(raw: bytes) -> None:
@@ -84,14 +112,13 @@ def _measure(raw: bytes) -> None:
     if opened <= DEEPEST and opened + raw.count(b",") < MOST_VALUES:
         return
     shape = _STRINGS.sub(b"", raw)
-    opened = shape.count(b"[") + shape.count(b"{")
-    if opened + shape.count(b",") >= MOST_VALUES:
-        raise UnacceptableJson(f"it holds more than {MOST_VALUES} values", "too_many_values")
     depth = 0
-    for bracket in shape.translate(None, _NOT_BRACKETS):
+    for bracket in shape.translate(None, _NOT_BRACKETS)[: 2 * MOST_VALUES]:  # beyond them are too many values
         depth += 1 if bracket in b"[{" else -1
         if depth > DEEPEST:
-            raise UnacceptableJson(f"it is nested deeper than {DEEPEST} levels", "too_deep")
+            raise UnacceptableJson(N_("it is nested deeper than {deepest} levels"), "too_deep")
+    if shape.count(b"[") + shape.count(b"{") + shape.count(b",") >= MOST_VALUES:
+        raise UnacceptableJson(N_("it holds more than {most} values"), "too_many_values")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -162,22 +189,24 @@ def _tokens(text: str) -> Iterator[str]:
 def _check_key(token: str, keys: set[str], path: list[str | int]) -> None:
     key = json.loads(token)
     if not storable(key):
-        raise UnacceptableJson("a key has a character that cannot be stored", "character", path[:-1])
+        raise UnacceptableJson(_KEY_CHARACTER, "character", path[:-1])
     path[-1] = key
     if key in keys:
-        raise UnacceptableJson("a key stands twice in one object", "duplicate_key", path)
+        raise UnacceptableJson(N_("the key {place} stands twice in its object"), "duplicate_key", path)
     keys.add(key)
 
 
 def _check_value(token: str, path: list[str | int]) -> None:
     if token.startswith('"'):
         if not storable(json.loads(token)):
-            raise UnacceptableJson("a text has a character that cannot be stored", "character", path)
+            raise UnacceptableJson(_CHARACTER, "character", path)
+    elif token in ("NaN", "Infinity", "-Infinity"):
+        raise UnacceptableJson(_NOT_FINITE, "number", path)
     elif token not in ("true", "false", "null"):
         try:
             _DECODER.decode(token)
         except _Refused:
-            raise UnacceptableJson("a number is out of range", "number", path) from None
+            raise UnacceptableJson(N_("the number at {place} is out of range"), "number", path) from None
 
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")

@@ -19,6 +19,7 @@ from shared.bus import Topology
 from shared.http.app import build_app
 from shared.http.auth import public
 from shared.http.install import install_pages
+from shared.http.refusal import Protocol
 from shared.process.assembly import Process
 from shared.process.describe import asyncapi
 from shared.process.service import Service
@@ -59,6 +60,7 @@ async def serve(services: tuple[Service, ...], settings: dict[str, Settings], to
             app,
             host=first.host,
             port=first.port,
+            http=Protocol,
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -26,6 +26,12 @@ PATIENCE: Final = 120.0  # seconds: other work beside it may slow it down, which
 EACH: Final = 0.5  # minutes between two weighings
 FIRST, BETWEEN, LAST = "minutes 5 to 8", "minutes 8 to 27", "minutes 27 to 30"
 QUICK_MINUTE: Final = 0.2  # seconds
+# Connections that rest are closed here before the server hangs up on a request that has just set out.
+_HTTP: Final[dict[str, Any]] = {
+    "trust_env": False,
+    "timeout": PATIENCE,
+    "limits": httpx.Limits(keepalive_expiry=2.0),
+}
 
 
 @dataclass(slots=True)
@@ -93,7 +99,7 @@ async def sides(stage: Stage) -> AsyncIterator[Sequence[Side]]:
     folder, minute = stage.folder / "soak", QUICK_MINUTE if stage.quick else 60.0
     suite = embedded(stage, folder)
     try:
-        async with serving(suite), httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as client:
+        async with serving(suite), httpx.AsyncClient(**_HTTP) as client:
             settings = settings_of(suite, folder)
             await organise(settings.public_url, settings)
             load = Load(client, f"{settings.public_url}/intake/requests", adapter_token(settings))

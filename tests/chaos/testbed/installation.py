@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from allinone import access
 from allinone.children import ready
-from allinone.embedded import DATABASE
+from allinone.opening import DATABASE
 from chaos.processes import LEASH
 from chaos.schedule import Actor
 from chaos.timeline import Timeline

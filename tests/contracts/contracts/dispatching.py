@@ -16,13 +16,15 @@ from dispatch.app import PACKAGE, service
 from dispatch.invariants import VIOLATIONS
 from dispatch.organisation.actions import import_organisation
 from dispatch.organisation.rules import Organisation
-from shared.clock import uuid7
+from shared.clock import clock, uuid7
 from shared.db import Tx
 from shared.events import Payload
 from shared.events.intake import RequestReclassified, RequestRegistered
 from shared.events.terms import Site
 from shared.http.auth import Principal, Role, mint
 from shared.http.etag import Precondition
+
+Sent = dict[str, Any]
 
 SAMPLE: Final = Organisation.model_validate_json((PACKAGE / "sample" / "organisation.json").read_text())
 
@@ -119,3 +121,19 @@ async def dispatching(admin_url: str, *, public_url: str = "http://127.0.0.1:800
     """Dispatch on a fresh database of the server at `admin_url`, without an organisation yet."""
     async with hearing(admin_url, service, public_url=public_url) as heard:
         yield Desk(heard.service, heard.served, heard.admin)
+
+
+async def post(client: httpx.AsyncClient, ticket_id: UUID, command: str, version: int, **body: Any) -> Sent:
+    """The ticket after a command that must succeed."""
+    path = f"/dispatch/tickets/{ticket_id}/{command}"
+    answer = await client.post(path, json={"base_version": version, **body})
+    assert answer.status_code == 200, answer.text
+    changed: Sent = answer.json()
+    assert answer.headers["etag"] == f'"{changed["version"]}"'
+    return changed
+
+
+def times(*, hours: float = 1, length: float = 2) -> Sent:
+    """A visit that begins in `hours` and takes `length`, also in hours, as it is sent."""
+    begins = clock.now() + timedelta(hours=hours)
+    return {"starts_at": begins.isoformat(), "ends_at": (begins + timedelta(hours=length)).isoformat()}

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
@@ -32,7 +32,7 @@ from shared.events.terms import Channel, Code, Level
 from shared.http import strict
 from shared.http.auth import Caller, NotAllowed, Principal, allow, public
 from shared.http.body import StrictRequest, UnsupportedMediaType
-from shared.http.idempotency import IdempotencyKeyMissing, key_of
+from shared.http.idempotency import MandatoryKey, key_of
 from shared.http.keys import keys_for
 from shared.http.scope import service_of, settings_of
 from shared.http.transaction import ServiceRoute
@@ -121,16 +121,9 @@ _ADAPTERS = [Depends(allow("adapter", "care", "admin"))]
 
 
 @router.post("/requests", status_code=202, dependencies=_ADAPTERS)
-async def post_request(
-    new: NewRequest,
-    request: Request,
-    principal: Caller,
-    key: Annotated[str | None, Header(alias="Idempotency-Key")] = None,
-) -> Accepted:
+async def post_request(new: NewRequest, request: Request, principal: Caller, key: MandatoryKey) -> Accepted:
     """Register one request; needs an Idempotency-Key."""
     require_channel(principal, new.channel)
-    if key is None:
-        raise IdempotencyKeyMissing
     assert isinstance(request, StrictRequest)
     guard = Guard(principal.id, key_of(request), await request.fingerprint())
     message = normalise(new, principal.id, await request.body(), clock.now())

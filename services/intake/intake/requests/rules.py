@@ -19,6 +19,7 @@ UNKNOWN: Final = "unknown"
 LONGEST_TITLE: Final = 200
 
 _SPACES: Final = re.compile(r"\s+")
+_NOTHING_TO_READ: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ufffd]+")
 _EXTENSION: Final = re.compile(r"转|轉|分机|分機|ext|x|#", re.IGNORECASE)
 _PUNCTUATION: Final = re.compile(r"[\s()./·‐–—-]")
 _LONGEST_NATIONAL: Final = 11  # digits after the trunk prefix 0; what is longer names its country
@@ -94,7 +95,8 @@ def phone_identity(number: str, country: str = "86") -> Identity | None:
 
 def title_of(subject: str, text: str) -> str:
     """One line that says what it is about: the subject, else how the text begins."""
-    line = _SPACES.sub(" ", subject or text).strip()
+    lines = (_NOTHING_TO_READ.sub(" ", each).strip() for each in (subject, text))
+    line = next(filter(None, lines), "")
     return line[: LONGEST_TITLE - 1] + "…" if len(line) > LONGEST_TITLE else line or "—"
 
 

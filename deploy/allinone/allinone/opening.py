@@ -1,0 +1,69 @@
+"""From a database server to a suite that serves: secrets, roles, schemas, the services, a welcome."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from typing import Final
+
+import httpx
+
+from allinone import access, demo, operations, sample
+from allinone.children import child
+from allinone.installation import EMBEDDED as FOLDER
+from allinone.installation import recorded
+from shared.clock import clock
+from shared.db import Database
+from shared.settings import load
+
+DATABASE: Final = "aftercare"
+
+
+async def serve(port: int, postgres_url: str, ended: asyncio.Event) -> None:
+    """All five services as one process on a server that is there, until `ended`."""
+    kept = access.kept_secrets(FOLDER / "secrets")
+    os.environ.update(access.database_environment(postgres_url, DATABASE, kept))
+    os.environ.update(common_environment(port, kept["secret"]) | {"AFTERCARE_BUS": "memory"})
+    await operations.provision_all()
+    async for _ in operations.migrate_all():
+        pass
+    services = child("aftercare", "allinone", port, os.environ, FOLDER)
+    with recorded(FOLDER):
+        await services.start()
+        try:
+            await welcome(port)
+            await ended.wait()
+        finally:
+            await services.stop(signal.SIGTERM)
+
+
+async def welcome(port: int) -> None:
+    """Say where everything is, who may sign in, and play the sample day (DEMO=0 for none)."""
+    settings = load("intake")
+    database = Database("intake", str(settings.database_url), pool_size=1)
+    await clock.sync(database.time)
+    await database.close()
+    address = f"http://127.0.0.1:{port}"
+    print(f"\nAftercare is at {address}/ (Ctrl-C stops it). Sample sign-ins, good for 12 hours:\n")
+    for role in sample.WHO:
+        if role != "adapter":
+            print(f"  {role:<12} {address}/sign-in#token={sample.token(role, settings)}")
+    print(f"\n  API          {address}/openapi.json   events {address}/asyncapi.json", flush=True)
+    if os.environ.get("DEMO", "1") != "0":
+        try:
+            await demo.play(FOLDER, address, settings)
+        except (demo.Refused, httpx.HTTPError, TimeoutError) as error:
+            print(f"the sample day could not be played to its end: {error}", file=sys.stderr, flush=True)
+            return
+        print("\nA sample day has been played: open the operations board, /sla/board.", flush=True)
+
+
+def common_environment(port: int, secret: str) -> dict[str, str]:
+    """What every process of a suite on this machine is told, whichever way it runs."""
+    return {
+        "AFTERCARE_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "AFTERCARE_SECRET": secret,
+        "AFTERCARE_LOG_LEVEL": os.environ.get("AFTERCARE_LOG_LEVEL", "warning"),
+    }
