@@ -58,13 +58,16 @@ class DatabaseClock:
         self._anchor, self._anchored_at = instant.astimezone(UTC), time.monotonic()
 
     async def sync(self, read: ReadDatabaseTime) -> bool:
-        """Anchor on the database; False when the answer was too slow to be trusted and is not needed."""
+        """Anchor on the database; False when the answer was too slow to be trusted and is not needed.
+
+        As if it had looked at its clock when the answer came: nothing is ever early by the database's clock.
+        """
         asked = time.monotonic()
         instant = await read()
         answered = time.monotonic()
         if self.synced and answered - asked > WORST_ROUND_TRIP:
             return False
-        self._anchor, self._anchored_at = instant.astimezone(UTC), (asked + answered) / 2
+        self._anchor, self._anchored_at = instant.astimezone(UTC), answered
         return True
 
     def uuid7(self) -> UUID:

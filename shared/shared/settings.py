@@ -55,6 +55,9 @@ class Settings(BaseModel):
     """Signs tokens, page sessions, cursors and links; at least 32 characters in production."""
     previous_secret: SecretStr | None = None
     """Still accepted while a new `secret` is rolled out."""
+    allowed_hosts: str = ""
+    """Names, addresses and networks, separated by commas, that messages to others may reach without TLS and
+    inside of the house; everything else is reached by https, and on the public internet only."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     event_log_days: Annotated[int, Field(ge=30)] = 90
     idempotency_days: Annotated[int, Field(ge=7)] = 7

@@ -29,6 +29,8 @@ MARKS = {
     "rivals": [needs_wrk, pytest.mark.proof],
     "memory": [needs_wrk, pytest.mark.proof],
     "starts": [pytest.mark.proof],
+    "growth": [needs_wrk, pytest.mark.proof],
+    "growth-of-a-conversation": [needs_wrk, pytest.mark.proof],
     "soak": [pytest.mark.proof],
 }
 

@@ -16,6 +16,8 @@ from shared.bus import Message, Watermark
 from shared.clock import clock
 from shared.db import Tx
 from shared.errors import Outage
+from shared.events import Event
+from toy.events import ThingMade
 from toy.services import make_things
 from toy.stage import Stage, until
 
@@ -164,3 +166,30 @@ async def test_none_is_ever_wrong_among_transactions_of_any_length(
     assert len(rows) == 64
     assert len(record.announced) > 10
     assert promised == []
+
+
+async def test_what_was_sent_and_has_no_effect_yet_holds_back_whoever_hears(stage: Stage) -> None:
+    held, release = asyncio.Event(), asyncio.Event()
+
+    async def wait(tx: Tx, events: Sequence[Event[ThingMade]]) -> None:
+        held.set()
+        await release.wait()
+
+    stage.first = wait
+    await stage.start()
+    bus = stage.process.buses["keeper"]
+    async with hearing(stage) as ears:
+        await stage.make(3)
+        await held.wait()
+        [made] = await stage.admin.fetch(
+            "SELECT DISTINCT (body::json ->> 'time')::timestamptz AS time FROM maker.event_log"
+        )
+        for until_then in await ears.several_more():
+            assert min(until_then, bus.taken()) <= made["time"]
+        release.set()
+
+        async def look() -> None:
+            assert min(ears.heard[-1], bus.taken()) > made["time"]
+
+        await until(look)
+    assert await stage.count("keeper.effect") == 3

@@ -31,7 +31,9 @@ from shared.settings import Settings, load
 CHROMIUM: Final = "/usr/bin/chromium"
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "pictures"
 PLAYED: Final = b"A sample day has been played"
-WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 400, "height": 720}
+WIDE, PHONE, SCREEN = (
+    {"width": width, "height": height} for width, height in ((1280, 800), (400, 720), (1920, 1080))
+)
 SETTLING: Final = 1500  # milliseconds for fonts, the live stream and the counting clocks
 
 
@@ -90,6 +92,7 @@ async def views(settings: Settings) -> list[View]:
             View("start", "/", "operations", WIDE),
             View("promises", "/sla/board", "operations", WIDE),
             View("promises-zh", "/sla/board", "operations", WIDE, "zh-CN"),
+            View("wall", "/sla/board?wall=1", "operations", SCREEN),
             View("proof", f"/sla/subjects/{urgent}", "operations", WIDE),
             View("service-desk", "/intake/desk", "care", WIDE),
             View("request", f"/intake/desk/{asked}", "care", WIDE),

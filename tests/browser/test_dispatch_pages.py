@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID
 
-import pytest
 import pytest_asyncio
-import uvicorn
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
 from contracts.dispatching import DUTY_LEAD_G, JUNIOR_A, SAMPLE, SENIOR_C, Desk, dispatching
+from contracts.serving import Port
 from shared.clock import clock
 from shared.http.auth import Role
 from shared.i18n import ZONE
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PHONE, DESK = 360, 1280
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"Chromium is not installed at {CHROMIUM}")
-
-
-class _Server(uvicorn.Server):
-    """In the tests' own loop, with its signals left alone."""
-
-    def install_signal_handlers(self) -> None: ...
 
 
 @dataclass
@@ -76,19 +54,10 @@ class Room:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def running(postgres_url: str) -> AsyncIterator[Room]:
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    async with dispatching(postgres_url, public_url=url) as desk, async_playwright() as playwright:
-        server = _Server(uvicorn.Config(desk.served.app, lifespan="off", log_config=None, access_log=False))
-        task = asyncio.create_task(server.serve([listening]))
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+async def running(postgres_url: str, browser: Browser) -> AsyncIterator[Room]:
+    port = Port()
+    async with dispatching(postgres_url, public_url=port.url) as desk, port.serve(desk.served):
         yield Room(desk, browser)
-        await browser.close()
-        desk.served.streams.close()
-        server.should_exit = True
-        await task
 
 
 @pytest_asyncio.fixture

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
-import uvicorn
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 from sqlalchemy import text
 
 from contracts.sample import NewPromise, make_promise, service
-from contracts.serving import Served, serving
+from contracts.serving import Port, Served, serving
 from shared.db import Tx
-
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"Chromium is not installed at {CHROMIUM}")
-
-
-class _Server(uvicorn.Server):
-    """In the tests' own loop, with its signals left alone."""
-
-    def install_signal_handlers(self) -> None: ...
 
 
 @dataclass
@@ -87,19 +64,10 @@ class Site:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def running(postgres_url: str) -> AsyncIterator[Site]:
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    async with serving(postgres_url, service, public_url=url) as served, async_playwright() as playwright:
-        server = _Server(uvicorn.Config(served.app, lifespan="off", log_config=None, access_log=False))
-        task = asyncio.create_task(server.serve([listening]))
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+async def running(postgres_url: str, browser: Browser) -> AsyncIterator[Site]:
+    port = Port()
+    async with serving(postgres_url, service, public_url=port.url) as served, port.serve(served):
         yield Site(served, browser)
-        await browser.close()
-        served.streams.close()
-        server.should_exit = True
-        await task
 
 
 @pytest_asyncio.fixture

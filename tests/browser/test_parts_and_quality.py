@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
-import uvicorn
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, expect
 from sqlalchemy import text
 
 from contracts.hearing import told_event
-from contracts.serving import Served, serving
+from contracts.serving import Port, Served, serving
 from feedback.app import service as feedback
 from parts.app import service as parts
 from parts.catalogue.actions import save_catalogue
@@ -28,25 +24,7 @@ from shared.events.dispatch import PartsRequested, TicketClosed
 from shared.events.terms import PartLine, Site
 from shared.inbox import Receiver
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 ENGINEER = UUID(int=1)
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"Chromium is not installed at {CHROMIUM}")
-
-
-class _Server(uvicorn.Server):
-    """In the tests' own loop, with its signals left alone."""
-
-    def install_signal_handlers(self) -> None: ...
 
 
 @dataclass
@@ -103,24 +81,15 @@ class Counter:
 
 
 @pytest_asyncio.fixture(scope="module")
-async def running(postgres_url: str) -> AsyncIterator[Counter]:
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+async def running(postgres_url: str, browser: Browser) -> AsyncIterator[Counter]:
+    port = Port()
     async with (
-        serving(postgres_url, feedback, parts, public_url=url) as served,
-        async_playwright() as playwright,
+        serving(postgres_url, feedback, parts, public_url=port.url) as served,
+        port.serve(served),
     ):
-        server = _Server(uvicorn.Config(served.app, lifespan="off", log_config=None, access_log=False))
-        task = asyncio.create_task(server.serve([listening]))
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         stock = served.streams.watches["parts.stock"].database
         await stock.transact(lambda tx: save_catalogue(tx, {"PUMP-7": ("Pump", "泵")}, {"S": "shanghai"}))
         yield Counter(served, stock, served.database, browser)
-        await browser.close()
-        served.streams.close()
-        server.should_exit = True
-        await task
 
 
 @pytest_asyncio.fixture

@@ -5,20 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
-import uvicorn
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
-from contracts.serving import Served, serving
+from contracts.serving import Port, Served, serving
 from shared.clock import clock, uuid7
 from shared.events import Payload
 from shared.events.dispatch import EngineerArrived, TicketAssigned, TicketOpened
@@ -29,20 +26,10 @@ from shared.inbox import Receiver
 from sla_monitor.alerts.actions import judge_due
 from sla_monitor.app import service
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 SCREENSHOTS = os.environ.get("AFTERCARE_TEST_SCREENSHOTS")
 PERSON = UUID(int=1)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"Chromium is not installed at {CHROMIUM}")
-
-
-class _Server(uvicorn.Server):
-    """In the tests' own loop, with its signals left alone."""
-
-    def install_signal_handlers(self) -> None: ...
 
 
 @dataclass
@@ -63,8 +50,10 @@ class Room:
             bodies.append(b"[" + event.model_dump_json(exclude_none=True).encode() + b"]")
         await Receiver(self.served.database, service.consumers).receive(bodies, "live")
 
-    async def ticket(self, title: str, ago: timedelta, severity: Severity = "urgent") -> UUID:
-        ticket, at, site = uuid7(), clock.now() - ago, Site(region="east", city="c")
+    async def ticket(
+        self, title: str, ago: timedelta, severity: Severity = "urgent", region: str = "east"
+    ) -> UUID:
+        ticket, at, site = uuid7(), clock.now() - ago, Site(region=region, city="c")
         opened = TicketOpened(
             request_id=PERSON, customer_id=PERSON, kind="fault", severity=severity, site=site, title=title,
             owner_id=PERSON,
@@ -82,44 +71,46 @@ class Room:
         await self.served.database.transact(lambda tx: judge_due(tx, now, heard, LONG_AGO))
 
     @asynccontextmanager
-    async def board(self, *, locale: str = "en-GB", width: int = 1440) -> AsyncIterator[Page]:
+    async def board(
+        self, query: str = "", *, locale: str = "en-GB", width: int = 1440, height: int = 900
+    ) -> AsyncIterator[Page]:
         """The board, signed in and live."""
         context = await self.browser.new_context(
-            base_url=self.served.settings.public_url, locale=locale, viewport={"width": width, "height": 900}
+            base_url=self.served.settings.public_url,
+            locale=locale,
+            viewport={"width": width, "height": height},
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         context.on("console", self._hear)
         context.on("weberror", lambda error: self.said.append(str(error.error)))
         page = await context.new_page()
-        await page.goto("/sla/board")
+        await page.goto(f"/sla/board{query}")
         await page.locator("#token").fill(self.served.token("operations"))
         await page.locator("button.primary").click()
-        await page.wait_for_url("**/sla/board")
+        await at(page, f"/sla/board{query}")
         await expect(page.locator('[data-live-state="live"]')).to_be_visible()
-        yield page
-        if SCREENSHOTS:
-            await page.screenshot(path=f"{SCREENSHOTS}/board-{locale}-{width}.png", full_page=True)
-        await context.close()
+        try:
+            yield page
+            if SCREENSHOTS:
+                await page.screenshot(path=f"{SCREENSHOTS}/board-{locale}-{width}.png", full_page=True)
+        finally:
+            await context.close()
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             self.said.append(message.text)
 
 
+async def at(page: Page, address: str) -> None:
+    """Wait until the page is at `address`."""
+    await page.wait_for_url(lambda url: url.endswith(address))
+
+
 @pytest_asyncio.fixture(scope="module")
-async def running(postgres_url: str) -> AsyncIterator[Room]:
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    async with serving(postgres_url, service, public_url=url) as served, async_playwright() as playwright:
-        server = _Server(uvicorn.Config(served.app, lifespan="off", log_config=None, access_log=False))
-        task = asyncio.create_task(server.serve([listening]))
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+async def running(postgres_url: str, browser: Browser) -> AsyncIterator[Room]:
+    port = Port()
+    async with serving(postgres_url, service, public_url=port.url) as served, port.serve(served):
         yield Room(served, browser)
-        await browser.close()
-        served.streams.close()
-        server.should_exit = True
-        await task
 
 
 @pytest_asyncio.fixture
@@ -176,3 +167,157 @@ async def test_the_board_fits_every_screen_in_both_languages(
         await page.locator(".clock .title a", has_text="A title").first.click()
         await expect(page.locator(".proof").first).to_be_visible()
         assert await page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+# Filters.
+
+
+async def test_filters_hold_for_live_rows_and_are_remembered(room: Room) -> None:
+    async with room.board("?region=west") as page:
+        await room.ticket("Not for the west", HOUR)
+        await room.ticket("For the west", HOUR, region="west")
+        await expect(page.locator(".clock", has_text="For the west").first).to_be_visible()
+        await expect(page.locator(".clock", has_text="Not for the west")).to_have_count(0)
+        await page.goto("/sla/board")
+        await at(page, "/sla/board?region=west")
+        await page.get_by_text("Region: west").click()
+        await page.get_by_label("east", exact=True).check()
+        await page.get_by_role("button", name="Show these").locator("visible=true").click()
+        await at(page, "/sla/board?region=east&region=west")
+        await expect(page.locator(".clock", has_text="Not for the west").first).to_be_visible()
+        await page.get_by_role("link", name="Show everything").click()
+        await at(page, "/sla/board")
+        await page.reload()
+        assert page.url.endswith("/sla/board")
+
+
+# Sound.
+
+
+async def test_a_sound_is_for_a_new_miss_and_for_nothing_else(room: Room) -> None:
+    await room.ticket("Missed long before", 3 * HOUR)
+    await room.judge()
+    async with room.board() as page:
+        sounded = page.locator("[data-sounded]")
+        button = page.locator("button.sound")
+        await expect(button).to_have_attribute("aria-pressed", "false")
+        await room.ticket("Missed without a sound", 3 * HOUR)
+        await room.judge()
+        await expect(page.locator(".miss", has_text="without a sound").first).to_be_visible()
+        await expect(sounded).to_have_attribute("data-sounded", "0")
+        await button.click()
+        await expect(button).to_have_attribute("aria-pressed", "true")
+        await room.ticket("Missed with a sound", 3 * HOUR)
+        await room.judge()
+        await expect(page.locator(".miss", has_text="with a sound").first).to_be_visible()
+        await expect(sounded).not_to_have_attribute("data-sounded", "0")
+        heard = await sounded.get_attribute("data-sounded")
+        await page.locator(".miss", has_text="with a sound").first.locator(".acknowledge").click()
+        await expect(page.locator(".miss.changed", has_text="Somebody looks after it").first).to_be_visible()
+        assert await sounded.get_attribute("data-sounded") == heard  # a row that changes is no new miss
+        room.served.streams.close()
+        await expect(page.locator('[data-live-state="reconnecting"]')).to_be_visible()
+        await room.ticket("Missed while the line was down", 3 * HOUR)
+        await room.judge()
+        room.served.streams.closing.clear()
+        await expect(page.locator(".miss", has_text="while the line was down").first).to_be_visible()
+        assert await sounded.get_attribute("data-sounded") == heard
+        await page.reload()
+        await expect(page.locator('[data-live-state="live"]')).to_be_visible()
+        await expect(button).to_have_text("Sound waits for a click")
+        await button.click()
+        await expect(button).to_have_attribute("aria-pressed", "true")
+        await expect(sounded).to_have_attribute("data-sounded", "0")
+
+
+# Many at once.
+
+
+async def test_many_misses_are_taken_over_at_once(room: Room) -> None:
+    for number in range(3):
+        await room.ticket(f"One of three: {number}", 3 * HOUR, region="bulk")
+    await room.judge()
+    async with room.board("?region=bulk&promise=on_site") as page:
+        picks = page.locator(".miss .pick")
+        await expect(picks).to_have_count(3)
+        await expect(page.locator(".bulk")).to_be_hidden()
+        await picks.nth(0).click()
+        await picks.nth(2).click(modifiers=["Shift"])
+        await expect(page.locator(".bulk")).to_contain_text("3 chosen")
+        await page.keyboard.press("Escape")
+        await expect(page.locator(".bulk")).to_be_hidden()
+        await page.locator("h1").click()
+        await page.keyboard.press("j")
+        await page.keyboard.press("x")
+        await page.keyboard.press("j")
+        await page.keyboard.press("j")
+        await page.keyboard.press("Shift+X")
+        await expect(page.locator(".bulk")).to_contain_text("3 chosen")
+        await page.keyboard.press("a")
+        await expect(page.locator(".outcome")).to_contain_text("3 taken over; 0 not")
+        await expect(page.locator(".miss .seen")).to_have_count(3)
+        await expect(picks).to_have_count(0)
+
+
+# A screen on the wall.
+
+
+async def test_the_wall_shows_whole_rows_and_how_many_more_there_are(room: Room) -> None:
+    for number in range(14):
+        await room.ticket(f"Row {number}", HOUR)
+    async with room.board("?wall=1") as page:
+        await expect(page.locator(".live-state")).to_have_text("Live")
+        for hidden in (".top", ".tools", ".acknowledge", ".pick"):
+            await expect(page.locator(hidden).locator("visible=true")).to_have_count(0)
+        for width, height in ((1920, 1080), (3840, 2160)):
+            await page.set_viewport_size({"width": width, "height": height})
+            await fits(page, height)
+
+
+async def fits(page: Page, height: int) -> None:
+    """Nothing is scrolled or cut, what is not shown is counted, and the type is as large as the screen."""
+    assert await page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    cut = await page.evaluate(
+        """[...document.querySelectorAll(".board ul.panel")].flatMap((list) => {
+            const { left, right, bottom } = list.getBoundingClientRect();
+            return [...list.children].map((row) => row.getBoundingClientRect())
+                .filter((row) => row.left < right && row.left >= left && row.bottom > bottom + 1);
+        }).length"""
+    )
+    assert cut == 0
+    shown = await page.locator(".running .clock").evaluate_all(
+        "(rows) => rows.filter((row) => row.offsetLeft === rows[0].offsetLeft).length"
+    )
+    count = (await page.locator(".running .count").inner_text()).rstrip("+")
+    await expect(page.locator(".running .more")).to_have_text(f"And {int(count) - shown} more.")
+    size = await page.locator(".running .countdown").first.evaluate(
+        "(it) => parseFloat(getComputedStyle(it).fontSize)"
+    )
+    assert size >= height / 30
+
+
+async def test_a_board_that_hears_nothing_says_so(room: Room) -> None:
+    async with room.board("?wall=1") as page:
+        await expect(page.locator(".stale")).to_be_hidden()
+        await page.evaluate("document.querySelector('[data-live-state]').dataset.liveState = 'reconnecting'")
+        await expect(page.locator(".stale")).to_contain_text("This is not the present", timeout=15_000)
+
+
+# On paper.
+
+
+@pytest.mark.parametrize(
+    ("locale", "told"), [("zh-CN", "所依据的事件"), ("en-GB", "The events it follows from")]
+)
+async def test_a_dossier_fits_a_sheet_of_paper(room: Room, locale: str, told: str) -> None:
+    ticket = await room.ticket(
+        "A title that is longer than a line of a sheet of paper has room for " * 2, HOUR
+    )
+    async with room.board(locale=locale, width=700) as page:  # A4 between its margins, in CSS pixels
+        await page.goto(f"/sla/subjects/{ticket}")
+        await page.emulate_media(media="print")
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 700
+        await expect(page.get_by_text(told)).to_be_visible()
+        await expect(page.locator("[data-print]")).to_be_hidden()
+        sheets = await page.pdf(format="A4")
+        assert 1 <= sheets.count(b"/Type /Page\n") <= 4

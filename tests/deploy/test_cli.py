@@ -18,7 +18,7 @@ from sqlalchemy.engine import make_url
 from typer.testing import Result
 
 from allinone import operations
-from allinone.deadlines import shipped_calendar
+from allinone.rulings import shipped_counting
 from shared.clock import clock, uuid7
 from shared.db import Database
 from shared.db.tables import dead_letter, outbox, parked
@@ -64,6 +64,17 @@ async def test_a_deadline_is_worked_out(arguments: str, start: str, due: str, af
     assert document["deadline"] == due
     counted = sum(each["seconds"] for each in document["intervals"] if each["counted"])
     assert counted == document["allowance"] > 0
+
+
+def test_a_deadline_is_worked_out_without_loading_a_service(folder: Path) -> None:
+    program = (
+        "import atexit, sys; from allinone.cli import app; atexit.register(lambda: print(*sys.modules));"
+        " app(['deadline', '--clock', 'return_call', '--start', '2026-02-14T15:00'])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "deadline  Sat 2026-02-14 15:03+08:00\n" in done.stdout
+    loaded = {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}
+    assert not loaded & {"fastapi", "sqlalchemy", "asyncpg", "aio_pika", "httpx", "intake"}
 
 
 async def test_each_step_of_a_deadline_is_told(aftercare: Aftercare) -> None:
@@ -119,7 +130,7 @@ async def test_offline_is_as_in_force_after_a_migration(
             stored = await load_calendar(tx, SHIPPED.calendar, governing.versions[1])
     finally:
         await database.close()
-    calendar, _ = shipped_calendar()
+    calendar = shipped_counting().calendar
     assert (stored.zone, stored.week, stored.days) == (calendar.zone, calendar.week, calendar.days)
     assert governing.policy == SHIPPED
 

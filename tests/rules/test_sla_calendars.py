@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from sla_monitor.calendars.rules import (
     MalformedWindow,
     NeverOpen,
     Window,
+    _year,
     add_working,
     instant_on,
     is_open,
@@ -26,7 +28,6 @@ from sla_monitor.calendars.rules import (
 )
 
 HOUR = timedelta(hours=1)
-MINUTE = timedelta(minutes=1)
 CHINA = Calendar(ZONE, WEEK, {each.day: each.windows for each in chinese_days(2023, 2027)[1]})
 
 
@@ -199,82 +200,7 @@ def test_a_window_that_makes_no_sense_is_refused(windows: tuple[Window, ...]) ->
         Calendar(ZONE, (windows,) * 7)
 
 
-# The oracle: walks minute by minute and knows nothing but what the clocks on the wall show.
-
-
-class Oracle:
-    """Open minutes of some days, each by looking whether the wall clock has passed the opening or closing."""
-
-    def __init__(self, calendar: Calendar, first: date, days: int) -> None:
-        self.begins = datetime.combine(first, time(), UTC) - timedelta(days=1)
-        count = (days + 2) * 24 * 60
-        zone = ZoneInfo(calendar.zone)
-        shown = [(self.begins + n * MINUTE).astimezone(zone).replace(tzinfo=None) for n in range(count)]
-        self.open = [False] * count
-        for number in range(-2, days + 3):
-            day = first + timedelta(days=number)
-            for each in calendar.windows_on(day):
-                opens = datetime.combine(day, time()) + timedelta(seconds=each.opens)
-                closes = datetime.combine(day, time()) + timedelta(seconds=each.closes)
-                opened = next((n for n, wall in enumerate(shown) if wall >= opens), count)
-                closed = next((n for n, wall in enumerate(shown) if wall >= closes), count)
-                self.open[opened:closed] = [True] * max(0, closed - opened)
-
-    def worked(self, begins: datetime, ends: datetime) -> timedelta:
-        first, last = (begins - self.begins) // MINUTE, (ends - self.begins) // MINUTE
-        return sum(self.open[first:last]) * MINUTE
-
-    def reach(self, begins: datetime, amount: timedelta) -> datetime | None:
-        left, n = amount // MINUTE, (begins - self.begins) // MINUTE
-        while left and n < len(self.open):
-            left -= self.open[n]
-            n += 1
-        return None if left else self.begins + n * MINUTE
-
-
-ZONES = [
-    ZONE, "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Africa/Casablanca",
-    "America/St_Johns", "Pacific/Chatham", "Asia/Tehran", "America/Sao_Paulo", "Pacific/Apia", "UTC",
-]  # fmt: skip
-TURNS = [date(2026, 3, 7), date(2026, 3, 28), date(2026, 4, 4), date(2026, 10, 3), date(2026, 10, 24),
-         date(2026, 10, 31), date(2011, 12, 28), date(2026, 12, 30), date(2024, 2, 27)]  # fmt: skip
-
-
-@st.composite
-def windows(draw: st.DrawFn) -> tuple[Window, ...]:
-    cuts = sorted(draw(st.sets(st.integers(0, 24 * 4 - 1), min_size=0, max_size=4)))
-    pairs = [Window(a * 900, b * 900) for a, b in zip(cuts[::2], cuts[1::2], strict=False)]
-    if draw(st.booleans()) and (not pairs or pairs[-1].closes <= 80_000):
-        pairs.append(Window(81_000, 81_000 + 900 * draw(st.integers(1, 40))))
-    return tuple(pairs)
-
-
-@st.composite
-def calendars(draw: st.DrawFn) -> tuple[Calendar, date]:
-    week = [draw(windows()) for _ in range(7)]
-    week[draw(st.integers(0, 6))] = (window(time(9), time(18)),)
-    first = draw(st.sampled_from(TURNS))
-    offsets = st.integers(0, 5).map(lambda n: first + timedelta(days=n))
-    days = draw(st.dictionaries(offsets, windows(), max_size=2))
-    return Calendar(draw(st.sampled_from(ZONES)), tuple(week), days), first
-
-
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(calendars(), st.integers(0, 3 * 1440), st.integers(0, 2 * 1440), st.integers(1, 1440))
-def test_arithmetic_agrees_with_a_walk_by_minutes(
-    made: tuple[Calendar, date], start: int, length: int, amount: int
-) -> None:
-    calendar, first = made
-    oracle = Oracle(calendar, first, 6)
-    begins = datetime.combine(first, time(), UTC) + start * MINUTE
-    ends = begins + length * MINUTE
-    assert working_between(calendar, begins, ends) == oracle.worked(begins, ends)
-    assert is_open(calendar, begins) == oracle.open[(begins - oracle.begins) // MINUTE]
-    pieces = open_between(calendar, begins, ends)
-    assert sum((b - a for a, b in pieces), timedelta(0)) == oracle.worked(begins, ends)
-    expected = oracle.reach(begins, amount * MINUTE)
-    if expected is not None:
-        assert add_working(calendar, begins, amount * MINUTE) == expected
+# What was added; the walk by minutes that all of this is compared with has a file of its own.
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -284,3 +210,23 @@ def test_arithmetic_agrees_with_a_walk_by_minutes(
 )
 def test_what_was_added_is_what_lies_between(begins: datetime, amount: timedelta) -> None:
     assert working_between(CHINA, begins, add_working(CHINA, begins, amount)) == amount
+
+
+def test_a_long_time_is_looked_up_not_walked_again() -> None:
+    """An hour a week, so that a year of working time takes a human life; asked again it is found at once."""
+    rare = Calendar("UTC", ((window(time(9), time(10)),), *((),) * 6))
+    begins = at("UTC", 2026, 1, 1)
+    expected = add_working(rare, begins, timedelta(days=366))
+    made = _year.cache_info().misses
+    assert add_working(rare, begins, timedelta(days=366)) == expected
+    assert _year.cache_info().misses - made <= 2  # the first year and the last
+    assert _year.cache_info().currsize <= 512
+
+
+def test_threads_ask_at_the_same_time() -> None:
+    calendar = Calendar(ZONE, WEEK, CHINA.days)
+    starts = [shanghai(1990 + number % 60, 1 + number % 12, 1, 12) for number in range(240)]
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda start: add_working(calendar, start, 400 * HOUR), starts))
+    alone = Calendar(ZONE, WEEK, CHINA.days)
+    assert found == [add_working(alone, start, 400 * HOUR) for start in starts]

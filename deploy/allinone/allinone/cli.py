@@ -1,4 +1,4 @@
-"""The `aftercare` command."""
+"""The `aftercare` command; each of its commands imports only what it needs, so that none is slow to begin."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ import os
 from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import typer
 
-from allinone import access, operations
-from localservers.folders import FolderInUse
-from localservers.install import ProgramMissing
-from localservers.keeper import ServerFailed
-from shared.errors import AftercareError
-from shared.settings import WrongSettings
+from allinone.faults import NotUsable, OutOfReach
+
+if TYPE_CHECKING:
+    from allinone.operations import Replayed
 
 T = TypeVar("T")
 
@@ -115,36 +112,93 @@ def token(
     typer.echo(json.dumps(made.document()) if as_json else made.token)
 
 
+PolicyFile = Annotated[
+    Path | None, typer.Option(help="As GET /sla/policies/VERSION answers; default: what ships.")
+]
+CalendarFile = Annotated[
+    Path | None,
+    typer.Option(help="As GET /sla/calendars/NAME/versions/VERSION answers; default: what ships."),
+]
+HistoryFile = Annotated[Path, typer.Option(help="A CSV file of tickets, or of their changes.")]
+MappingFile = Annotated[Path, typer.Option(help="TOML or JSON: what its columns mean (docs/examples).")]
+
+
 @app.command()
 def deadline(
-    clock: Annotated[str, typer.Option(help="Which promise, such as first_reply or on_site.")],
     start: Annotated[
         datetime, typer.Option(parser=_instant, metavar="INSTANT", help="When it begins; local if no zone.")
     ],
+    clock: Annotated[
+        str | None, typer.Option(help="Which promise, such as first_reply or on_site; default: each.")
+    ] = None,
     severity: Annotated[str | None, typer.Option(help="general, important or urgent.")] = None,
     channel: Annotated[str | None, typer.Option(help="How the request came in, such as email.")] = None,
     same_city: Annotated[
         bool | None, typer.Option("--same-city/--other-city", help="Whether the site is in a centre's city.")
     ] = None,
+    events: Annotated[Path | None, typer.Option(help="JSON: what happened, and when.")] = None,
+    policy: PolicyFile = None,
+    calendar: CalendarFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Work out when a promise is due, step by step, by the policy and the calendar that ship."""
-    from allinone import deadlines
-    from sla_monitor.calendars import chinese
+    """Work out when promises are due, step by step, without a server."""
+    from allinone import reckoning, rulings
 
     said = {"severity": severity, "channel": channel, "same_city": same_city}
     facts = {name: value for name, value in said.items() if value is not None}
-    begins = start if start.tzinfo else start.replace(tzinfo=ZoneInfo(chinese.ZONE))
     try:
-        worked = deadlines.work_out(clock, facts, begins)
-    except access.NotUsable as reason:
+        rules = rulings.read_rules(policy, calendar)
+        begins = start if start.tzinfo else start.replace(tzinfo=rules.counting.calendar.tz)
+        answer = reckoning.answer(begins, clock, facts, events, rules)
+    except NotUsable as reason:
         _fail(reason, 2)
-    typer.echo(json.dumps(deadlines.document(worked)) if as_json else deadlines.in_words(worked))
+    typer.echo(json.dumps(answer.document()) if as_json else answer.in_words())
+
+
+@app.command()
+def whatif(
+    history: HistoryFile,
+    mapping: MappingFile,
+    policy: PolicyFile = None,
+    calendar: CalendarFile = None,
+    against: Annotated[
+        Path | None, typer.Option(help="The policy to compare with; default: what ships.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what a policy or a calendar would have made of a history, without a server."""
+    from allinone import whatif as replaying
+
+    try:
+        rules = replaying.read_rules(policy, calendar, against)
+        found = replaying.run(history, replaying.read_mapping(mapping), rules, replaying.to_stderr)
+    except NotUsable as reason:
+        _fail(reason, 2)
+    typer.echo(json.dumps(replaying.document(found)) if as_json else replaying.in_words(found))
+
+
+@app.command()
+def import_history(
+    file: Annotated[Path, typer.Argument(help="A CSV file of tickets, or of their changes.")],
+    mapping: MappingFile,
+    url: Annotated[str | None, typer.Option(help="Where the suite is. Default: what runs here.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring a history into the running suite for replays; again, it goes on where it broke off."""
+    from allinone import histories, whatif
+    from allinone import status as suite_status
+
+    address = url or suite_status.default_address(os.environ.get("PORT"))
+    sent = _do(histories.send(file, mapping, address, whatif.to_stderr))
+    told = f"{sent.tickets} tickets sent, {sent.known} of them known, {sent.bad.count} rows passed over"
+    typer.echo(json.dumps(sent.document()) if as_json else told)
 
 
 @app.command()
 def provision() -> None:
     """Create database, roles and schemas, as database administrator."""
+    from allinone import access, operations
+
     _do(operations.provision_all())
     typer.echo(f"database, roles and schemas of {', '.join(access.NAMES)} are there")
 
@@ -152,6 +206,7 @@ def provision() -> None:
 @app.command()
 def migrate() -> None:
     """Bring every schema to the newest migration, as its owner."""
+    from allinone import operations
 
     async def each() -> None:
         async for name in operations.migrate_all():
@@ -163,6 +218,8 @@ def migrate() -> None:
 @app.command()
 def topology(as_json: AsJson = False) -> None:
     """Declare exchanges and queues, as broker administrator, before any service starts."""
+    from allinone import operations
+
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # it says in worse words what ours says
     queues = _do(operations.declare_topology())
     typer.echo(json.dumps({"queues": queues}) if as_json else "\n".join(queues))
@@ -178,6 +235,8 @@ def resend(
     as_json: AsJson = False,
 ) -> None:
     """Queue again, on the bulk lane, what a broker lost; receivers drop what they know."""
+    from allinone import access, operations
+
     moment = since if since.tzinfo else since.replace(tzinfo=UTC)
     names = service or access.NAMES
 
@@ -197,6 +256,7 @@ def resend(
 @letters.command("list")
 def list_letters(service: Services = None, as_json: AsJson = False) -> None:
     """What could not be handled, and why."""
+    from allinone import access, operations
 
     async def each() -> list[dict[str, Any]]:
         return [letter async for letter in operations.dead_letters(service or access.NAMES)]
@@ -222,7 +282,9 @@ def replay_letters(
         typer.echo(f"{service}: {done.revived} of {done.total} revived{still}")
 
 
-async def _replay(service: str, ids: Sequence[UUID] | None, *, quiet: bool) -> operations.Replayed:
+async def _replay(service: str, ids: Sequence[UUID] | None, *, quiet: bool) -> Replayed:
+    from allinone import operations
+
     done = operations.Replayed(0, 0, 0)
     async for done in operations.replay(service, ids or None):
         if not quiet:
@@ -250,10 +312,24 @@ def _do(work: Coroutine[Any, Any, T]) -> T:
     """Run to the end; what a person can put right ends in a sentence, not in a traceback."""
     try:
         return asyncio.run(work)
-    except (access.NotUsable, WrongSettings) as reason:
-        _fail(reason, 2)
-    except (access.OutOfReach, AftercareError, FolderInUse, ProgramMissing, ServerFailed) as reason:
-        _fail(reason, 1)
+    except Exception as reason:
+        if (code := _exit_code(reason)) is None:
+            raise
+        _fail(reason, code)
+
+
+def _exit_code(reason: Exception) -> int | None:
+    """2 for what has to be put right here, 1 for what a server did; None for a fault of ours."""
+    from localservers.folders import FolderInUse
+    from localservers.install import ProgramMissing
+    from localservers.keeper import ServerFailed
+    from shared.errors import AftercareError
+    from shared.settings import WrongSettings
+
+    if isinstance(reason, NotUsable | WrongSettings):
+        return 2
+    here = OutOfReach | AftercareError | FolderInUse | ProgramMissing | ServerFailed
+    return 1 if isinstance(reason, here) else None
 
 
 def _fail(reason: object, code: int) -> NoReturn:

@@ -1,27 +1,19 @@
-"""The deadline of a clock, worked out without a server.
-
-By the policy and the calendar that ship, and by the same fold that judges live tickets.
-"""
+"""The deadline of a clock, worked out without a server, by the same fold that judges live tickets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-from allinone.access import NotUsable, UnknownName
+from allinone.faults import NotUsable, UnknownName
+from allinone.rulings import Counting
 from sla_monitor.board import words
-from sla_monitor.calendars.chinese import WEEK, ZONE, chinese_days
-from sla_monitor.calendars.rules import Calendar, ExceptionalDay, is_open
+from sla_monitor.calendars.rules import Calendar, is_open
 from sla_monitor.clocks.rules import Clock, Happening, Interval, evaluate, explain
-from sla_monitor.policies.rules import Promise
-from sla_monitor.policies.shipped import SHIPPED
-
-YEARS: Final = 2020, 2030
-"""Those whose holidays the shipped calendar knows."""
+from sla_monitor.policies.rules import Policy, Promise
 
 _ONE_DAY: Final = timedelta(days=1)
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -55,35 +47,41 @@ class Worked:
     in_hours: bool
     clock: Clock | None
     intervals: tuple[Interval, ...]
+    counting: Counting
     days: tuple[tuple[date, str], ...]
 
+    def document(self) -> dict[str, Any]:
+        return document(self)
 
-@lru_cache(maxsize=1)
-def shipped_calendar() -> tuple[Calendar, Mapping[date, ExceptionalDay]]:
-    """The calendar that ships, and its days that differ from their weekday."""
-    _, days = chinese_days(*YEARS)
-    return Calendar(ZONE, WEEK, {each.day: each.windows for each in days}), {each.day: each for each in days}
+    def in_words(self) -> str:
+        return in_words(self)
 
 
-def work_out(code: str, facts: Facts, start: datetime) -> Worked:
+def work_out(code: str, facts: Facts, start: datetime, policy: Policy, counting: Counting) -> Worked:
     """The deadline of the clock `code` that starts at `start` under `facts`, and how it comes about.
 
     `UnknownName`, `FactMissing` or `FactIdle` name what is known where something does not fit.
     """
-    promise = SHIPPED.promise(code)
-    if promise is None:
-        raise UnknownName("clock", code, (each.code for each in SHIPPED.promises))
+    promise = promise_of(policy, code)
     _check(promise, facts)
-    calendar, exceptional = shipped_calendar()
+    calendar = counting.calendar
     begin = Happening(UUID(int=0), promise.starts[0], 1, start.astimezone(UTC), facts)
-    alone = SHIPPED.model_copy(update={"promises": (promise,)})
+    alone = policy.model_copy(update={"promises": (promise,)})
     clock = next(iter(evaluate(alone, calendar, [begin])), None)
     pieces = explain(calendar, clock.measure, clock.started_at, clock.deadline, ()) if clock else ()
     until = clock.deadline if clock else start
     return Worked(
-        code, facts, start, is_open(calendar, start), clock, pieces,
-        tuple(_days(calendar, exceptional, start, until)),
+        code, facts, start, is_open(calendar, start), clock, pieces, counting,
+        tuple(days_between(counting, start, until)),
     )  # fmt: skip
+
+
+def promise_of(policy: Policy, code: str) -> Promise:
+    """The promise that people mean by `code`; `UnknownName` lists those there are."""
+    promise = policy.promise(code)
+    if promise is None:
+        raise UnknownName("clock", code, (each.code for each in policy.promises))
+    return promise
 
 
 def _check(promise: Promise, facts: Facts) -> None:
@@ -103,48 +101,51 @@ def _check(promise: Promise, facts: Facts) -> None:
             raise UnknownName(f"{name} of {promise.code}", str(facts[name]), map(str, known))
 
 
-def _days(
-    calendar: Calendar, exceptional: Mapping[date, ExceptionalDay], start: datetime, until: datetime
-) -> Iterator[tuple[date, str]]:
+def days_between(counting: Counting, start: datetime, until: datetime) -> Iterator[tuple[date, str]]:
+    """Each day that is touched and is not an ordinary working day, and why."""
+    calendar = counting.calendar
     day, last = calendar.local(start).date(), calendar.local(until).date()
     while day <= last:
-        differs = exceptional.get(day)
+        differs = counting.days.get(day)
         if differs is not None:
-            pending = "" if differs.provenance == "announced" else "; changes still to be announced"
+            pending = "; changes still to be announced" if differs.provenance == "statutory" else ""
             yield day, ("working day" if differs.windows else "off") + f" ({differs.name}{pending})"
         elif not calendar.windows_on(day):
             yield day, "off (weekend)"
-        elif not YEARS[0] <= day.year <= YEARS[1]:
-            yield day, f"by its weekday: holidays are known from {YEARS[0]} to {YEARS[1]}"
+        elif counting.years and not counting.years[0] <= day.year <= counting.years[1]:
+            first, final = counting.years
+            yield day, f"by its weekday: holidays are known from {first} to {final}"
         day += _ONE_DAY
 
 
 def document(worked: Worked) -> dict[str, Any]:
     """As JSON has it; instants in the zone of the calendar, lengths in seconds."""
-    clock = worked.clock
+    clock, calendar = worked.clock, worked.counting.calendar
     return {
         "clock": worked.promise,
         "facts": dict(worked.facts),
-        "start": _iso(worked.start),
+        "start": iso(calendar, worked.start),
         "in_working_hours": worked.in_hours,
-        "calendar": {"name": SHIPPED.calendar, "zone": ZONE},
-        "deadline": _iso(clock.deadline) if clock else None,
+        "calendar": {"name": worked.counting.name, "zone": calendar.zone},
+        "deadline": iso(calendar, clock.deadline) if clock else None,
         "requirement": clock.requirement if clock else None,
         "rule": clock.rule if clock else None,
         "measure": clock.measure if clock else None,
         "allowance": clock.allowance.total_seconds() if clock else None,
-        "warnings": [{"percent": share, "at": _iso(at)} for share, at in (clock.warnings if clock else ())],
-        "intervals": [_piece(each) for each in worked.intervals],
+        "warnings": [
+            {"percent": share, "at": iso(calendar, at)} for share, at in (clock.warnings if clock else ())
+        ],
+        "intervals": [piece_document(calendar, each) for each in worked.intervals],
         "days": [{"day": day.isoformat(), "why": why} for day, why in worked.days],
     }
 
 
-def _piece(piece: Interval) -> dict[str, Any]:
-    ends = piece.ends or piece.begins  # without pauses every piece has an end
+def piece_document(calendar: Calendar, piece: Interval) -> dict[str, Any]:
+    """A piece of a clock's time; one that nobody knows the end of has none."""
     return {
-        "begins": _iso(piece.begins),
-        "ends": _iso(ends),
-        "seconds": (ends - piece.begins).total_seconds(),
+        "begins": iso(calendar, piece.begins),
+        "ends": iso(calendar, piece.ends) if piece.ends else None,
+        "seconds": (piece.ends - piece.begins).total_seconds() if piece.ends else None,
         "counted": piece.counted,
         "why": piece.why,
     }
@@ -152,34 +153,51 @@ def _piece(piece: Interval) -> dict[str, Any]:
 
 def in_words(worked: Worked) -> str:
     """One line for each step."""
-    title = f"{words.promise(worked.promise)} ({worked.promise})"
+    calendar = worked.counting.calendar
     within = "within" if worked.in_hours else "outside"
-    lines = [title, f"start     {_shown(worked.start)}  {within} working hours"]
-    lines += [f"day       {day} {_WEEKDAYS[day.weekday()]}  {why}" for day, why in worked.days]
+    lines = [title(worked.promise), f"start     {shown(calendar, worked.start)}  {within} working hours"]
+    lines += day_lines(worked.days)
     clock = worked.clock
     if clock is None:
         return "\n".join([*lines, "deadline  none: nothing is promised at that time"])
-    rule = words.RULES[clock.rule].format(clock.allowance)
-    lines.append(f"allowed   {rule} ({clock.requirement})")
-    for piece in worked.intervals:
-        length = (piece.ends or piece.begins) - piece.begins
-        mark = "counted" if piece.counted else "not     "
-        until = _shown(piece.ends or piece.begins)
-        lines.append(f"{mark:<8}  {_shown(piece.begins)} to {until}  {length}  {words.REASONS[piece.why]}")
-    lines += [f"warning   {_shown(at)}  at {share} %" for share, at in clock.warnings]
-    return "\n".join([*lines, f"deadline  {_shown(clock.deadline)}"])
+    lines += allowance_lines(clock)
+    lines += [piece_line(calendar, each) for each in worked.intervals]
+    lines += [f"warning   {shown(calendar, at)}  at {share} %" for share, at in clock.warnings]
+    return "\n".join([*lines, f"deadline  {shown(calendar, clock.deadline)}"])
 
 
-def _local(instant: datetime) -> datetime:
-    calendar, _ = shipped_calendar()
-    return calendar.local(instant)
+def title(code: str) -> str:
+    """What people call a promise, and its code."""
+    return f"{words.promise(code)} ({code})"
 
 
-def _iso(instant: datetime) -> str:
-    return _local(instant).isoformat()
+def day_lines(days: Iterable[tuple[date, str]]) -> list[str]:
+    """One line for each day that is not an ordinary one."""
+    return [f"day       {day} {_WEEKDAYS[day.weekday()]}  {why}" for day, why in days]
 
 
-def _shown(instant: datetime) -> str:
-    local = _local(instant)
+def allowance_lines(clock: Clock) -> list[str]:
+    """How much time a clock allows, by which row."""
+    rule = words.RULES.get(clock.rule, "{}").format(clock.allowance)
+    return [f"allowed   {rule} ({clock.requirement})"]
+
+
+def piece_line(calendar: Calendar, piece: Interval) -> str:
+    """One piece of a clock's time, and why it counts or not."""
+    mark = "counted" if piece.counted else "not"
+    until = shown(calendar, piece.ends) if piece.ends else "…"
+    length = f"{piece.ends - piece.begins}" if piece.ends else "…"
+    why = words.REASONS.get(piece.why, piece.why)
+    return f"{mark:<8}  {shown(calendar, piece.begins)} to {until}  {length}  {why}"
+
+
+def iso(calendar: Calendar, instant: datetime) -> str:
+    """In the zone of the calendar."""
+    return calendar.local(instant).isoformat()
+
+
+def shown(calendar: Calendar, instant: datetime) -> str:
+    """With its weekday; the seconds only where there are any."""
+    local = calendar.local(instant)
     seconds = "minutes" if not local.second else "seconds"
     return f"{_WEEKDAYS[local.weekday()]} {local.isoformat(' ', seconds)}"

@@ -3,7 +3,7 @@
 import logging
 import sys
 
-from localservers.install import ProgramMissing, ensure_chromium, ensure_rabbitmq
+from localservers.install import ProgramMissing, ensure_chromium, ensure_faketime, ensure_rabbitmq
 from localservers.postgres_programs import find_programs
 
 
@@ -13,7 +13,12 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m localservers install", file=sys.stderr)
         return 2
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    looks = {"PostgreSQL": find_programs, "RabbitMQ": ensure_rabbitmq, "Chromium": ensure_chromium}
+    looks = {
+        "PostgreSQL": find_programs,
+        "RabbitMQ": ensure_rabbitmq,
+        "Chromium": ensure_chromium,
+        "faketime": ensure_faketime,
+    }
     missing = False
     for title, look in looks.items():
         try:

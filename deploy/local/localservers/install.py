@@ -3,7 +3,8 @@
 ProgramMissing          not here, and may not or could not be installed
 ├── PostgresMissing     (in `postgres_programs`)
 ├── RabbitmqMissing
-└── ChromiumMissing
+├── ChromiumMissing
+└── FaketimeMissing
 """
 
 import logging
@@ -67,6 +68,10 @@ class ChromiumMissing(ProgramMissing):
     """No Chromium here."""
 
 
+class FaketimeMissing(ProgramMissing):
+    """No faketime here."""
+
+
 @dataclass(frozen=True)
 class Program:
     """Where a program may be, and which Debian package brings it."""
@@ -104,6 +109,16 @@ CHROMIUM = Program(
     missing=ChromiumMissing,
 )
 
+FAKETIME = Program(
+    title="faketime",
+    variable="AFTERCARE_FAKETIME",
+    places=(),
+    commands=("faketime",),
+    package="faketime",
+    otherwise="`brew install libfaketime` on macOS",
+    missing=FaketimeMissing,
+)
+
 
 def ensure_rabbitmq() -> Path:
     """The server script of RabbitMQ, installed first if need be. Blocks; raises `RabbitmqMissing`."""
@@ -113,6 +128,11 @@ def ensure_rabbitmq() -> Path:
 def ensure_chromium() -> Path:
     """The browser, installed first if need be. Blocks; raises `ChromiumMissing`."""
     return ensure_program(CHROMIUM)
+
+
+def ensure_faketime() -> Path:
+    """What changes a process's time of day, installed first if need be. Blocks; raises `FaketimeMissing`."""
+    return ensure_program(FAKETIME)
 
 
 def ensure_program(program: Program, environment: Mapping[str, str] = os.environ) -> Path:

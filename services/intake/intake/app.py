@@ -11,6 +11,7 @@ from intake.calls.routes import router as calls
 from intake.channels.routes import router as channels
 from intake.desk import feeds
 from intake.desk.routes import router as desk
+from intake.imports.routes import router as imports
 from intake.messages.consumers import on_customer_message_requested
 from intake.requests.consumers import on_ticket_opened
 from intake.requests.loops import watch_for_tickets
@@ -27,7 +28,7 @@ from shared.process.service import Service
 PACKAGE = Path(__file__).parent
 
 router = APIRouter()
-for feature in (channels, calls, requests, desk):
+for feature in (channels, calls, requests, imports, desk):
     router.include_router(feature)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol
+from typing import Final
 
 from sqlalchemy import ARRAY, Text, TextClause, bindparam
 
@@ -34,27 +34,6 @@ def limits(viewer: Principal | None) -> dict[str, list[str] | None]:
 
 def _listed(limit: frozenset[str] | None) -> list[str] | None:
     return None if limit is None else sorted(limit)
-
-
-class Located(Protocol):
-    """What limits are about."""
-
-    @property
-    def region(self) -> str | None: ...
-    @property
-    def product_line(self) -> str | None: ...
-    @property
-    def customer_level(self) -> str | None: ...
-
-
-def sees(viewer: Principal, subject: Located) -> bool:
-    """`WITHIN`, for a row that has been read."""
-    facts: tuple[tuple[frozenset[str] | None, Any], ...] = (
-        (viewer.regions, subject.region),
-        (viewer.product_lines, subject.product_line),
-        (viewer.customer_levels, subject.customer_level),
-    )
-    return all(limit is None or fact in limit for limit, fact in facts)
 
 
 def is_limited(viewer: Principal) -> bool:

@@ -86,6 +86,9 @@ class Bus(Protocol):
     async def hear(self, heard: Callable[[Watermark], None]) -> None:
         """Call `heard` with each watermark of any producer, for ever."""
 
+    def taken(self) -> datetime:
+        """What had been recorded before, and sent here by now, has had its effect in this process."""
+
     def report(self) -> BusReport:
         """The present state, without asking the network."""
 

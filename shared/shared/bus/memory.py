@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import ARRAY, Uuid, bindparam, select, text
@@ -16,6 +17,7 @@ from sqlalchemy import ARRAY, Uuid, bindparam, select, text
 from shared import crash
 from shared.bus.contract import BusReport, Message, Outcome, Watermark
 from shared.bus.topology import Topology
+from shared.clock import clock
 from shared.db import Database, Tx, insert_rows
 from shared.db.tables import delivery, event_log
 from shared.db.tx import Lane
@@ -98,6 +100,10 @@ class MemoryBus:
             await asyncio.Event().wait()
         finally:
             self._hearing.remove(heard)
+
+    def taken(self) -> datetime:
+        """What is not taken yet is a row of its producer, and so its watermark says it."""
+        return clock.now()
 
     def report(self) -> BusReport:
         return BusReport(trouble=None)

@@ -23,6 +23,7 @@ from pamqp.commands import Basic
 
 from shared import crash
 from shared.bus.contract import BusReport, ListenerMissing, Message, Outcome, Watermark
+from shared.bus.progress import Progress, recorded_at
 from shared.bus.topology import (
     EXCHANGE,
     LANES,
@@ -48,6 +49,8 @@ UNSEEN: Final = timedelta(
     hours=1
 )  # how far back a process that finds a queue missing at its start sends again
 STUCK_SECONDS: Final = 120.0
+ASK_SECONDS: Final = 0.2  # between two looks whether a queue is empty; who hears watermarks has to know
+NOTED_SECONDS: Final = 0.02  # what was delivered before an answer has been noted by then
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0  # while the receiver's database is out of reach
 
 _TROUBLE: Final = (AMQPError, OSError, TimeoutError, RuntimeError)
@@ -65,6 +68,8 @@ class RabbitBus:
         self._publisher: _Publisher | None = None
         self._opening = asyncio.Lock()
         self._consuming: dict[str, bool] = {}
+        self._progress = Progress()
+        self._hears = False
         self._trouble = "not connected yet"
         self._lost_at: float | None = time.monotonic()
         self._checked = 0.0
@@ -109,7 +114,7 @@ class RabbitBus:
         async def receive(bodies: Sequence[bytes]) -> None:
             await receiver.receive(bodies, lane)
 
-        await self._consume(queue_name(receiver.service, lane), receive)
+        await self._consume(queue_name(receiver.service, lane), receive, lane == "live")
 
     async def listen_dead(self, receiver: Receiver) -> None:
         async def bury(bodies: Sequence[bytes]) -> None:
@@ -123,6 +128,7 @@ class RabbitBus:
             await publisher.announce(watermark)
 
     async def hear(self, heard: Callable[[Watermark], None]) -> None:
+        self._hears = True
         connection = await self._connect("watermarks")
         try:
             channel = await connection.channel()
@@ -143,6 +149,10 @@ class RabbitBus:
         finally:
             await _let_go(connection)
         raise Outage(what="RabbitMQ")
+
+    def taken(self) -> datetime:
+        """Of what is live: a bulk of old events takes its time and tells nobody's present."""
+        return self._progress.until
 
     def report(self) -> BusReport:
         idle = (queue for queue, consuming in self._consuming.items() if not consuming)
@@ -197,8 +207,12 @@ class RabbitBus:
         if publisher is not None:
             await _let_go(publisher.connection)
 
-    async def _consume(self, queue: str, hand_over: Callable[[Sequence[bytes]], Awaitable[None]]) -> None:
+    async def _consume(
+        self, queue: str, hand_over: Callable[[Sequence[bytes]], Awaitable[None]], live: bool = False
+    ) -> None:
+        progress = self._progress if live else Progress()
         self._consuming[queue] = False
+        asking: asyncio.Task[None] | None = None
         connection = await self._connect(queue)
         try:
             channel = await connection.channel()
@@ -207,18 +221,41 @@ class RabbitBus:
             declared = await channel.get_queue(queue)  # passive: topology is not ours to declare
             underlay = await channel.get_underlay_channel()
             underlay.on_consumer_cancel_callbacks.add(lambda _: arrived.put_nowait(None))
-            await declared.consume(arrived.put)
+
+            async def note(message: AbstractIncomingMessage) -> None:
+                progress.arrived(recorded_at(message.message_id, clock.now()))
+                arrived.put_nowait(message)
+
+            progress.begin()
+            await declared.consume(note)
             self._consuming[queue] = True
+            if live:
+                asking = asyncio.create_task(self._keep_asking(channel, queue))
             while batch := await _take(arrived, channel):
                 await _insist(hand_over, [message.body for message in batch], channel)
+                progress.done(len(batch))
                 crash.reach("consumer.committed")
                 await batch[-1].ack(multiple=True)
         except _TROUBLE as error:
             raise Outage(what=f"RabbitMQ (consuming {queue})") from error
         finally:
             self._consuming[queue] = False
+            if asking is not None:
+                asking.cancel()
             await _let_go(connection)
         raise Outage(what=f"RabbitMQ (consuming {queue})")
+
+    async def _keep_asking(self, channel: AbstractChannel, queue: str) -> None:
+        """Whether the queue is empty; on the channel of the deliveries, so that the answer is after them."""
+        with suppress(*_TROUBLE):  # the consumer notices, too
+            while True:
+                await asyncio.sleep(ASK_SECONDS)
+                if self._hears:
+                    asked = clock.now()
+                    held = await channel.declare_queue(queue, passive=True)
+                    await asyncio.sleep(NOTED_SECONDS)
+                    if held.declaration_result.message_count == 0:
+                        self._progress.emptied(asked)
 
 
 class _Publisher:

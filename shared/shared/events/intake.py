@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
-from uuid import UUID
+from typing import Annotated, ClassVar, Final
+from uuid import UUID, uuid5
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.events.envelope import Payload
 from shared.events.terms import Channel, Code, Kind, Level, Note, PersonId, Reason, Severity, Site
@@ -105,3 +107,58 @@ class MessageSent(Payload):
     template: Code
     channel: Channel
     sent_at: datetime
+
+
+Label = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""What another system calls a ticket, a place or a team; never a person."""
+
+MOST_HAPPENINGS: Final = 500
+"""Of one imported ticket: an event stays far below what a broker takes."""
+
+
+class HistoryFacts(BaseModel):
+    """What was known of an imported ticket when something happened to it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    severity: Severity | None = None
+    channel: Channel | None = None
+    region: Label | None = None
+    team: Label | None = None
+    product_line: Code | None = None
+    customer_level: Level | None = None
+    same_city: bool | None = None
+    at_customers_wish: bool | None = None
+    starts_at: AwareDatetime | None = None
+    reason: Code | None = None
+
+
+class HistoryHappening(BaseModel):
+    """Something that happened to an imported ticket, in the words of our own events, without a version."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kind: Code = Field(examples=["dispatch.ticket_assigned"])
+    at: AwareDatetime
+    facts: HistoryFacts = HistoryFacts()
+
+
+class HistoryImported(Payload):
+    """A ticket of another system with all that happened to it: for replays only, it starts no clock.
+
+    Subject: `history_subject`. A later import of the same ticket takes the place of an earlier one.
+    """
+
+    type: ClassVar[str] = "intake.history_imported.v1"
+
+    source: Code
+    ticket: Label
+    happenings: tuple[HistoryHappening, ...]
+
+
+_HISTORIES: Final = UUID("6f1d2c5e-3a0b-5b8e-9d55-0c2f6a7e41b3")
+
+
+def history_subject(source: str, ticket: str) -> UUID:
+    """The identifier of an imported ticket, the same whenever it is imported."""
+    return uuid5(_HISTORIES, f"{source}\n{ticket}")

@@ -98,3 +98,53 @@ class AlertAcknowledged(_Clock):
     threshold: int
     """Percent; 100 is the breach."""
     by: PersonId | None = None
+
+
+class AlertSnoozed(_Clock):
+    """Nobody needs to look at an alert before an instant; then it is back."""
+
+    type: ClassVar[str] = "sla.alert_snoozed.v1"
+
+    alert_id: UUID
+    threshold: int
+    """Percent; 100 is the breach."""
+    until: datetime
+    reason: Note
+    by: PersonId | None = None
+
+
+class AlertAssigned(_Clock):
+    """A person is asked to look after an alert."""
+
+    type: ClassVar[str] = "sla.alert_assigned.v1"
+
+    alert_id: UUID
+    threshold: int
+    """Percent; 100 is the breach."""
+    to: PersonId
+    by: PersonId | None = None
+
+
+class AlertEscalated(_Clock):
+    """Nobody looks after a breach: the next step of the ladder was told."""
+
+    type: ClassVar[str] = "sla.alert_escalated.v1"
+
+    alert_id: UUID
+    minutes: int
+    """After the breach."""
+    roles: tuple[Literal["owner", "supervisor", "team_lead", "leadership"], ...]
+
+
+class TicketUncovered(Payload):
+    """Nothing is promised to a ticket, request or call, and nobody meant it so; subject: that one's id."""
+
+    type: ClassVar[str] = "sla.ticket_uncovered.v1"
+
+    about: UUID
+    about_kind: Literal["ticket", "request", "call"]
+    severity: Severity | None = None
+    region: Code | None = None
+    policy_version: int
+    revision: int = 0
+    """How often it had been covered again since."""

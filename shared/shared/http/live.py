@@ -1,7 +1,7 @@
 """The streams of live pages: `/live` for all feeds of the process, `/<service>/live` for one service's.
 
 A browser opens one stream for all of its tabs, naming every feed they show: HTTP/1.1 leaves a browser six
-connections to a host.
+connections to a host. A feed that can be narrowed is named with its query: `feed=sla.running?region=east`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from shared.http.auth import Caller, NotAllowed, Principal, allow
 from shared.http.pages import Pages
 from shared.http.scope import settings_of
 from shared.http.sessions import renew
-from shared.http.sse import EventStream, Watch
+from shared.http.sse import EventStream, Streams, Watch
 from shared.i18n import LANGUAGES
 
-Names = Annotated[list[str], Query(alias="feed", min_length=1, max_length=20)]
+Names = Annotated[
+    list[str], Query(alias="feed", min_length=1, max_length=60)
+]  # all tabs of a browser together
 
 
 class NoSuchFeed(AftercareError):
@@ -48,7 +50,7 @@ def _add_route(router: APIRouter, path: str, pages: Pages, watches: Sequence[Wat
 
     @router.get(path, dependencies=[Depends(allow(*roles))], include_in_schema=False)
     async def live(request: Request, principal: Caller, feed: Names, lang: str | None = None) -> Response:
-        followed = [_allowed(served, name, principal) for name in dict.fromkeys(feed)]
+        followed = [_followed(pages.streams, served, name, principal) for name in dict.fromkeys(feed)]
         # A shared worker need not accept the languages of the pages it works for: they say theirs.
         tag = lang if lang in LANGUAGES else pages.language(request).tag
         render = partial(pages.render_row, tag)
@@ -57,10 +59,11 @@ def _add_route(router: APIRouter, path: str, pages: Pages, watches: Sequence[Wat
         return response
 
 
-def _allowed(served: dict[str, Watch], name: str, principal: Principal) -> Watch:
-    watch = served.get(name)
-    if watch is None:
+def _followed(streams: Streams, served: dict[str, Watch], name: str, principal: Principal) -> Watch:
+    feed, asked, query = name.partition("?")
+    watch = served.get(feed)
+    if watch is None or (asked and watch.feed.narrow is None):
         raise NoSuchFeed(name=name)
     if not watch.feed.roles & principal.roles:
         raise NotAllowed(roles=", ".join(sorted(watch.feed.roles)))
-    return watch
+    return streams.narrow(watch, query, principal)

@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mappin
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import structlog
 from fastapi.responses import Response
@@ -67,6 +68,10 @@ class LiveFeed:
               commits later may have begun earlier. `count(*), sum(version)` will do.
     template  shows one row, as `row`; the page itself includes it too
     visible   whether a principal may see a row
+    narrow    what a principal follows who asks for `name?query`: a feed called `name?query`, whose rows are
+              read for them. So a list of the first sixty is the first sixty of what they look at
+    view      tells narrowed feeds of one name apart: what else than the query decides about their rows
+    rest      seconds from one look to the next at least, however much is committed meanwhile
     """
 
     name: str
@@ -75,6 +80,9 @@ class LiveFeed:
     version: Callable[[Tx], Awaitable[Hashable]]
     template: str
     visible: Callable[[Row, Principal], bool] = _everybody
+    narrow: Callable[[str, Principal], LiveFeed] | None = None
+    view: Hashable = None
+    rest: float = 0.0
 
 
 class Follower:
@@ -149,6 +157,7 @@ class Watch:
                 log.warning("live feed cannot be read", feed=self.name, error=type(error).__name__)
                 self._tell_state(fresh=False)
             self._read.set()
+            await asyncio.sleep(self.feed.rest)
             # Not wait_for: in Python 3.11 it loses a cancellation that comes together with a wake-up.
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL if self.fresh else POLL_IN_TROUBLE):
@@ -231,12 +240,22 @@ class Streams:
 
     watches: Mapping[str, Watch] = field(default_factory=dict)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
+    narrowed: WeakValueDictionary[Hashable, Watch] = field(default_factory=WeakValueDictionary)
+    """Of feeds that differ by query and principal: shared by all who follow the same, and gone with them."""
 
     def wake(self, service: str) -> None:
         """A transaction of `service` has committed in this process."""
-        for watch in self.watches.values():
+        for watch in (*self.watches.values(), *self.narrowed.values()):
             if watch.service == service:
                 watch.wake()
+
+    def narrow(self, watch: Watch, query: str, principal: Principal) -> Watch:
+        """The watch of what `principal` follows who asks for the feed of `watch` with `query`."""
+        if watch.feed.narrow is None:
+            return watch
+        feed = watch.feed.narrow(query, principal)
+        key = watch.service, feed.name, feed.view
+        return self.narrowed.setdefault(key, Watch(watch.service, feed, watch.database))
 
     def close(self) -> None:
         self.closing.set()

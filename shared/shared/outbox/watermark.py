@@ -28,6 +28,11 @@ OLDEST_UNSENT: Final = """
     SELECT least((SELECT event_id FROM outbox WHERE lane = 'live' ORDER BY event_id LIMIT 1),
                  (SELECT event_id FROM outbox WHERE lane = 'bulk' ORDER BY event_id LIMIT 1))
 """
+# On the memory bus an event is sent when its subscribers have committed it; on a broker the table is empty.
+_UNSENT: Final = text(
+    f"SELECT least(({OLDEST_UNSENT}),"
+    " (SELECT event_id FROM delivery WHERE lane = 'live' ORDER BY event_id LIMIT 1))"
+)
 
 
 async def watermark(database: Database) -> Watermark:
@@ -36,7 +41,7 @@ async def watermark(database: Database) -> Watermark:
     async with database.transaction() as tx:
         # In this order: what commits between the two statements is seen by the second.
         open_since = (await tx.execute(_OLDEST_OPEN, {"name": f"aftercare-{database.service}-work"})).scalar()
-        unsent = (await tx.execute(text(OLDEST_UNSENT))).scalar()
+        unsent = (await tx.execute(_UNSENT)).scalar()
     until = min(asked, open_since or asked, made_at(unsent) if unsent else asked)
     return Watermark(database.service, until - _MARGIN)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -53,7 +53,12 @@ class Resident:
         self.receiver = Receiver(
             self.database, service.consumers, inbox_days=settings.event_log_days + KEEP_INBOX_LONGER
         )
-        self.context = ServiceContext(service.name, self.database, settings)
+        self.bus: Bus | None = None
+        self.context = ServiceContext(service.name, self.database, settings, taken=self._taken)
+
+    def _taken(self) -> datetime:
+        assert self.bus is not None, "asked before the process was assembled"
+        return self.bus.taken()
 
     def loops(self) -> Sequence[Loop]:
         """The service's own, and those every service has."""
@@ -63,6 +68,8 @@ class Resident:
     def heard(self, watermark: Watermark) -> None:
         """Keep the newest watermark of each producer."""
         self.context.watermarks[watermark.producer] = watermark.until
+        for told in self.context.on_heard:
+            told()
 
     async def close(self) -> None:
         await self.database.close()
@@ -82,6 +89,8 @@ class Process:
         self._timed = asyncio.Event()
         self._begun = asyncio.Event()
         self.buses = self._buses(topology)
+        for each in self.residents:
+            each.bus = self.buses[each.service.name]
         self._relays = {
             each.service.name: Relay(each.relay_database, self.buses[each.service.name])
             for each in self.residents
@@ -163,11 +172,12 @@ class Process:
         keep("watermark", announce_for_ever, resident.relay_database, bus)
         if resident.service.hears:
             keep("hear", bus.hear, resident.heard)
+        loops = resident.loops()
         if resident.service.consumers:
-            keep("live", bus.listen, receiver, "live")
-            keep("bulk", bus.listen, receiver, "bulk")
+            keep("live", _led, loops, partial(bus.listen, receiver, "live"))
+            keep("bulk", _led, loops, partial(bus.listen, receiver, "bulk"))
             keep("dead", bus.listen_dead, receiver)
-        for loop in resident.loops():
+        for loop in loops:
             keep(loop.name, loop.run, resident.database)
 
     async def _watch(self) -> None:
@@ -177,3 +187,11 @@ class Process:
                 if await bus.stuck():
                     self.cut_off.set()
                     raise CutOff
+
+
+async def _led(loops: Sequence[Loop], work: Callable[[], Awaitable[None]]) -> None:
+    """Do the work once those loops that lead have been called."""
+    for loop in loops:
+        if loop.leads:
+            await loop.called.wait()
+    await work()

@@ -12,7 +12,7 @@ from typing import Final
 
 import uvloop
 
-from bench import intake, machine, memory, reaction, rivals, soak, starts, timers, transport, writes
+from bench import growth, intake, machine, memory, reaction, rivals, soak, starts, timers, transport, writes
 from bench.figure import Figure, NotMeasured, measure
 from bench.load import find_wrk
 from bench.pages import Told, page
@@ -29,6 +29,7 @@ FIGURES: Final[Sequence[Figure]] = (
     memory.FIGURE,
     starts.FIGURE,
     *timers.FIGURES,
+    *growth.FIGURES,
 )
 ON_REQUEST: Final[Sequence[Figure]] = (soak.FIGURE,)
 """Too long for every run."""

@@ -67,6 +67,12 @@ class Connection:
     def lost_bytes(self) -> bool:
         return self._orphan or any(stream.lost for stream in self.streams.values())
 
+    @property
+    def port(self) -> int:
+        """Ours, towards the server; 0 before it is connected."""
+        port: int = self._sockets[1].getsockname()[1]
+        return port
+
     def end(self, how: str, *, resets: bool) -> None:
         self.ended, self._resets = how, resets
         self.task.cancel()

@@ -57,6 +57,11 @@ class FaultProxy:
             connection.end("proxy closed", resets=True)
         await asyncio.gather(*ending, return_exceptions=True)
 
+    @property
+    def ports(self) -> list[int]:
+        """By which it speaks to the target, one for each connection: so that a server can tell them apart."""
+        return [connection.port for connection in self._connections.values()]
+
     def delay(self, seconds: float, jitter: float = 0.0, direction: Direction = Direction.BOTH) -> None:
         """Deliver every chunk `seconds` later, plus up to `jitter` seconds; order is kept."""
         self._note("delay", seconds=seconds, jitter=jitter, direction=direction)

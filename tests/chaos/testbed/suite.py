@@ -66,16 +66,16 @@ def token() -> str:
 def _addresses(service: str, ground: Ground, ways: Ways) -> Mapping[str, str]:
     if service == "together":
         return {
-            f"AFTERCARE_{each.upper()}_DATABASE_URL": _by(ground.database_url(each), ways.database)
+            f"AFTERCARE_{each.upper()}_DATABASE_URL": through(ground.database_url(each), ways.database)
             for each in ("maker", "keeper")
         }
     return {
-        "AFTERCARE_DATABASE_URL": _by(ground.database_url(service), ways.database),
-        "AFTERCARE_AMQP_URL": _by(ground.amqp_url(service), ways.broker),
+        "AFTERCARE_DATABASE_URL": through(ground.database_url(service), ways.database),
+        "AFTERCARE_AMQP_URL": through(ground.amqp_url(service), ways.broker),
     }
 
 
-def _by(url: str, port: int | None) -> str:
+def through(url: str, port: int | None) -> str:
     """The same address through a proxy at `port` of this host."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.replace(f":{parts.port}", f":{port or parts.port}")).geturl()

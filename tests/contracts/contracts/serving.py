@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 import httpx
+import uvicorn
 from fastapi import FastAPI
 
 from chaos.databases import fresh
@@ -67,6 +70,31 @@ class Served:
         answer = await client.post("/sign-in", data={"token": self.token(*roles)})
         assert answer.status_code == 303, answer.text
         return client
+
+
+class Port:
+    """A free port of this machine, taken before anybody serves there: pages say their own address."""
+
+    def __init__(self) -> None:
+        self._listening = socket.socket()
+        self._listening.bind(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+
+    @asynccontextmanager
+    async def serve(self, served: Served) -> AsyncIterator[None]:
+        """Let a browser in, in the tests' own loop, whose signals are left alone."""
+        server = _Server(uvicorn.Config(served.app, lifespan="off", log_config=None, access_log=False))
+        task = asyncio.create_task(server.serve([self._listening]))
+        try:
+            yield
+        finally:
+            served.streams.close()
+            server.should_exit = True
+            await task
+
+
+class _Server(uvicorn.Server):
+    def install_signal_handlers(self) -> None: ...
 
 
 @asynccontextmanager

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
@@ -11,30 +10,23 @@ from uuid import UUID
 
 from shared.clock import uuid7
 from shared.db import Tx
-from shared.errors import AftercareError
 from shared.events import Payload
-from shared.http.auth import Principal
 from shared.outbox.emit import emit
-from sla_monitor.alerts import store
+from sla_monitor.alerts import store, timers
+from sla_monitor.alerts.climbing import Raised, climb_first
 from sla_monitor.alerts.rules import Verdict, judge
-from sla_monitor.alerts.store import Due
+from sla_monitor.alerts.timers import Due
 from sla_monitor.clocks import telling
 from sla_monitor.clocks.rules.changes import BREACH, CONFIRM, StoredClock, Timer
 from sla_monitor.clocks.rules.history import Subject
-from sla_monitor.clocks.store import arm, save_clocks
+from sla_monitor.clocks.store import arm
 
-BATCH: Final = 200
+BATCH: Final = 400
 PATIENCE: Final = timedelta(seconds=5)
 """A breach is told so long after its deadline at the latest, confirmed or not."""
 
 
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class AlertAlreadyAcknowledged(AftercareError):
-    """Somebody looks after this alert already; read it again to see who."""
-
-    kind = "conflict"
 
 
 async def judge_due(
@@ -46,10 +38,10 @@ async def judge_due(
     unconfirmed.
     """
     latest = now - PATIENCE if began <= now - PATIENCE else _NEVER
-    due = await store.claim_due(tx, now, latest, watermarks, BATCH)
+    due = await timers.claim_due(tx, now, latest, watermarks, BATCH)
     if due:
         await _deal(tx, due, now)
-    return now if len(due) == BATCH else await store.next_due(tx, now)
+    return now if len(due) == BATCH else await timers.next_due(tx, now)
 
 
 async def _deal(tx: Tx, due: Sequence[Due], now: datetime) -> None:
@@ -57,16 +49,15 @@ async def _deal(tx: Tx, due: Sequence[Due], now: datetime) -> None:
     verdicts: list[tuple[Verdict, Subject]] = []
     unconfirmed: dict[UUID, tuple[str, Sequence[Timer]]] = {}
     for _, group in groupby(sorted(due, key=lambda each: each.clock.id), key=lambda each: each.clock.id):
-        timers = list(group)
-        thresholds = {each.threshold for each in timers}
-        heard = all(each.heard for each in timers if each.threshold >= BREACH)
-        for verdict in judge(timers[0].clock, thresholds, heard, now):
+        ran_out = list(group)
+        thresholds = {each.threshold for each in ran_out}
+        heard = all(each.heard for each in ran_out if each.threshold >= BREACH)
+        for verdict in judge(ran_out[0].clock, thresholds, heard, now):
             clocks[verdict.clock.id] = verdict.clock
-            verdicts.append((verdict, timers[0].subject))
+            verdicts.append((verdict, ran_out[0].subject))
             if verdict.what == "breached" and not verdict.clock.confirmed:
-                unconfirmed[verdict.clock.id] = timers[0].awaits, [Timer(CONFIRM, verdict.clock.deadline)]
-    await save_clocks(tx, list(clocks.values()))
-    await store.discard_timers(tx, [(each.clock.id, each.threshold) for each in due])
+                unconfirmed[verdict.clock.id] = ran_out[0].awaits, [Timer(CONFIRM, verdict.clock.deadline)]
+    await timers.settle(tx, [(each.clock.id, each.threshold) for each in due], list(clocks.values()))
     await arm(tx, unconfirmed)
     await _tell(tx, verdicts, now)
 
@@ -75,10 +66,14 @@ async def _tell(tx: Tx, verdicts: Sequence[tuple[Verdict, Subject]], now: dateti
     """Emit what the verdicts say; a warning and a breach only for whom the alert's row was new."""
     alerts = [_alert(verdict, now) for verdict, _ in verdicts]
     raised = await store.claim_alerts(tx, [alert for alert in alerts if alert])
+    new: list[Raised] = []
     for (verdict, subject), alert in zip(verdicts, alerts, strict=True):
         if alert is None or alert["id"] in raised:
             payload = _payload(verdict, subject, now)
             emit(tx, payload, subject=verdict.clock.id, sequence=verdict.clock.version, time=now)
+        if alert and alert["id"] in raised:
+            new.append(Raised(alert["id"], alert["threshold"], verdict.clock, subject))
+    await climb_first(tx, new, now)
 
 
 def _alert(verdict: Verdict, now: datetime) -> dict[str, Any] | None:
@@ -111,17 +106,3 @@ def _payload(verdict: Verdict, subject: Subject, now: datetime) -> Payload:
             return telling.resumed(verdict.clock, subject)
         case "confirmed":
             return telling.amended(verdict.clock, subject, previous="breached")
-
-
-async def acknowledge_alert(tx: Tx, by: Principal, id: UUID, require: Callable[[int], None]) -> None:
-    """Note that `by` looks after an alert they may see; `require` checks the version they have seen."""
-    await store.load_alert(tx, by, id)
-    raised = await store.lock_alert(tx, id)
-    require(raised.version)
-    if raised.acknowledged:
-        raise AlertAlreadyAcknowledged
-    await store.save_acknowledgement(tx, id, by.id, tx.now)
-    clock = replace(raised.clock, version=raised.clock.version + 1)
-    await save_clocks(tx, [clock])
-    payload = telling.acknowledged(clock, raised.subject, id, raised.threshold, by.id)
-    emit(tx, payload, subject=clock.id, sequence=clock.version)

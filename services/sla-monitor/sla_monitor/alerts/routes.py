@@ -1,78 +1,123 @@
-"""Alerts over HTTP: which were raised, and that somebody looks after one."""
+"""Alerts over HTTP: which were raised, and what people do about them."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, Query, Request, Response
 
-from shared.events.terms import Severity
-from shared.http.auth import Caller, allow
+from shared.db import Tx
+from shared.events.terms import Code, Severity
+from shared.http.auth import Caller, Principal, allow
 from shared.http.cursor import Page, Paged
 from shared.http.etag import IfMatch, show_version
+from shared.http.readers import wants_page
+from shared.http.scope import settings_of
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
-from sla_monitor.alerts import store
-from sla_monitor.alerts.actions import acknowledge_alert
-from sla_monitor.clocks.rules import Outcome
-from sla_monitor.clocks.rules.history import SubjectKind
+from sla_monitor.alerts import queries
+from sla_monitor.alerts.answers import (
+    AlertShown,
+    DeedShown,
+    HandledAll,
+    HandledShown,
+    Many,
+    ManyAssigned,
+    ManySnoozed,
+)
+from sla_monitor.alerts.handling import acknowledge_alert, handle_alerts
+from sla_monitor.alerts.page import show_page
+from sla_monitor.alerts.queries import Filters, State
+from sla_monitor.alerts.rules import Acknowledge, Assign, Deed, Snooze
+from sla_monitor.sinks.feed import MOST as MOST_FED
+from sla_monitor.sinks.feed import AlertInFeed
+from sla_monitor.sinks.kinds.alertmanager import HOLDS
 
 router = APIRouter(route_class=ServiceRoute)
 
 
-class AlertShown(BaseModel):
-    """An alert that was raised, and who looks after it."""
-
-    id: UUID
-    clock_id: UUID
-    about: UUID
-    about_kind: SubjectKind
-    promise: str = Field(examples=["on_site"])
-    severity: Severity | None
-    region: str | None
-    threshold: int = Field(description="Percent of the time; 100 is the breach.")
-    revision: int
-    retracted: bool = Field(description="A late message showed that it was wrong.")
-    outcome: Outcome = Field(description="Of its clock, by now.")
-    deadline: datetime
-    raised_at: datetime
-    acknowledged_by: str | None
-    acknowledged_at: datetime | None
-    version: int
-
-    @classmethod
-    def of(cls, row: Any) -> AlertShown:
-        same = {name: getattr(row, name) for name in cls.model_fields if hasattr(row, name)}
-        retracted = row.revision < row.clock_revision
-        return cls(**same, about=row.subject_id, about_kind=row.kind, retracted=retracted)
-
-
-@router.get("/alerts", dependencies=[Depends(allow("operations", "dispatcher", "admin"))])
-async def alerts(
-    tx: ReadTx,
-    viewer: Caller,
-    paging: Paged,
+def _filters(
     acknowledged: Annotated[bool | None, Query(description="Whether somebody looks after it.")] = None,
-) -> Page[AlertShown]:
-    """Alerts, the latest first."""
-    rows = await store.list_alerts(tx, viewer, acknowledged, paging.after, paging.limit + 1)
+    state: Annotated[State | None, Query(description="How it stands.")] = None,
+    missed: Annotated[bool | None, Query(description="Breaches, or warnings.")] = None,
+    promise: Annotated[Code | None, Query(description="Of this promise.")] = None,
+    severity: Severity | None = None,
+    region: Code | None = None,
+    assigned_to: UUID | None = None,
+) -> Filters:
+    return Filters(acknowledged, state, missed, promise, severity, region, assigned_to)
+
+
+Asked = Annotated[Filters, Depends(_filters)]
+
+
+@router.get(
+    "/alerts",
+    dependencies=[Depends(allow("operations", "dispatcher", "admin"))],
+    response_model=Page[AlertShown],
+)
+async def alerts(request: Request, tx: ReadTx, viewer: Caller, paging: Paged, asked: Asked) -> Any:
+    """Alerts, the latest first; for a browser the page that shows them."""
+    rows = await queries.list_alerts(tx, viewer, asked, paging.after, paging.limit + 1)
+    if wants_page(request):
+        found = paging.page(rows, key=lambda row: (row.raised_at, row.id))
+        return show_page(request, viewer, asked, found)
     return paging.page([AlertShown.of(row) for row in rows], key=lambda alert: (alert.raised_at, alert.id))
+
+
+@router.get("/alerts/feed", dependencies=[Depends(allow("operations", "dispatcher", "admin"))])
+async def feed(request: Request, tx: ReadTx, viewer: Caller) -> list[AlertInFeed]:
+    """What stands now, in the form of `GET /api/v2/alerts` of an Alertmanager."""
+    public_url = settings_of(request).public_url.rstrip("/")
+    standing = await queries.list_standing(tx, viewer, tx.now - HOLDS, MOST_FED)
+    return [AlertInFeed.of(row, public_url) for row in standing]
 
 
 @router.get("/alerts/{id}", dependencies=[Depends(allow("operations", "dispatcher", "admin"))])
 async def alert(tx: ReadTx, viewer: Caller, id: UUID, response: Response) -> AlertShown:
     """One alert; its ETag is what acknowledging it asks for."""
-    shown = AlertShown.of(await store.load_alert(tx, viewer, id))
-    show_version(response, shown.version)
-    return shown
+    return await _shown(tx, viewer, id, response)
+
+
+@router.get("/alerts/{id}/history", dependencies=[Depends(allow("operations", "dispatcher", "admin"))])
+async def history(tx: ReadTx, viewer: Caller, id: UUID) -> list[DeedShown]:
+    """All that was done to one alert, in order."""
+    raised = await queries.load_alert(tx, viewer, id)
+    begun = DeedShown(at=raised.raised_at, deed="raised", by=None, detail={"threshold": raised.threshold})
+    return [begun, *(DeedShown.of(row) for row in await queries.list_deeds(tx, id))]
+
+
+@router.post("/alerts/acknowledge", dependencies=[Depends(allow("operations", "admin"))])
+async def acknowledge_many(tx: WriteTx, viewer: Caller, body: Many) -> HandledAll:
+    """Say of many alerts that you look after them: each as it was seen, each with what became of it."""
+    return await _handle(tx, viewer, Acknowledge(), body)
+
+
+@router.post("/alerts/snooze", dependencies=[Depends(allow("operations", "admin"))])
+async def snooze(tx: WriteTx, viewer: Caller, body: ManySnoozed) -> HandledAll:
+    """Put alerts aside until an instant, at most a day ahead, for a reason; then they are back."""
+    return await _handle(tx, viewer, Snooze(body.until, body.reason), body)
+
+
+@router.post("/alerts/assign", dependencies=[Depends(allow("operations", "admin"))])
+async def assign(tx: WriteTx, viewer: Caller, body: ManyAssigned) -> HandledAll:
+    """Ask a person to look after alerts; the ladder goes on until somebody says that they do."""
+    return await _handle(tx, viewer, Assign(body.to), body)
 
 
 @router.post("/alerts/{id}/acknowledge", dependencies=[Depends(allow("operations", "admin"))])
 async def acknowledge(tx: WriteTx, viewer: Caller, id: UUID, seen: IfMatch, response: Response) -> AlertShown:
     """Say that you look after it."""
     await acknowledge_alert(tx, viewer, id, seen.require)
-    shown = AlertShown.of(await store.load_alert(tx, viewer, id))
+    return await _shown(tx, viewer, id, response)
+
+
+async def _handle(tx: Tx, by: Principal, deed: Deed, body: Many) -> HandledAll:
+    outcomes = await handle_alerts(tx, by, deed, body.seen)
+    return HandledAll(items=[HandledShown.of(each) for each in outcomes])
+
+
+async def _shown(tx: Tx, viewer: Principal, id: UUID, response: Response) -> AlertShown:
+    shown = AlertShown.of(await queries.load_alert(tx, viewer, id))
     show_version(response, shown.version)
     return shown

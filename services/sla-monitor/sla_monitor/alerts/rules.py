@@ -1,11 +1,12 @@
-"""What a due timer means for its clock."""
+"""What a due timer means for its clock, and what may be done to an alert."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Final, Literal, TypeAlias
+from uuid import UUID
 
 from sla_monitor.clocks.rules.changes import BREACH, CONFIRM, RESUME, StoredClock
 
@@ -46,3 +47,80 @@ def judge(clock: StoredClock, due: Collection[int], heard: bool, now: datetime) 
 
 def _next(clock: StoredClock, what: What, **changes: object) -> Verdict:
     return Verdict(what, replace(clock, version=clock.version + 1, **changes))  # type: ignore[arg-type]
+
+
+LONGEST_SNOOZE: Final = timedelta(hours=24)  # whoever wants longer looks again tomorrow, and gives a reason
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A row of the alert table, and whether an amendment has taken it back."""
+
+    id: UUID
+    clock_id: UUID
+    threshold: int
+    revision: int
+    retracted: bool
+    acknowledged_by: str | None
+    acknowledged_at: datetime | None
+    assigned_to: UUID | None
+    snoozed_until: datetime | None
+    snooze_reason: str | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """Somebody looks after it: nobody else is told any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snooze:
+    """Nobody needs to look before an instant, for a reason; then it is back by itself."""
+
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """A person is asked to look after it; until they say so, the ladder goes on."""
+
+    to: UUID
+
+
+Deed: TypeAlias = Acknowledge | Snooze | Assign
+Refusal = Literal["unknown", "changed", "retracted", "already_acknowledged"]
+
+
+def refuse(alert: Alert, deed: Deed, seen: int) -> Refusal | None:
+    """Why `deed` cannot be done to an alert of which version `seen` was looked at."""
+    if alert.retracted:
+        return "retracted"
+    if alert.acknowledged_at is not None and not isinstance(deed, Assign):
+        return "already_acknowledged"
+    return "changed" if alert.version != seen else None
+
+
+def do(alert: Alert, deed: Deed, by: str, now: datetime) -> Alert:
+    """The alert afterwards."""
+    match deed:
+        case Acknowledge():
+            changed = replace(
+                alert, acknowledged_by=by, acknowledged_at=now, snoozed_until=None, snooze_reason=None
+            )
+        case Snooze(until=until, reason=reason):
+            changed = replace(alert, snoozed_until=until, snooze_reason=reason)
+        case Assign(to=to):
+            changed = replace(alert, assigned_to=to)
+    return replace(changed, version=alert.version + 1)
+
+
+def wake(alert: Alert) -> Alert:
+    """The alert when its snooze is over."""
+    return replace(alert, snoozed_until=None, snooze_reason=None, version=alert.version + 1)
+
+
+def delay(alert: Alert, until: datetime, now: datetime) -> timedelta:
+    """How much later the steps of its ladder come, now that it is snoozed until `until`."""
+    return until - max(now, alert.snoozed_until or now)

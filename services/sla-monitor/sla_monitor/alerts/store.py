@@ -1,4 +1,7 @@
-"""Due timers, and alerts: the unique key (clock, threshold, revision) is the only right to alert."""
+"""Alerts: the unique key (clock, threshold, revision) is the only right to alert.
+
+Clocks are held before their alerts, in the order of their ids, everywhere.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Integer,
+    Interval,
     SmallInteger,
     Table,
     Text,
@@ -21,10 +25,14 @@ from sqlalchemy import (
     bindparam,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
 
+from shared.clock import uuid7
 from shared.db import Tx, insert_rows
-from shared.errors import AftercareError
 from shared.http.auth import Principal
+from sla_monitor.alerts.ladder import ASSIGNED, GROUPED, INFORMED, People, people_of
+from sla_monitor.alerts.rules import Alert
 from sla_monitor.clocks.rules.changes import StoredClock
 from sla_monitor.clocks.rules.history import Subject
 from sla_monitor.clocks.store import stored
@@ -43,115 +51,42 @@ alert = Table(
     Column("raised_at", _moment, nullable=False),
     Column("acknowledged_by", Text),
     Column("acknowledged_at", _moment),
+    Column("assigned_to", Uuid),
+    Column("snoozed_until", _moment),
+    Column("snooze_reason", Text),
     Column("version", BigInteger, nullable=False),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A clock with a timer that has run out.
-
-    heard  the producers its verdict awaits have told everything up to the instant of the timer
-    """
-
-    clock: StoredClock
-    subject: Subject
-    threshold: int
-    awaits: str
-    heard: bool
-
-
-_HEARD: Final = """
-    due_at < ALL (
-        SELECT coalesce(until, '-infinity') FROM unnest(string_to_array(awaits, ',')) AS awaited(producer)
-        LEFT JOIN heard USING (producer)
-    )
-"""
-_CLAIM: Final = text(
-    f"""
-    WITH heard AS (
-        SELECT * FROM unnest(CAST(:producers AS text[]), CAST(:untils AS timestamptz[]))
-             AS heard (producer, until)
-    )
-    SELECT clock.*, timer.threshold, timer.awaits, {_HEARD} AS heard,
-           subject.kind, subject.title, subject.region, subject.severity AS subject_severity,
-           subject.product_line, subject.customer_level, subject.owner_id, subject.first_at
-    FROM timer JOIN clock ON clock.id = clock_id JOIN subject ON subject.id = subject_id
-    WHERE due_at <= :now
-      AND (threshold < 100 OR (threshold = 100 AND due_at <= :latest) OR {_HEARD})
-    ORDER BY due_at, clock_id LIMIT :batch
-    FOR UPDATE OF timer, clock SKIP LOCKED
-    """
-).bindparams(
-    bindparam("producers", type_=ARRAY(Text)),
-    bindparam("untils", type_=ARRAY(_moment)),
+alert_deed = Table(
+    "alert_deed",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("alert_id", Uuid, nullable=False),
+    Column("at", _moment, nullable=False),
+    Column("deed", Text, nullable=False),
+    Column("by", Text),
+    Column("detail", JSONB, nullable=False),
+)
+escalation = Table(
+    "escalation",
+    metadata,
+    Column("alert_id", Uuid, primary_key=True),
+    Column("minutes", Integer, primary_key=True),
+    Column("due_at", _moment, nullable=False),
+    Column("tell", JSONB, nullable=False),
 )
 
 
-async def claim_due(
-    tx: Tx, now: datetime, latest: datetime, watermarks: Mapping[str, datetime], batch: int
-) -> list[Due]:
-    """At most `batch` due timers with their clocks, held; those that somebody else holds are left to them.
-
-    The timer of a breach is due when the watermarks have passed it, or when it lies before `latest`; the one
-    that confirms a breach only by the watermarks.
-    """
-    producers = sorted(watermarks)
-    found = await tx.execute(
-        _CLAIM,
-        {
-            "now": now,
-            "latest": latest,
-            "producers": producers,
-            "untils": [watermarks[each] for each in producers],
-            "batch": batch,
-        },
-    )
-    return [Due(stored(row), _subject(row), row.threshold, row.awaits, row.heard) for row in found.all()]
+SUBJECT: Final = ", ".join(
+    "subject.severity AS subject_severity" if name == "severity" else f"subject.{name}"
+    for name in Subject.__slots__
+)
+"""What a subject is read from, beside a clock that has a severity of its own."""
 
 
-def _subject(row: Any) -> Subject:
+def subject_of(row: Any) -> Subject:
+    """The subject in a row that has its columns, the severity as `subject_severity`."""
     known = {name: getattr(row, name) for name in Subject.__slots__ if name != "severity"}
     return Subject(**known, severity=row.subject_severity)
-
-
-_DISCARD: Final = text(
-    """
-    DELETE FROM timer USING unnest(CAST(:clocks AS uuid[]), CAST(:thresholds AS smallint[]))
-         AS done (clock, done) WHERE clock_id = clock AND threshold = done.done
-    """
-).bindparams(
-    bindparam("clocks", type_=ARRAY(Uuid)),
-    bindparam("thresholds", type_=ARRAY(SmallInteger)),
-)
-
-
-async def discard_timers(tx: Tx, timers: Sequence[tuple[UUID, int]]) -> None:
-    """Forget timers, by clock and threshold, that have been dealt with."""
-    ordered = sorted(timers)
-    await tx.execute(
-        _DISCARD,
-        {"clocks": [clock for clock, _ in ordered], "thresholds": [share for _, share in ordered]},
-    )
-
-
-_NEXT: Final = text(
-    """
-    SELECT (SELECT min(due_at) FROM timer WHERE due_at > :now) AS ahead,
-           EXISTS (SELECT FROM timer WHERE due_at <= :now AND threshold <= 100) AS waiting
-    """
-)
-# A verdict that waits for a watermark, or a clock that somebody holds, is looked at again so soon.
-_SOON: Final = timedelta(milliseconds=50)
-
-
-async def next_due(tx: Tx, now: datetime) -> datetime | None:
-    """When to look again: at the next timer, sooner if one is due that could not be dealt with."""
-    row = (await tx.execute(_NEXT, {"now": now})).one()
-    if row.waiting:
-        return min(now + _SOON, row.ahead) if row.ahead else now + _SOON
-    ahead: datetime | None = row.ahead
-    return ahead
 
 
 async def claim_alerts(tx: Tx, alerts: Sequence[Mapping[str, Any]]) -> set[UUID]:
@@ -165,85 +100,210 @@ async def claim_alerts(tx: Tx, alerts: Sequence[Mapping[str, Any]]) -> set[UUID]
     return {row.id for row in rows}
 
 
-class AlertUnknown(AftercareError):
-    """There is no alert {id}."""
-
-    kind = "not_found"
-
-
-_SHOWN: Final = """
-    SELECT alert.*, clock.subject_id, clock.promise, clock.severity, clock.outcome, clock.deadline,
-           clock.revision AS clock_revision, subject.kind, subject.region
-    FROM alert JOIN clock ON clock.id = clock_id JOIN subject ON subject.id = subject_id
-"""
-_ONE: Final = limited(text(f"{_SHOWN} WHERE alert.id = :id AND {WITHIN}"))
-_LIST: Final = limited(
-    text(
-        f"""
-        {_SHOWN}
-        WHERE (CAST(:acknowledged AS boolean) IS NULL OR (acknowledged_at IS NOT NULL) = :acknowledged)
-          AND (CAST(:id AS uuid) IS NULL OR (raised_at, alert.id) < (:raised_at, :id))
-          AND {WITHIN}
-        ORDER BY raised_at DESC, alert.id DESC LIMIT :limit
-        """
-    )
-)
-
-
-async def load_alert(tx: Tx, viewer: Principal, id: UUID) -> Any:
-    """An alert with its clock and subject; `AlertUnknown` when there is none that `viewer` may see."""
-    row = (await tx.execute(_ONE, {"id": id, **limits(viewer)})).first()
-    if row is None:
-        raise AlertUnknown(id=id)
-    return row
-
-
-async def list_alerts(
-    tx: Tx, viewer: Principal, acknowledged: bool | None, after: tuple[Any, ...] | None, limit: int
-) -> Sequence[Any]:
-    """Alerts, the latest first."""
-    raised_at, id = after or (None, None)
-    position = {"raised_at": raised_at, "id": id, "limit": limit}
-    found = await tx.execute(_LIST, {"acknowledged": acknowledged, **position, **limits(viewer)})
-    return found.all()
-
-
-_LOCK: Final = text(
-    """
-    SELECT alert.version AS alert_version, alert.threshold, alert.acknowledged_at, clock.*,
-           subject.kind, subject.title, subject.region, subject.severity AS subject_severity,
-           subject.product_line, subject.customer_level, subject.owner_id, subject.first_at
-    FROM alert JOIN clock ON clock.id = clock_id JOIN subject ON subject.id = subject_id
-    WHERE alert.id = :id FOR UPDATE OF alert, clock
-    """
-)
-
-
 @dataclass(frozen=True, slots=True)
-class Raised:
+class Held:
     """An alert that is held for a change, with its clock and subject."""
 
-    threshold: int
-    acknowledged: bool
-    version: int
+    alert: Alert
     clock: StoredClock
     subject: Subject
 
 
-async def lock_alert(tx: Tx, id: UUID) -> Raised:
-    """Hold an alert that exists, and its clock."""
-    row = (await tx.execute(_LOCK, {"id": id})).one()
-    acknowledged = row.acknowledged_at is not None
-    return Raised(row.threshold, acknowledged, row.alert_version, stored(row), _subject(row))
+_COLUMNS: Final = f"""
+    alert.id AS alert_id, alert.threshold, alert.revision AS alert_revision, acknowledged_by,
+    acknowledged_at, assigned_to, snoozed_until, snooze_reason, alert.version AS alert_version, clock.*,
+    {SUBJECT}
+"""
+_JOINED: Final = "alert JOIN clock ON clock.id = clock_id JOIN subject ON subject.id = subject_id"
+_LOCK: Final = limited(
+    text(
+        f"""
+        SELECT {_COLUMNS} FROM {_JOINED} WHERE alert.id = ANY(CAST(:ids AS uuid[])) AND {WITHIN}
+        ORDER BY clock.id, alert.id FOR UPDATE OF clock, alert
+        """
+    ).bindparams(bindparam("ids", type_=ARRAY(Uuid)))
+)
 
 
-_ACKNOWLEDGE: Final = text(
+async def lock_alerts(tx: Tx, viewer: Principal | None, ids: Sequence[UUID]) -> list[Held]:
+    """Hold those of the alerts that exist and `viewer` may see, with their clocks."""
+    found = await tx.execute(_LOCK, {"ids": sorted(ids), **limits(viewer)})
+    return [_held(row) for row in found]
+
+
+def _held(row: Any) -> Held:
+    kept = Alert(
+        id=row.alert_id,
+        clock_id=row.id,
+        threshold=row.threshold,
+        revision=row.alert_revision,
+        retracted=row.alert_revision < row.revision,
+        acknowledged_by=row.acknowledged_by,
+        acknowledged_at=row.acknowledged_at,
+        assigned_to=row.assigned_to,
+        snoozed_until=row.snoozed_until,
+        snooze_reason=row.snooze_reason,
+        version=row.alert_version,
+    )
+    return Held(kept, stored(row), subject_of(row))
+
+
+_KEPT: Final[Mapping[str, TypeEngine[Any]]] = {
+    "id": Uuid(),
+    "acknowledged_by": Text(),
+    "acknowledged_at": _moment,
+    "assigned_to": Uuid(),
+    "snoozed_until": _moment,
+    "snooze_reason": Text(),
+    "version": BigInteger(),
+}
+_SAVE: Final = text(
     """
-    UPDATE alert SET acknowledged_by = :by, acknowledged_at = :at, version = version + 1 WHERE id = :id
+    UPDATE alert SET acknowledged_by = new.acknowledged_by, acknowledged_at = new.acknowledged_at,
+           assigned_to = new.assigned_to, snoozed_until = new.snoozed_until,
+           snooze_reason = new.snooze_reason, version = new.version
+    FROM unnest(CAST(:id AS uuid[]), CAST(:acknowledged_by AS text[]),
+                CAST(:acknowledged_at AS timestamptz[]), CAST(:assigned_to AS uuid[]),
+                CAST(:snoozed_until AS timestamptz[]), CAST(:snooze_reason AS text[]),
+                CAST(:version AS bigint[]))
+         AS new (id, acknowledged_by, acknowledged_at, assigned_to, snoozed_until, snooze_reason, version)
+    WHERE alert.id = new.id
+    """
+).bindparams(*(bindparam(name, type_=ARRAY(type)) for name, type in _KEPT.items()))
+
+
+async def save_alerts(tx: Tx, alerts: Sequence[Alert]) -> None:
+    """Store alerts that are held."""
+    if alerts:
+        await tx.execute(_SAVE, {name: [getattr(each, name) for each in alerts] for name in _KEPT})
+
+
+async def save_deeds(tx: Tx, deeds: Sequence[tuple[UUID, str, Mapping[str, Any]]], by: str | None) -> None:
+    """Note what was done to alerts (alert, deed, detail), and by whom; None is the clock."""
+    rows = [
+        {"id": uuid7(), "alert_id": alert_id, "at": tx.now, "deed": deed, "by": by, "detail": dict(detail)}
+        for alert_id, deed, detail in deeds
+    ]
+    await insert_rows(tx, alert_deed, rows)
+
+
+_STOP: Final = text("DELETE FROM escalation WHERE alert_id = ANY(CAST(:ids AS uuid[]))").bindparams(
+    bindparam("ids", type_=ARRAY(Uuid))
+)
+_PUT_OFF: Final = text(
+    """
+    UPDATE escalation SET due_at = due_at + later.by
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:by AS interval[])) AS later (alert_id, by)
+    WHERE escalation.alert_id = later.alert_id
+    """
+).bindparams(bindparam("ids", type_=ARRAY(Uuid)), bindparam("by", type_=ARRAY(Interval)))
+
+
+async def save_escalations(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The steps above the breach that are waited for from now on."""
+    await insert_rows(tx, escalation, rows)
+
+
+async def stop_ladders(tx: Tx, ids: Sequence[UUID]) -> None:
+    """Wait for no further step of these alerts."""
+    await tx.execute(_STOP, {"ids": sorted(ids)})
+
+
+async def put_off_ladders(tx: Tx, later: Mapping[UUID, timedelta]) -> None:
+    """Let the further steps of alerts come so much later."""
+    await tx.execute(_PUT_OFF, {"ids": list(later), "by": list(later.values())})
+
+
+_RETURNING: Final = text(
+    f"""
+    SELECT {_COLUMNS} FROM {_JOINED} WHERE snoozed_until <= :now ORDER BY snoozed_until LIMIT :batch
+    FOR UPDATE OF clock, alert SKIP LOCKED
+    """
+)
+_CLIMBING: Final = text(
+    f"""
+    SELECT {_COLUMNS}, escalation.minutes, escalation.tell
+    FROM {_JOINED} JOIN escalation ON escalation.alert_id = alert.id
+    WHERE due_at <= :now ORDER BY due_at, alert.id LIMIT :batch
+    FOR UPDATE OF clock, alert, escalation SKIP LOCKED
+    """
+)
+_PASSED: Final = text(
+    """
+    DELETE FROM escalation
+    USING unnest(CAST(:ids AS uuid[]), CAST(:minutes AS integer[])) AS passed (id, after)
+    WHERE alert_id = passed.id AND minutes = passed.after
+    """
+).bindparams(bindparam("ids", type_=ARRAY(Uuid)), bindparam("minutes", type_=ARRAY(Integer)))
+
+
+async def claim_returning(tx: Tx, now: datetime, batch: int) -> list[Held]:
+    """At most `batch` alerts whose snooze is over, held; those that somebody else holds are left to them."""
+    return [_held(row) for row in await tx.execute(_RETURNING, {"now": now, "batch": batch})]
+
+
+@dataclass(frozen=True, slots=True)
+class Climb:
+    """A step of a ladder that is due: so many minutes after the breach, and the roles to tell."""
+
+    held: Held
+    minutes: int
+    tell: tuple[str, ...]
+
+
+async def claim_steps(tx: Tx, now: datetime, batch: int) -> list[Climb]:
+    """At most `batch` steps that are due, each once, with their alerts held."""
+    found = (await tx.execute(_CLIMBING, {"now": now, "batch": batch})).all()
+    if found:
+        ids, minutes = [row.alert_id for row in found], [row.minutes for row in found]
+        await tx.execute(_PASSED, {"ids": ids, "minutes": minutes})
+    return [Climb(_held(row), row.minutes, tuple(row.tell)) for row in found]
+
+
+_NEXT_STEP: Final = text(
+    """
+    SELECT least((SELECT min(due_at) FROM escalation),
+                 (SELECT min(snoozed_until) FROM alert WHERE snoozed_until IS NOT NULL)) AS ahead
     """
 )
 
 
-async def save_acknowledgement(tx: Tx, id: UUID, by: str, at: datetime) -> None:
-    """Note who looks after an alert, and since when."""
-    await tx.execute(_ACKNOWLEDGE, {"id": id, "by": by, "at": at})
+async def next_step(tx: Tx) -> datetime | None:
+    """When a step is due or an alert comes back."""
+    ahead: datetime | None = (await tx.execute(_NEXT_STEP)).scalar_one()
+    return ahead
+
+
+_WHO: Final = text(
+    """
+    SELECT DISTINCT ON (subject_id, kind) subject_id, kind, facts FROM history
+    WHERE subject_id = ANY(CAST(:subjects AS uuid[])) AND kind = ANY(CAST(:kinds AS text[]))
+    ORDER BY subject_id, kind, at DESC, sequence DESC
+    """
+).bindparams(bindparam("subjects", type_=ARRAY(Uuid)), bindparam("kinds", type_=ARRAY(Text)))
+
+
+async def load_people(tx: Tx, subjects: Sequence[UUID]) -> dict[UUID, People]:
+    """Who supervises, leads and is informed of each of `subjects`, where events have told."""
+    if not subjects:
+        return {}
+    latest: dict[UUID, dict[str, Any]] = {}
+    asked = {"subjects": sorted(set(subjects)), "kinds": [ASSIGNED, GROUPED, INFORMED]}
+    for row in await tx.execute(_WHO, asked):
+        latest.setdefault(row.subject_id, {})[row.kind] = row.facts
+    return {id: people_of(facts) for id, facts in latest.items()}
+
+
+_RETRACTED: Final = text(
+    """
+    SELECT alert.id FROM alert JOIN clock ON clock.id = clock_id
+    WHERE clock_id = ANY(CAST(:clocks AS uuid[])) AND alert.revision < clock.revision
+      AND NOT EXISTS (SELECT FROM alert_deed WHERE alert_id = alert.id AND deed = 'retracted')
+    ORDER BY alert.id
+    """
+).bindparams(bindparam("clocks", type_=ARRAY(Uuid)))
+
+
+async def load_retracted(tx: Tx, clocks: Sequence[UUID]) -> Sequence[UUID]:
+    """The alerts of `clocks` that an amendment has taken back, and nobody has noted it yet."""
+    return (await tx.execute(_RETRACTED, {"clocks": list(clocks)})).scalars().all()

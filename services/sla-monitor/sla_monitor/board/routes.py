@@ -1,61 +1,27 @@
-"""The operations board: what runs by time to breach, what was missed today, and how today is going."""
+"""The operations board, and the dossier of what was promised about one subject."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from shared.http.auth import Caller, Principal, Role, allow
+from shared.http.auth import Caller, allow
 from shared.http.pages import Link, Site, page
-from shared.http.sse import LiveFeed, Row
 from shared.http.transaction import ReadTx, ServiceRoute
 from shared.i18n import N_
-from sla_monitor.board import store, words
+from sla_monitor.alerts.page import LINK as ALERTS
+from sla_monitor.board import feeds, store, words
 from sla_monitor.clocks.dossier import load_dossier
-from sla_monitor.scope import is_limited, sees
-
-ROLES: Final[frozenset[Role]] = frozenset({"operations", "dispatcher", "admin"})
+from sla_monitor.clocks.view import Filters, View
+from sla_monitor.replay.pages import LINK as REPLAYS
+from sla_monitor.sinks.page import LINK as SINKS
 
 router = APIRouter(route_class=ServiceRoute)
-
-
-def _sees_entry(row: Row, viewer: Principal) -> bool:
-    return sees(viewer, row.data)
-
-
-def _sees_house(row: Row, viewer: Principal) -> bool:
-    """Figures of the whole house are for those whose view is not limited to a part of it."""
-    return not is_limited(viewer)
-
-
-RUNNING: Final = LiveFeed(
-    name="running",
-    roles=ROLES,
-    snapshot=store.running_rows,
-    version=store.load_running,
-    template="board_running.html",
-    visible=_sees_entry,
-)
-MISSED: Final = LiveFeed(
-    name="missed",
-    roles=ROLES,
-    snapshot=store.missed_rows,
-    version=store.load_missed,
-    template="board_missed.html",
-    visible=_sees_entry,
-)
-TODAY: Final = LiveFeed(
-    name="today",
-    roles=ROLES,
-    snapshot=store.tile_rows,
-    version=store.load_tiles,
-    template="board_tile.html",
-    visible=_sees_house,
-)
 
 site = Site(
     package=Path(__file__).parent.parent,
@@ -64,31 +30,62 @@ site = Site(
             "/sla/board",
             N_("Promises"),
             N_("What is due, what was missed, and how today is going."),
-            ROLES,
+            feeds.ROLES,
         ),
+        Link(
+            "/sla/policies",
+            N_("Policies"),
+            N_("What is promised to whom, in which time, and who is told when."),
+            feeds.ROLES,
+        ),
+        Link(
+            "/sla/calendars",
+            N_("Calendars"),
+            N_("When work is done, which days are free, and when so much working time has passed."),
+            feeds.ROLES,
+        ),
+        REPLAYS,
+        ALERTS,
+        SINKS,
     ),
-    feeds=(RUNNING, MISSED, TODAY),
+    feeds=feeds.FEEDS,
 )
+
+
+class Asked(Filters):
+    """The filters, and whether a screen on the wall asks."""
+
+    wall: bool = False
 
 
 @router.get(
     "/board", dependencies=[Depends(allow("operations", "dispatcher", "admin"))], include_in_schema=False
 )
-async def board(request: Request, tx: ReadTx, viewer: Caller) -> Response:
+async def board(request: Request, tx: ReadTx, viewer: Caller, asked: Annotated[Asked, Query()]) -> Response:
     """The page; what it shows goes on changing by its feeds."""
-    shown = {
-        feed.name: [row for row in await feed.snapshot(tx) if feed.visible(row, viewer)]
-        for feed in (RUNNING, MISSED, TODAY)
-    }
+    view = View.of(viewer, asked)
+    running = await feeds.running_rows(tx, view)
+    missed = await feeds.missed_rows(tx, view)
     return page(
         request,
         "board.html",
-        running=shown["running"],
-        missed=shown["missed"],
-        today=shown["today"],
+        running=running,
+        missed=missed,
+        tickets=await feeds.ticket_rows(tx, view),
+        today=await feeds.tile_rows(tx, view),
+        state=await feeds.state_rows(tx, view),
+        notices=[row for row in await feeds.notice_rows(tx, view) if feeds.NOTICES.visible(row, viewer)],
+        view=view,
+        choices=await store.load_choices(tx, view, [row.data for row in (*running, *missed)]),
+        feed=partial(_feed, view),
         may_acknowledge=bool(viewer.roles & {"operations", "admin"}),
-        limited=is_limited(viewer),
+        wall=asked.wall,
+        words=words,
     )
+
+
+def _feed(view: View, name: str) -> str:
+    return f"sla.{feeds.named(name, view)}"
 
 
 @router.get(
@@ -104,8 +101,18 @@ async def dossier(request: Request, tx: ReadTx, viewer: Caller, id: UUID) -> Res
         "dossier.html",
         subject=found.subject,
         subject_name=words.SUBJECTS[found.subject.kind],
-        proofs=found.proofs,
-        policy_version=found.policy_version,
-        calendar_version=found.calendar_version,
+        dossier=found,
+        zone=found.governing.calendar.zone,
+        record=_record(found.subject),
         words=words,
     )
+
+
+def _record(subject: Any) -> str | None:
+    """The page of the service that has the work, which lets in all whom this one lets in; calls have none."""
+    match subject.kind:
+        case "ticket":
+            return f"/dispatch/tickets/{subject.id}/page"
+        case "request":
+            return f"/intake/desk/{subject.id}"
+    return f"/intake/desk/{subject.request_id}" if subject.request_id else None

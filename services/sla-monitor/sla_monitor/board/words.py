@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
-from shared.i18n import N_
+from shared.i18n import N_, gettext
+from shared.i18n.language import current_language
+
+if TYPE_CHECKING:  # the command line knows these words, too, and no service
+    from sla_monitor.clocks.dossier import Difference
+    from sla_monitor.clocks.evidence import Deed, Said
 
 PROMISES: Final = {
     "answer_call": N_("Answer the call"),
@@ -13,11 +21,45 @@ PROMISES: Final = {
     "accept": N_("Accept the task"),
     "on_site": N_("Arrive on site"),
     "visit_agreed": N_("Agree on a visit"),
+    "appointment_kept": N_("Keep the appointment"),
+    "resolution": N_("Solve the problem"),
+    "progress": N_("Tell how it goes"),
 }
 SUBJECTS: Final = {
     "ticket": N_("Ticket"),
     "request": N_("Request"),
     "call": N_("Phone call"),
+}
+SEVERITIES: Final = {
+    "urgent": N_("Urgent"),
+    "important": N_("Important"),
+    "general": N_("General"),
+}
+CHANNELS: Final = {
+    "phone": N_("Phone"),
+    "email": N_("E-mail"),
+    "web_chat": N_("Online chat"),
+    "web_form": N_("Web form"),
+    "social": N_("Social media"),
+    "sms": N_("SMS"),
+    "webhook": N_("Another system"),
+}
+REACH: Final = {
+    "R54": N_("same city"),
+    "R55": N_("cross-region"),
+    "R56": N_("same city"),
+    "R57": N_("cross-region"),
+}
+FILTERS: Final = {
+    "region": N_("Region"),
+    "team": N_("Service centre"),
+    "severity": N_("Severity"),
+    "channel": N_("Channel"),
+    "promise": N_("Promise"),
+}
+WHOLE: Final = {
+    "tickets": N_("Tickets in time today"),
+    "clocks": N_("Promises in time today"),
 }
 OUTCOMES: Final = {
     "running": N_("running"),
@@ -29,6 +71,7 @@ RULES: Final = {
     "wall": N_("{} by the wall clock"),
     "working": N_("{} of working time"),
     "next_working_day": N_("By a set time of the next working day, {} in all"),
+    "appointed": N_("By the time that was agreed on, {} in all"),
 }
 REASONS: Final = {
     "customers_wish": N_("a later visit at the customer's wish"),
@@ -51,9 +94,142 @@ EVENTS: Final = {
     "dispatch.engineer_arrived": N_("engineer on site"),
     "dispatch.ticket_closed": N_("ticket closed"),
     "regraded": N_("another severity, another promise"),
+    "withdrawn": N_("its beginning turned out never to have been"),
+}
+# The same and more as they happen, not as they end a promise.
+HAPPENED: Final = EVENTS | {
+    "intake.request_registered": N_("request registered"),
+    "intake.request_reclassified": N_("request judged anew"),
+    "intake.call_rang": N_("call rang"),
+    "dispatch.ticket_opened": N_("ticket opened"),
+    "dispatch.owner_changed": N_("another owner"),
+    "dispatch.group_formed": N_("emergency group formed"),
+    "dispatch.leadership_informed": N_("leadership informed"),
+    "dispatch.ticket_assigned": N_("task given to an engineer"),
+    "dispatch.ticket_regraded": N_("severity changed"),
+    "dispatch.ticket_resolved": N_("engineer is done"),
+    "dispatch.result_rejected": N_("customer rejected the result"),
+}
+SAID: Final = {
+    "clock_started": N_("started"),
+    "clock_paused": N_("stands: {reason}"),
+    "clock_resumed": N_("counts again"),
+    "clock_met": N_("kept"),
+    "clock_warned": N_("{threshold} percent of the time is gone"),
+    "clock_breached": N_("missed"),
+    "clock_amended": N_("corrected: was {before}, is {after}"),
+    "clock_cancelled": N_("cancelled: {reason}"),
+    "alert_acknowledged": N_("somebody looks after it"),
+}
+UNCONFIRMED: Final = N_("missed, unconfirmed: events delayed")
+CONFIRMED: Final = N_("confirmed: missed")
+DEEDS: Final = {
+    "acknowledged": N_("taken over"),
+    "snoozed": N_("put aside"),
+    "returned": N_("back again"),
+    "assigned": N_("asked to look after it"),
+    "escalated": N_("told to more people"),
+    "retracted": N_("taken back"),
+}
+COMPARED: Final = {
+    "requirement": N_("Requirement"),
+    "rule": N_("Rule"),
+    "measure": N_("Measure"),
+    "allowance": N_("Time allowed"),
+    "severity": N_("Severity"),
+    "started_at": N_("Start"),
+    "deadline": N_("Deadline"),
+    "standing": N_("Stands"),
+    "outcome": N_("Outcome"),
+    "stopped_at": N_("End"),
+    "reason": N_("Why it ended"),
 }
 
 
 def promise(code: str) -> str:
     """The name of a promise, to be translated; one that the house made up itself is called by its code."""
     return PROMISES.get(code, code)
+
+
+_VALUES: Final = {"severity": SEVERITIES, "channel": CHANNELS, "promise": PROMISES}
+
+
+def value(filter: str, code: str) -> str:
+    """What a value of a filter is called; regions and service centres are called by their codes."""
+    return _VALUES.get(filter, {}).get(code, code)
+
+
+def exact(instant: datetime, zone: str) -> str:
+    """To the second, and beyond where there is more: what a sum is checked with."""
+    local = instant.astimezone(ZoneInfo(zone))
+    return f"{local:%Y-%m-%d %H:%M:%S}{_fraction(local.microsecond)}"
+
+
+def length(span: timedelta) -> str:
+    """Hours, minutes and seconds: 26:00:00 is a day and two hours."""
+    seconds, rest = divmod(span, timedelta(seconds=1))
+    hours, seconds = divmod(seconds, 3600)
+    return f"{hours}:{seconds // 60:02}:{seconds % 60:02}{_fraction(rest.microseconds)}"
+
+
+def _fraction(microseconds: int) -> str:
+    return f".{microseconds:06}".rstrip("0") if microseconds else ""
+
+
+def ended(reason: str) -> str:
+    """What ended a clock, to be translated."""
+    return EVENTS.get(reason) or HAPPENED.get(reason, reason)
+
+
+def said(event: Said) -> str:
+    """What was told about a clock, in the reader's language."""
+    data = event.data
+    if event.what == "clock_breached" and not data["confirmed"]:
+        return gettext(UNCONFIRMED)
+    if event.what == "clock_amended" and data["outcome"] == data["previous_outcome"] == "breached":
+        return gettext(CONFIRMED)
+    reason = data.get("reason", "")
+    return gettext(SAID.get(event.what, event.what)).format(
+        reason=gettext(REASONS.get(reason) or ended(reason)),
+        threshold=data.get("threshold", ""),
+        before=gettext(OUTCOMES.get(data.get("previous_outcome", ""), "")),
+        after=gettext(OUTCOMES.get(data.get("outcome", ""), "")),
+    )
+
+
+def done(deed: Deed) -> str:
+    """What was done about an alert, with the words somebody left."""
+    reason = deed.detail.get("reason")
+    return gettext(DEEDS.get(deed.what, deed.what)) + (f": {reason}" if isinstance(reason, str) else "")
+
+
+def compared(difference: Difference, zone: str) -> tuple[str, str, str]:
+    """The name of a value that differs, as it is stored, and as it follows from the history."""
+    name = gettext(COMPARED[difference.name])
+    return name, _written(difference.stored, zone), _written(difference.folded, zone)
+
+
+def _written(value: Any, zone: str) -> str:
+    match value:
+        case None:
+            return "—"
+        case datetime():
+            return exact(value, zone)
+        case timedelta():
+            return length(value)
+        case _:
+            return gettext(OUTCOMES.get(value, str(value)))
+
+
+_SHOWN: Final = ("severity", "channel", "centre", "region", "starts_at", "at_customers_wish", "reason")
+
+
+def facts(told: Mapping[str, Any]) -> str:
+    """Of what an event told, that by which promises are decided."""
+    known = {name: told[name] for name in _SHOWN if told.get(name) not in (None, False)}
+    if "starts_at" in known:
+        known["starts_at"] = current_language().moment(datetime.fromisoformat(known["starts_at"]))
+    if known.pop("at_customers_wish", None):
+        wish = REASONS["customers_wish"]
+        known["wish"] = gettext(wish)
+    return ", ".join(gettext(value(name, str(each))) for name, each in known.items())

@@ -5,15 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import groupby
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import Column, Date, DateTime, Integer, Table, Text, select, text
+from sqlalchemy import Column, Date, DateTime, FetchedValue, Integer, Table, Text, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.db import Tx, insert_rows
-from sla_monitor.calendars.rules import Calendar, ExceptionalDay, Window
+from shared.errors import AftercareError
+from sla_monitor.calendars.rules import Calendar, ExceptionalDay, Provenance, Window
+from sla_monitor.calendars.versions import LAST_YEAR, Content, Version, in_force, is_confirmed
 from sla_monitor.tables import metadata
+
+
+class NoSuchCalendar(AftercareError):
+    """There is no calendar {name}, or it has no such version."""
+
+    kind = "not_found"
+
 
 calendar_version = Table(
     "calendar_version",
@@ -25,6 +37,8 @@ calendar_version = Table(
     Column("week", JSONB, nullable=False),
     Column("source", Text, nullable=False),
     Column("digest", Text, nullable=False),
+    Column("made_at", DateTime(timezone=True), server_default=FetchedValue()),
+    Column("made_by", Text),
 )
 
 calendar_day = Table(
@@ -97,22 +111,100 @@ async def save_version(tx: Tx, head: dict[str, Any], days: list[dict[str, Any]])
     await insert_rows(tx, calendar_day, days)
 
 
-_DAYS = text(
-    """
-    SELECT day, windows FROM calendar_day
-    WHERE calendar = :calendar AND version = :version ORDER BY day
-    """
-).columns(day=Date, windows=JSONB)
-
-
 async def load_calendar(tx: Tx, name: str, version: int) -> Calendar:
-    """A version as a value."""
-    found = await tx.execute(
-        select(calendar_version.c.zone, calendar_version.c.week).where(
-            calendar_version.c.calendar == name, calendar_version.c.version == version
-        )
+    """A version to count by."""
+    return (await load_version(tx, name, version)).content.calendar()
+
+
+async def load_version(tx: Tx, name: str, version: int) -> Version:
+    """A version with its days in their order; `NoSuchCalendar` when there is none."""
+    of_head = calendar_version.c.calendar == name, calendar_version.c.version == version
+    head = (await tx.execute(select(calendar_version).where(*of_head))).first()
+    if head is None:
+        raise NoSuchCalendar(name=name)
+    of_days = calendar_day.c.calendar == name, calendar_day.c.version == version
+    days = await tx.execute(select(calendar_day).where(*of_days).order_by(calendar_day.c.day))
+    content = Content(head.zone, tuple(map(_windows, head.week)), tuple(map(_day, days)), head.source)
+    return Version(
+        head.calendar, head.version, head.valid_from, content, head.digest, head.made_at, head.made_by
     )
-    head = found.one()
-    days = (await tx.execute(_DAYS, {"calendar": name, "version": version})).all()
-    week = tuple(map(_windows, head.week))
-    return Calendar(head.zone, week, {row.day: _windows(row.windows) for row in days})
+
+
+def _day(row: Any) -> ExceptionalDay:
+    return ExceptionalDay(row.day, _windows(row.windows), row.name, row.provenance)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A version without its days; `made_by` is None for the one that shipped."""
+
+    calendar: str
+    version: int
+    valid_from: datetime
+    zone: str
+    source: str
+    digest: str
+    made_at: datetime
+    made_by: str | None
+
+
+_HEADS: Final = text(
+    """
+    SELECT calendar, version, valid_from, zone, source, digest, made_at, made_by FROM calendar_version
+    WHERE CAST(:name AS text) IS NULL OR calendar = :name
+    ORDER BY calendar, valid_from, version
+    """
+)
+
+
+async def load_heads(tx: Tx, name: str | None = None) -> dict[str, list[Head]]:
+    """The versions of every calendar, or of the one named, in the order in which they apply."""
+    found = (Head(**row) for row in (await tx.execute(_HEADS, {"name": name})).mappings())
+    return {calendar: list(heads) for calendar, heads in groupby(found, key=lambda head: head.calendar)}
+
+
+@dataclass(frozen=True, slots=True)
+class UnconfirmedYear:
+    """A year whose holidays a calendar does not know for sure."""
+
+    calendar: str
+    version: int
+    year: int
+
+
+_KNOWN_FROM: Final = text(
+    """
+    SELECT calendar, version, CAST(extract(year FROM day) AS integer) AS year,
+           array_agg(DISTINCT provenance) AS provenances
+    FROM calendar_day
+    JOIN unnest(CAST(:calendars AS text[]), CAST(:versions AS integer[])) AS asked (calendar, version)
+      USING (calendar, version)
+    GROUP BY calendar, version, year
+    """
+)
+
+
+async def load_warnings(tx: Tx, now: datetime) -> list[UnconfirmedYear]:
+    """Which calendars are not sure of this year, or from November on of the next, by calendar and year."""
+    asked = [
+        UnconfirmedYear(name, in_force(heads, instant).version, year)
+        for name, heads in sorted((await load_heads(tx)).items())
+        for year, instant in _years_ahead(heads, now)
+    ]
+    known: dict[tuple[str, int], dict[int, list[Provenance]]] = {}
+    versions = sorted({(each.calendar, each.version) for each in asked})
+    parameters = {"calendars": [name for name, _ in versions], "versions": [number for _, number in versions]}
+    for row in await tx.execute(_KNOWN_FROM, parameters):
+        known.setdefault((row.calendar, row.version), {})[row.year] = row.provenances
+    return [
+        each for each in asked if not is_confirmed(known.get((each.calendar, each.version), {}), each.year)
+    ]
+
+
+def _years_ahead(heads: Sequence[Head], now: datetime) -> list[tuple[int, datetime]]:
+    """The years that are to be known by now, each with an instant whose version says so."""
+    local = now.astimezone(ZoneInfo(in_force(heads, now).zone))
+    years = [(local.year, now)]
+    if local.month >= 11 and local.year < LAST_YEAR:
+        years.append((local.year + 1, datetime(local.year + 1, 1, 1, tzinfo=local.tzinfo)))
+    return years

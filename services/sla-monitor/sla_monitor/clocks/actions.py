@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -11,12 +11,13 @@ from shared.clock import uuid7
 from shared.db import Tx
 from shared.events import Event
 from shared.outbox.emit import emit
+from sla_monitor.alerts.climbing import follow_clocks
 from sla_monitor.clocks import store
 from sla_monitor.clocks.rules import Clock, Happening, describe, evaluate
 from sla_monitor.clocks.rules.changes import Change, StoredClock, Timer, amend, begin, timers
-from sla_monitor.clocks.rules.history import Subject
-from sla_monitor.clocks.telling import payload_of
-from sla_monitor.policies.store import Governing, load_rulebook
+from sla_monitor.clocks.rules.history import Subject, known_facts
+from sla_monitor.clocks.telling import payload_of, uncovered
+from sla_monitor.policies.store import Governing, cover, load_rulebook, load_standing, raise_uncovered
 
 Causes: TypeAlias = Mapping[UUID, Event[Any]]
 """The last new event of each subject, whose trace goes on."""
@@ -31,17 +32,21 @@ async def take(tx: Tx, happenings: Sequence[tuple[UUID, Happening]], causes: Cau
     await refold(tx, sorted({subject_id for subject_id, _ in happenings}), causes)
 
 
-async def refold(tx: Tx, subject_ids: Sequence[UUID], causes: Causes) -> None:
+async def refold(tx: Tx, subject_ids: Sequence[UUID], causes: Causes) -> Sequence[Change]:
     """Fold the whole history of each subject; store and tell what differs from what was known."""
     rulebook = await load_rulebook(tx)
+    moves, bare = await load_standing(tx, subject_ids)
     histories = await store.load_histories(tx, subject_ids)
     known = await store.lock_clocks(tx, subject_ids)
     subjects = {id: describe(histories[id]) for id in subject_ids}
     await store.save_subjects(tx, subjects)
     changes: list[Change] = []
     armed: dict[UUID, Armed] = {}
+    governed: dict[UUID, Governing] = {}
     for id in subject_ids:
-        governing = rulebook.at(subjects[id].first_at)
+        moved_to = moves[id].policy_version if id in moves else None
+        governing = rulebook.at(subjects[id].first_at, subjects[id].region, moved_to)
+        governed[id] = governing
         for change, folded in _changes(id, histories[id], known.get(id, []), governing, tx.now):
             changes.append(change)
             armed[change.clock.id] = _armed(change.clock, folded, governing)
@@ -50,6 +55,29 @@ async def refold(tx: Tx, subject_ids: Sequence[UUID], causes: Causes) -> None:
     for change in changes:
         subject_id = change.clock.subject_id
         tell(tx, change, subjects[subject_id], causes.get(subject_id))
+    alerted = [each.clock for each in changes if each.retracts or each.clock.warned or each.clock.alerted_at]
+    await follow_clocks(tx, alerted)
+    await _tell_uncovered(tx, subjects, histories, governed, bare)
+    return changes
+
+
+async def _tell_uncovered(
+    tx: Tx,
+    subjects: Mapping[UUID, Subject],
+    histories: Mapping[UUID, Sequence[Happening]],
+    governed: Mapping[UUID, Governing],
+    known: Collection[UUID],
+) -> None:
+    """Say of which subjects nobody has promised anything; `known` are those of whom it was said already."""
+    bare = {
+        id
+        for id, governing in governed.items()
+        if not governing.policy.covers(subjects[id].kind, known_facts(histories[id]))
+    }
+    await cover(tx, {*known} - bare)
+    for id, revision in (await raise_uncovered(tx, bare - {*known})).items():
+        payload = uncovered(id, subjects[id], governed[id].versions[0], revision)
+        emit(tx, payload, subject=id, sequence=revision)
 
 
 def _changes(

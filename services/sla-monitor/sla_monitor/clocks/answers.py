@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +11,10 @@ from pydantic import BaseModel, Field
 
 from shared.events.terms import Severity
 from sla_monitor.clocks.attainment import Attainment, Today
-from sla_monitor.clocks.dossier import Dossier, Proof
+from sla_monitor.clocks.dossier import Difference, Dossier, Heard, Line, Proof, Withdrawn
+from sla_monitor.clocks.evidence import Raised, Said
 from sla_monitor.clocks.rules import Interval, Outcome, Pause
-from sla_monitor.clocks.rules.history import Happening, SubjectKind
+from sla_monitor.clocks.rules.history import SubjectKind
 
 
 class PauseShown(BaseModel):
@@ -81,6 +82,60 @@ class IntervalShown(BaseModel):
         return cls(seconds=seconds, **_same(cls, piece))
 
 
+class LineShown(IntervalShown):
+    """One line of the arithmetic: a piece of time, and how much has been counted by its end."""
+
+    sum: float = Field(description="Seconds.")
+
+    @classmethod
+    def at(cls, line: Line) -> LineShown:
+        return cls(sum=line.sum.total_seconds(), **IntervalShown.of(line.piece).model_dump())
+
+
+class SaidShown(BaseModel):
+    """An event that was told about a clock, when, and all that it said."""
+
+    what: str = Field(examples=["clock_breached"])
+    at: datetime
+    revision: int
+    data: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, said: Said) -> SaidShown:
+        return cls(**_same(cls, said))
+
+
+class DifferenceShown(BaseModel):
+    """A value that is stored otherwise than it follows from the history."""
+
+    name: str = Field(examples=["deadline"])
+    stored: datetime | float | bool | str | None
+    folded: datetime | float | bool | str | None
+
+    @classmethod
+    def of(cls, found: Difference) -> DifferenceShown:
+        return cls(name=found.name, stored=_plain(found.stored), folded=_plain(found.folded))
+
+
+def _plain(value: Any) -> Any:
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+class RaisedShown(BaseModel):
+    """An alert about a clock: at how many percent of its time, and who looks after it."""
+
+    id: UUID
+    threshold: int
+    revision: int
+    raised_at: datetime
+    acknowledged_by: str | None
+    acknowledged_at: datetime | None
+
+    @classmethod
+    def of(cls, raised: Raised) -> RaisedShown:
+        return cls(**_same(cls, raised))
+
+
 class ProofShown(BaseModel):
     """A clock with the arithmetic of its deadline: `allowance` seconds are counted in `intervals`."""
 
@@ -96,12 +151,15 @@ class ProofShown(BaseModel):
     deadline: datetime
     standing: bool
     pauses: list[PauseShown]
-    intervals: list[IntervalShown]
+    intervals: list[LineShown]
     outcome: Outcome
     stopped_at: datetime | None
     reason: str | None
     confirmed: bool | None
     revision: int
+    differences: list[DifferenceShown] = Field(description="Empty when what is stored follows from history.")
+    said: list[SaidShown]
+    alerts: list[RaisedShown]
 
     @classmethod
     def of(cls, proof: Proof) -> ProofShown:
@@ -114,22 +172,51 @@ class ProofShown(BaseModel):
             id=stored.id if stored else None,
             confirmed=stored.confirmed if stored else None,
             revision=stored.revision if stored else 0,
-            intervals=[IntervalShown.of(each) for each in proof.intervals],
+            intervals=[LineShown.at(each) for each in proof.lines],
+            differences=[DifferenceShown.of(each) for each in proof.differences],
+            said=[SaidShown.of(each) for each in proof.said],
+            alerts=[RaisedShown.of(each) for each in proof.raised],
             **shown,
         )
 
 
+class WithdrawnShown(BaseModel):
+    """A clock that was told of and does not follow from the history as it is known now."""
+
+    id: UUID
+    promise: str
+    occurrence: int
+    started_at: datetime
+    deadline: datetime
+    outcome: Outcome
+    differences: list[DifferenceShown]
+    said: list[SaidShown]
+    alerts: list[RaisedShown]
+
+    @classmethod
+    def of(cls, withdrawn: Withdrawn) -> WithdrawnShown:
+        return cls(
+            differences=[DifferenceShown.of(each) for each in withdrawn.differences],
+            said=[SaidShown.of(each) for each in withdrawn.said],
+            alerts=[RaisedShown.of(each) for each in withdrawn.raised],
+            **_same(cls, withdrawn.stored),
+        )
+
+
 class HappeningShown(BaseModel):
-    """One event of the history that the clocks follow from."""
+    """One event of the history that the clocks follow from; `late_by` where it was told long afterwards."""
 
     id: UUID
     kind: str = Field(examples=["dispatch.ticket_assigned"])
     sequence: int
     at: datetime
+    received_at: datetime | None
+    late_by: float | None = Field(description="Seconds.")
 
     @classmethod
-    def of(cls, event: Happening) -> HappeningShown:
-        return cls(**_same(cls, event))
+    def of(cls, heard: Heard) -> HappeningShown:
+        late_by = heard.late_by.total_seconds() if heard.late_by else None
+        return cls(received_at=heard.received_at, late_by=late_by, **_same(cls, heard.event))
 
 
 class DossierShown(BaseModel):
@@ -139,20 +226,33 @@ class DossierShown(BaseModel):
     about_kind: SubjectKind
     title: str | None
     region: str | None
+    team: str | None
+    channel: str | None
     severity: Severity | None
     policy_version: int
+    calendar: str
     calendar_version: int
+    zone: str
+    folded_at: datetime
+    agrees: bool = Field(description="Whether all that is stored follows from the history, to the instant.")
     clocks: list[ProofShown]
+    withdrawn: list[WithdrawnShown]
     history: list[HappeningShown]
 
     @classmethod
     def of(cls, id: UUID, dossier: Dossier) -> DossierShown:
+        governing = dossier.governing
         return cls(
             about=id,
             about_kind=dossier.subject.kind,
-            policy_version=dossier.policy_version,
-            calendar_version=dossier.calendar_version,
+            policy_version=governing.versions[0],
+            calendar=governing.calendar_name,
+            calendar_version=governing.versions[1],
+            zone=governing.calendar.zone,
+            folded_at=dossier.folded_at,
+            agrees=dossier.agrees,
             clocks=[ProofShown.of(each) for each in dossier.proofs],
+            withdrawn=[WithdrawnShown.of(each) for each in dossier.withdrawn],
             **_same(cls, dossier.subject),
             history=[HappeningShown.of(each) for each in dossier.history],
         )
@@ -163,7 +263,7 @@ class Figures(BaseModel):
 
     met: int
     breached: int
-    running: int
+    running: int = Field(description="Still to be decided before the day ends; not counted beyond 10 000.")
     attainment: float | None
 
     @classmethod
@@ -172,18 +272,22 @@ class Figures(BaseModel):
 
 
 class AttainmentShown(BaseModel):
-    """Today in the zone of the calendar: kept by their stop, missed by their deadline, running now."""
+    """Today in the zone of the calendar: kept by their stop, missed by their deadline, or yet to come."""
 
     day: date
     zone: str
     response: Figures
+    tickets: Figures | None = Field(
+        default=None, description="Whole matters, a ticket with its request: kept when all their clocks were."
+    )
     promises: Mapping[str, Figures]
 
     @classmethod
-    def of(cls, today: Today) -> AttainmentShown:
+    def of(cls, today: Today, tickets: Attainment) -> AttainmentShown:
         return cls(
             day=today.day,
             zone=today.zone,
             response=Figures.of(today.response),
+            tickets=Figures.of(tickets),
             promises={code: Figures.of(found) for code, found in today.promises.items()},
         )

@@ -29,6 +29,8 @@ READ: Final[tuple[type[Payload], ...]] = (
     taken_in.CallReturned,
     dispatched.TicketOpened,
     dispatched.OwnerChanged,
+    dispatched.GroupFormed,
+    dispatched.LeadershipInformed,
     dispatched.TicketAssigned,
     dispatched.AssignmentAccepted,
     dispatched.AssignmentDeclined,
@@ -57,7 +59,7 @@ def happening_of(event: Event[Any]) -> Happening:
 
 
 def facts_of(payload: Payload) -> Facts:
-    """The single values of a payload, and where its site is: what a policy may ask for."""
+    """The single values of a payload, its people, and where its site is: what may be asked for later."""
     facts: dict[str, Any] = {}
     for name, value in payload:
         match value:
@@ -65,6 +67,8 @@ def facts_of(payload: Payload) -> Facts:
                 facts[name] = value
             case UUID():
                 facts[name] = str(value)
+            case tuple() if value and all(isinstance(each, UUID) for each in value):
+                facts[name] = [str(each) for each in value]
             case datetime():
                 aware = value if value.tzinfo else value.replace(tzinfo=UTC)
                 facts[name] = aware.astimezone(UTC).isoformat()

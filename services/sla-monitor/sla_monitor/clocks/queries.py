@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import ARRAY, Text, bindparam, text
 
 from shared.db import Tx
 from shared.http.auth import Principal
 from sla_monitor.clocks.rules import Outcome
+from sla_monitor.clocks.view import FROM, View, within
 from sla_monitor.scope import WITHIN, limited, limits
 
 _SHOWN: Final = """
@@ -75,18 +76,64 @@ async def load_subject(tx: Tx, viewer: Principal, id: UUID) -> Any | None:
     return (await tx.execute(_SUBJECT, {"id": id, **limits(viewer)})).first()
 
 
-_FIGURES: Final = limited(
-    text(
-        f"""
-        SELECT promise, outcome, count(*) AS clocks FROM clock JOIN subject ON subject.id = subject_id
-        WHERE (outcome = 'running' OR decided_at >= :since) AND {WITHIN}
-        GROUP BY promise, outcome
-        """
+# What a day decided, and what it has still to decide: bounded by the day, however many clocks there are.
+_OUTCOMES: Final = f"""
+    SELECT promise, outcome, hour, count(*) AS clocks FROM (
+        SELECT clock.promise, clock.outcome,
+               CAST(extract(hour FROM clock.decided_at AT TIME ZONE :zone) AS integer) AS hour
+        {FROM} WHERE clock.decided_at >= :since {{within}}
+        UNION ALL (
+            SELECT clock.promise, clock.outcome, NULL {FROM}
+            WHERE clock.outcome = 'running' AND clock.deadline < :until AND NOT clock.standing {{within}}
+            LIMIT :most
+        )
+    ) AS counted GROUP BY promise, outcome, hour
+"""
+# A matter is missed on the day of its first miss, and kept on the day that kept the last of its promises.
+_MATTERS: Final = f"""
+    WITH touched AS (
+        SELECT subject.matter_id {FROM}
+        WHERE clock.promise = ANY(:responses) AND clock.decided_at >= :since {{within}}
+        UNION (
+            SELECT subject.matter_id {FROM}
+            WHERE clock.promise = ANY(:responses) AND clock.outcome = 'running'
+              AND clock.deadline < :until AND NOT clock.standing {{within}}
+            LIMIT :most
+        )
     )
-)
+    SELECT count(*) FILTER (WHERE missed_at IS NULL AND NOT runs AND kept_at >= :since) AS met,
+           count(*) FILTER (WHERE missed_at >= :since) AS breached,
+           count(*) FILTER (WHERE missed_at IS NULL AND runs) AS running
+    FROM touched CROSS JOIN LATERAL (  -- one by one, by the index: a join might read all clocks instead
+        SELECT min(clock.deadline) FILTER (WHERE clock.outcome = 'breached') AS missed_at,
+               max(clock.stopped_at) FILTER (WHERE clock.outcome = 'met') AS kept_at,
+               bool_or(clock.outcome = 'running') AS runs
+        FROM subject JOIN clock ON clock.subject_id = subject.id
+        WHERE subject.matter_id = touched.matter_id
+          AND clock.promise = ANY(:responses) AND clock.outcome <> 'cancelled'
+    ) AS matter
+"""
+PENDING: Final = 10_000  # of what is still to be decided no more than this is counted
 
 
-async def count_outcomes(tx: Tx, viewer: Principal | None, since: datetime) -> dict[tuple[str, str], int]:
-    """How many clocks run, and how many were kept or missed since an instant, by promise and outcome."""
-    found = await tx.execute(_FIGURES, {"since": since, **limits(viewer)})
-    return {(row.promise, row.outcome): row.clocks for row in found}
+async def count_outcomes(tx: Tx, view: View, since: datetime, until: datetime, zone: str) -> Sequence[Any]:
+    """How many clocks a day kept, missed (by the hour in `zone`), and has yet to decide, by promise.
+
+    Rows of promise, outcome, hour and clocks.
+    """
+    found = await tx.execute(
+        within(_OUTCOMES, view),
+        {"since": since, "until": until, "zone": zone, "most": PENDING, **view.parameters},
+    )
+    return found.all()
+
+
+async def count_matters(
+    tx: Tx, view: View, since: datetime, until: datetime, responses: Sequence[str]
+) -> Any:
+    """How many matters a day kept, missed and has yet to decide, by all the promises in `responses`."""
+    found = await tx.execute(
+        within(_MATTERS, view).bindparams(bindparam("responses", type_=ARRAY(Text))),
+        {"since": since, "until": until, "responses": responses, "most": PENDING, **view.parameters},
+    )
+    return found.one()

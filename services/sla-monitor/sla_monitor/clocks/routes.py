@@ -13,9 +13,10 @@ from shared.http.cursor import Page, Paged
 from shared.http.transaction import ReadTx, ServiceRoute
 from sla_monitor.clocks import queries
 from sla_monitor.clocks.answers import AttainmentShown, ClockShown, DossierShown
-from sla_monitor.clocks.attainment import attainment_today
+from sla_monitor.clocks.attainment import attainment_today, tickets_today
 from sla_monitor.clocks.dossier import load_dossier
 from sla_monitor.clocks.rules import Outcome
+from sla_monitor.clocks.view import Filters, View
 
 router = APIRouter(route_class=ServiceRoute)
 
@@ -41,6 +42,7 @@ async def dossier(tx: ReadTx, viewer: Caller, id: UUID) -> DossierShown:
 
 
 @router.get("/attainment", dependencies=[Depends(allow("operations", "dispatcher", "admin"))])
-async def attainment(tx: ReadTx, viewer: Caller) -> AttainmentShown:
-    """Response-time attainment of today (R110), over all response promises and for each promise."""
-    return AttainmentShown.of(await attainment_today(tx, viewer))
+async def attainment(tx: ReadTx, viewer: Caller, filters: Annotated[Filters, Query()]) -> AttainmentShown:
+    """Response-time attainment of today (R110): by clock, by ticket, and for each promise."""
+    view = View.of(viewer, filters)
+    return AttainmentShown.of(await attainment_today(tx, view), await tickets_today(tx, view))

@@ -56,6 +56,9 @@ subject = Table(
     Column("customer_level", Text),
     Column("owner_id", Uuid),
     Column("first_at", _moment, nullable=False),
+    Column("team", Text),
+    Column("channel", Text),
+    Column("request_id", Uuid),
 )
 
 clock = Table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,9 @@ from uuid import UUID
 from shared.events import Payload
 from shared.events.sla import (
     AlertAcknowledged,
+    AlertAssigned,
+    AlertEscalated,
+    AlertSnoozed,
     ClockAmended,
     ClockBreached,
     ClockCancelled,
@@ -17,6 +21,7 @@ from shared.events.sla import (
     ClockResumed,
     ClockStarted,
     ClockWarned,
+    TicketUncovered,
 )
 from sla_monitor.clocks.rules import Outcome
 from sla_monitor.clocks.rules.changes import Change, StoredClock, Telling
@@ -72,12 +77,59 @@ def breached(clock: StoredClock, subject: Subject, now: datetime) -> ClockBreach
 def acknowledged(
     clock: StoredClock, subject: Subject, alert_id: UUID, threshold: int, by: str
 ) -> AlertAcknowledged:
-    """That somebody looks after an alert; named if it is an employee, whose identifier is a PersonId."""
+    """That somebody looks after an alert."""
+    about = {"alert_id": alert_id, "threshold": threshold}
+    return AlertAcknowledged(**_known(clock, subject), **about, by=person(by))
+
+
+def snoozed(
+    clock: StoredClock,
+    subject: Subject,
+    alert_id: UUID,
+    threshold: int,
+    until: datetime,
+    reason: str,
+    by: str,
+) -> AlertSnoozed:
+    """That nobody needs to look at an alert for a while."""
+    about = {"alert_id": alert_id, "threshold": threshold}
+    return AlertSnoozed(**_known(clock, subject), **about, until=until, reason=reason, by=person(by))
+
+
+def assigned(
+    clock: StoredClock, subject: Subject, alert_id: UUID, threshold: int, to: UUID, by: str
+) -> AlertAssigned:
+    """That a person is asked to look after an alert."""
+    about = {"alert_id": alert_id, "threshold": threshold}
+    return AlertAssigned(**_known(clock, subject), **about, to=to, by=person(by))
+
+
+def escalated(
+    clock: StoredClock, subject: Subject, alert_id: UUID, minutes: int, roles: Sequence[str]
+) -> AlertEscalated:
+    """That nobody has looked after a breach so far, and who was told next."""
+    about: dict[str, Any] = {"alert_id": alert_id, "minutes": minutes, "roles": tuple(roles)}
+    return AlertEscalated(**_known(clock, subject), **about)
+
+
+def person(id: str) -> UUID | None:
+    """Who a principal is, if it is an employee, whose identifier is a PersonId."""
     try:
-        person = UUID(by)
+        return UUID(id)
     except ValueError:
-        person = None
-    return AlertAcknowledged(**_known(clock, subject), alert_id=alert_id, threshold=threshold, by=person)
+        return None
+
+
+def uncovered(id: UUID, subject: Subject, policy_version: int, revision: int) -> TicketUncovered:
+    """That nothing is promised to a subject."""
+    return TicketUncovered(
+        about=id,
+        about_kind=subject.kind,
+        severity=subject.severity,
+        region=subject.region,
+        policy_version=policy_version,
+        revision=revision,
+    )
 
 
 def _known(clock: StoredClock, subject: Subject) -> dict[str, Any]:

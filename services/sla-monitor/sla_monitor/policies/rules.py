@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
+from functools import cached_property
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -18,10 +20,14 @@ from shared.events.terms import Code
 from sla_monitor.calendars.rules import Calendar, instant_on, is_open, next_working_day
 
 Kind = Annotated[str, StringConstraints(pattern=r"^[a-z]+\.[a-z_]+$")]
-Percent = Annotated[int, Field(ge=1, le=99)]
+Role = Literal["owner", "supervisor", "team_lead", "leadership"]
 Length = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=366))]
 Measure = Literal["wall", "working"]
+About = Literal["ticket", "request", "call"]
 NOTHING: Final = timedelta(0)
+BREACHED: Final = 100  # percent of the time
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 2400  # nobody waits longer, and adding to what lies near 9999 overflows
 
 
 class _Data(BaseModel):
@@ -52,10 +58,18 @@ class NextWorkingDay(_Timed):
 
     kind: Literal["next_working_day"] = "next_working_day"
     by: time
-    at_least: timedelta = NOTHING
+    at_least: Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=366))] = NOTHING
     """Never less than this: a mail at 08:59 is due at 09:59 (decision 20)."""
     strict: bool = False
     """Whether a message before opening waits for the following day (decision 17)."""
+
+
+class Appointed(_Timed):
+    """By the instant that the starting event names (decision 6); one that is past promises nothing."""
+
+    kind: Literal["appointed"] = "appointed"
+    fact: Code = "starts_at"
+    grace: Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=7))] = NOTHING
 
 
 Simple = Annotated[Wall | Working | NextWorkingDay, Field(discriminator="kind")]
@@ -67,15 +81,20 @@ class ByHours(_Data):
     kind: Literal["by_hours"] = "by_hours"
     in_hours: Simple | None = None
     out_of_hours: Simple | None = None
+    carry: bool = False
+    """Whether what is left when the office closes goes on at the next opening (decision 1)."""
 
 
-Target: TypeAlias = Annotated[Wall | Working | NextWorkingDay | ByHours, Field(discriminator="kind")]
+Target: TypeAlias = Annotated[
+    Wall | Working | NextWorkingDay | Appointed | ByHours, Field(discriminator="kind")
+]
+When = dict[Code, tuple[str | bool, ...]]
 
 
 class Case(_Data):
     """A target for those starts whose facts are among the named values; the first case that fits counts."""
 
-    when: dict[Code, tuple[str | bool, ...]] = {}
+    when: When = {}
     target: Target
 
 
@@ -99,6 +118,27 @@ class AtCustomersWish(_Data):
 PauseRule = Annotated[Waiting | AtCustomersWish, Field(discriminator="kind")]
 
 
+class Step(_Data):
+    """Whom to tell when so much of the time is gone.
+
+    at             percent; 100 is the breach
+    minutes_after  how long after the breach, for a step above it; else nothing
+    """
+
+    at: Annotated[int, Field(ge=1, le=BREACHED)]
+    tell: tuple[Role, ...] = Field(min_length=1)
+    minutes_after: Annotated[int, Field(ge=0, le=7 * 24 * 60)] = 0
+
+    @model_validator(mode="after")
+    def _later_only_from_the_breach(self) -> Step:
+        if self.minutes_after and self.at != BREACHED:
+            raise PydanticCustomError("early_step", "Minutes are counted from the breach, at 100 percent")
+        return self
+
+
+LADDER: Final = (Step(at=75, tell=("owner",)), Step(at=BREACHED, tell=("owner", "supervisor")))
+
+
 class Promise(_Data):
     """One promise.
 
@@ -110,12 +150,13 @@ class Promise(_Data):
     cancels       the first of these ends it, if the deadline has not passed by then
     cases         how much time, by the facts of the start and the severity
     regrades_past whether another severity changes the judgement after the stop, too (decision 18)
-    warns         at which percentages of the time
+    ladder        whom to tell at which step, the earliest first
     is_response   whether it counts into the response-time attainment (R110, decision 7)
+    enabled       whether it is promised at all
     """
 
     code: Code
-    about: Literal["ticket", "request", "call"]
+    about: About
     per: Literal["subject", "episode", "start"]
     starts: tuple[Kind, ...] = Field(min_length=1)
     unless: tuple[Kind, ...] = ()
@@ -124,14 +165,41 @@ class Promise(_Data):
     pauses: tuple[PauseRule, ...] = ()
     cases: tuple[Case, ...] = Field(min_length=1)
     regrades_past: bool = False
-    warns: tuple[Percent, ...] = (75,)
+    ladder: tuple[Step, ...] = LADDER
     is_response: bool = True
+    enabled: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_warnings(cls, data: Any) -> Any:
+        """Versions before the ladder named percentages only; their owner was told."""
+        if not isinstance(data, Mapping) or "warns" not in data:
+            return data
+        steps = [{"at": share, "tell": ("owner",)} for share in (*data["warns"], BREACHED)]
+        return {**{name: value for name, value in data.items() if name != "warns"}, "ladder": steps}
+
+    @model_validator(mode="after")
+    def _climbs(self) -> Promise:
+        rungs = [(step.at, step.minutes_after) for step in self.ladder]
+        if rungs != sorted(set(rungs)):
+            raise PydanticCustomError("tangled_ladder", "The steps of a ladder rise, and none is there twice")
+        return self
+
+    @property
+    def warns(self) -> tuple[int, ...]:
+        """The percentages of the time at which somebody is told before the breach."""
+        return tuple(step.at for step in self.ladder if step.at < BREACHED)
 
     @property
     def producers(self) -> tuple[str, ...]:
         """Who could still tell that it was kept, or that it no longer applies."""
         kinds = (*self.stops, *self.cancels, *(kind for rule in self.pauses for kind in _read(rule)))
         return tuple(sorted({kind.partition(".")[0] for kind in kinds}))
+
+    @cached_property
+    def asks(self) -> frozenset[str]:
+        """The facts that decide which case fits."""
+        return frozenset(name for case in self.cases for name in case.when)
 
     def case_for(self, facts: Mapping[str, Any]) -> Case | None:
         """The case that fits."""
@@ -145,11 +213,30 @@ def _read(rule: PauseRule) -> tuple[str, ...]:
     return (*rule.begins, *rule.ends) if isinstance(rule, Waiting) else (rule.agreed,)
 
 
+class Exempt(_Data):
+    """What is promised nothing on purpose, so that nobody is told that it was forgotten."""
+
+    about: About
+    when: When
+    reason: Code
+
+
+OF_THE_CALL: Final = Exempt(about="request", when={"channel": ("phone",)}, reason="of_the_call")
+"""A request taken from a call has been answered already; the call has promises of its own."""
+
+
 class Policy(_Data):
-    """All promises of a house, and the calendar they are counted by."""
+    """All promises of a house, and the calendars they are counted by.
+
+    calendar  the one that counts
+    regional  those of regions that have their own: region, calendar
+    exempt    what is promised nothing on purpose
+    """
 
     calendar: Code
     promises: tuple[Promise, ...]
+    regional: dict[Code, Code] = {}
+    exempt: tuple[Exempt, ...] = (OF_THE_CALL,)
 
     @model_validator(mode="after")
     def _each_once(self) -> Policy:
@@ -158,8 +245,36 @@ class Policy(_Data):
             raise PydanticCustomError("promise_twice", "Each promise has a code of its own")
         return self
 
+    def calendar_of(self, region: str | None) -> str:
+        """The calendar by which a subject in `region` is counted."""
+        return self.regional.get(region or "", self.calendar)
+
+    @property
+    def enabled(self) -> tuple[Promise, ...]:
+        """Those that are really promised."""
+        return tuple(promise for promise in self.promises if promise.enabled)
+
     def promise(self, code: str) -> Promise | None:
         return next((promise for promise in self.promises if promise.code == code), None)
+
+    def covers(self, about: About, facts: Mapping[str, Any]) -> bool:
+        """Whether something is promised, or nothing on purpose; facts not known yet may still be any.
+
+        An appointment covers nothing: there may never be one.
+        """
+        cases = (
+            case.when
+            for promise in self.enabled
+            if promise.about == about
+            for case in promise.cases
+            if not isinstance(case.target, Appointed)
+        )
+        exempt = (each.when for each in self.exempt if each.about == about)
+        return any(_may_be(when, facts) for when in (*cases, *exempt))
+
+
+def _may_be(when: When, facts: Mapping[str, Any]) -> bool:
+    return all(facts[name] in values for name, values in when.items() if name in facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +287,10 @@ class Allowance:
     rule: str
 
 
-def allow(target: Target, calendar: Calendar, start: datetime) -> Allowance | None:
-    """What `target` allows from `start` on; None when nothing is promised at that time."""
+def allow(
+    target: Target, calendar: Calendar, start: datetime, facts: Mapping[str, Any] = MappingProxyType({})
+) -> Allowance | None:
+    """What `target` allows from `start` on; None when nothing is promised at that time, or to those facts."""
     match target:
         case Wall(length=length, requirement=requirement):
             return Allowance("wall", length, requirement, target.kind)
@@ -181,12 +298,45 @@ def allow(target: Target, calendar: Calendar, start: datetime) -> Allowance | No
             return Allowance("working", length, requirement, target.kind)
         case NextWorkingDay():
             return _until_next_working_day(target, calendar, start)
+        case Appointed():
+            return _until_appointed(target, start, facts)
         case ByHours():
-            chosen = target.in_hours if is_open(calendar, start) else target.out_of_hours
-            return allow(chosen, calendar, start) if chosen else None
+            return _by_hours(target, calendar, start)
+
+
+def _by_hours(target: ByHours, calendar: Calendar, start: datetime) -> Allowance | None:
+    is_in_hours = is_open(calendar, start)
+    chosen = target.in_hours if is_in_hours else target.out_of_hours
+    if is_in_hours and target.carry and isinstance(chosen, Wall):
+        chosen = Working(length=chosen.length, requirement=chosen.requirement)
+    return allow(chosen, calendar, start) if chosen else None
 
 
 def _until_next_working_day(target: NextWorkingDay, calendar: Calendar, start: datetime) -> Allowance:
     day = next_working_day(calendar, start, strict=target.strict)
+    if instant_on(calendar, day, target.by) <= start:  # by seven, at eight, of an office that opens at nine
+        day = next_working_day(calendar, start, strict=True)
     amount = max(instant_on(calendar, day, target.by) - start, target.at_least)
     return Allowance("wall", amount, target.requirement, target.kind)
+
+
+def _until_appointed(target: Appointed, start: datetime, facts: Mapping[str, Any]) -> Allowance | None:
+    agreed = instant_in(facts, target.fact)
+    if agreed is None or agreed + target.grace <= start:
+        return None
+    return Allowance("wall", agreed + target.grace - start, target.requirement, target.kind)
+
+
+def is_countable(instant: datetime) -> bool:
+    """Whether any promise and any calendar can count from `instant` on."""
+    return FIRST_YEAR <= instant.year <= LAST_YEAR
+
+
+def instant_in(facts: Mapping[str, Any], name: str) -> datetime | None:
+    """The instant that a fact names, in UTC; None where it names none that could be counted to."""
+    try:
+        instant = datetime.fromisoformat(facts[name])
+        aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+        return aware.astimezone(UTC) if is_countable(aware) else None
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None

@@ -1,4 +1,4 @@
-"""The policy that ships: R50–R59 with the decisions on what the documents leave open."""
+"""The policy that ships: R50–R62 with the decisions on what the documents leave open."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from datetime import time, timedelta
 from typing import Final
 
 from sla_monitor.policies.rules import (
+    BREACHED,
+    Appointed,
     AtCustomersWish,
     ByHours,
     Case,
     NextWorkingDay,
     Policy,
     Promise,
+    Step,
     Target,
     Waiting,
     Wall,
@@ -20,10 +23,23 @@ from sla_monitor.policies.rules import (
 _ANSWERED: Final = "intake.call_answered"
 _NOT_REACHED: Final = ("intake.call_busy", "intake.call_missed", "intake.call_ended")
 _ASSIGNED: Final = "dispatch.ticket_assigned"
+_AGREED: Final = "dispatch.visit_agreed"
+_ARRIVED: Final = "dispatch.engineer_arrived"
+_RESOLVED: Final = "dispatch.ticket_resolved"
+_REJECTED: Final = "dispatch.result_rejected"
 _CLOSED: Final = "dispatch.ticket_closed"
 
+# A ticket's promises last long enough for each step to change something.
+_TICKETS_LADDER: Final = (
+    Step(at=50, tell=("owner",)),
+    Step(at=75, tell=("owner",)),
+    Step(at=90, tell=("owner", "supervisor")),
+    Step(at=BREACHED, tell=("owner", "supervisor", "team_lead")),
+    Step(at=BREACHED, minutes_after=60, tell=("team_lead", "leadership")),
+)
+
 _WHILE_THE_CUSTOMER_TRIES: Final = Waiting(
-    begins=("dispatch.ticket_resolved",), ends=("dispatch.result_rejected",), reason="awaiting_acceptance"
+    begins=(_RESOLVED,), ends=(_REJECTED,), reason="awaiting_acceptance"
 )
 
 
@@ -96,9 +112,9 @@ ON_SITE: Final = Promise(
     about="ticket",
     per="episode",  # decision 18: another engineer does not restart it
     starts=(_ASSIGNED,),
-    stops=("dispatch.engineer_arrived",),
+    stops=(_ARRIVED,),
     cancels=(_CLOSED,),
-    pauses=(AtCustomersWish(agreed="dispatch.visit_agreed"), _WHILE_THE_CUSTOMER_TRIES),
+    pauses=(AtCustomersWish(agreed=_AGREED), _WHILE_THE_CUSTOMER_TRIES),
     cases=(
         _graded("urgent", _within("R54", hours=2), same_city=True),
         _graded("urgent", _within("R55", hours=24), same_city=False),
@@ -106,20 +122,77 @@ ON_SITE: Final = Promise(
         _graded("important", _within("R57", hours=48), same_city=False),
     ),
     regrades_past=True,
+    ladder=_TICKETS_LADDER,
 )
 VISIT_AGREED: Final = Promise(
     code="visit_agreed",
     about="ticket",
     per="episode",
     starts=(_ASSIGNED,),
-    stops=("dispatch.visit_agreed",),
+    stops=(_AGREED,),
     cancels=(_CLOSED,),
     pauses=(_WHILE_THE_CUSTOMER_TRIES,),
     cases=(_graded("general", _within("R58", hours=48)),),
     regrades_past=True,
+    ladder=_TICKETS_LADDER,
+)
+
+APPOINTMENT_KEPT: Final = Promise(
+    code="appointment_kept",
+    about="ticket",
+    per="start",  # every time that is agreed on, a moved visit's too
+    starts=(_AGREED,),
+    stops=(_ARRIVED,),
+    cancels=(_AGREED, _RESOLVED, _CLOSED),
+    cases=(Case(target=Appointed(fact="starts_at", requirement="R58")),),  # decision 6
+    ladder=(
+        Step(at=90, tell=("owner",)),
+        Step(at=BREACHED, tell=("owner", "supervisor", "team_lead")),
+    ),
+    is_response=False,
+)
+RESOLUTION: Final = Promise(
+    code="resolution",
+    about="ticket",
+    per="episode",
+    starts=("dispatch.ticket_opened", _ASSIGNED),  # a reopened ticket is assigned, not opened again
+    stops=(_CLOSED,),  # R29: not before the customer had the last word, or kept silent
+    pauses=(_WHILE_THE_CUSTOMER_TRIES,),
+    cases=(  # decision 13
+        _graded("urgent", _within("R60", hours=24)),
+        _graded("important", _within("R60", hours=72)),
+        _graded("general", _within("R60", hours=7 * 24)),
+    ),
+    ladder=_TICKETS_LADDER,
+    is_response=False,
+)
+PROGRESS: Final = Promise(
+    code="progress",
+    about="ticket",
+    per="start",  # whenever the customer heard from us, the next time is due
+    starts=("dispatch.ticket_opened", _AGREED, _ARRIVED, _REJECTED),
+    stops=(_AGREED, _ARRIVED, _RESOLVED),
+    cancels=(_REJECTED, _CLOSED),
+    cases=(  # decision 13
+        _graded("urgent", _within("R62", hours=2)),
+        _graded("important", _within("R62", hours=8)),
+        _graded("general", _within("R62", hours=24)),
+    ),
+    is_response=False,
+    enabled=False,  # until the desk has a way of telling about progress; a house that has one switches it on
 )
 
 SHIPPED: Final = Policy(
     calendar="cn",
-    promises=(ANSWER_CALL, RETURN_CALL, FIRST_REPLY, ACCEPT, ON_SITE, VISIT_AGREED),
+    promises=(
+        ANSWER_CALL,
+        RETURN_CALL,
+        FIRST_REPLY,
+        ACCEPT,
+        ON_SITE,
+        VISIT_AGREED,
+        APPOINTMENT_KEPT,
+        RESOLUTION,
+        PROGRESS,
+    ),
 )

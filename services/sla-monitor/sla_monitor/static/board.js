@@ -1,6 +1,7 @@
 "use strict";
-// The board moves by itself between two messages of the server: countdowns, bars, the clock on the wall, and the
-// number of missed promises in the tab's title, where it is seen while another tab is in front.
+// The board moves by itself between two messages of the server: countdowns, bars, the clock on the wall, how much
+// there is beside what is shown, how old all that is, and the number of missed promises in the tab's title, where
+// it is seen while another tab is in front.
 (() => {
   const root = document.documentElement;
   // By the server's clock: the one on the desk may be wrong.
@@ -8,6 +9,7 @@
   const SOON = 0.75; // of the time is gone
   const LAST = 0.9;
   const DAY = 86_400;
+  const UNHEARD = 5; // seconds without the stream, and what is shown is no longer called the present
   const title = document.title;
 
   const two = (number) => String(number).padStart(2, "0");
@@ -28,11 +30,16 @@
 
   /** Seconds that are left, and whether they are running out now. */
   function left(clock, now) {
-    const { deadline, pausedFrom, pausedUntil } = clock.dataset;
+    const { deadline, pausedFrom, pausedUntil, open } = clock.dataset;
     const end = Date.parse(deadline);
-    if (pausedUntil && now < Date.parse(pausedUntil)) return [(end - Date.parse(pausedUntil)) / 1000, false];
-    if (pausedFrom && !pausedUntil) return [(end - Date.parse(pausedFrom)) / 1000, false];
-    return [(end - now) / 1000, true];
+    const until = pausedUntil && now < Date.parse(pausedUntil) ? Date.parse(pausedUntil) : null;
+    const stands = until ?? (pausedFrom && !pausedUntil ? Date.parse(pausedFrom) : null);
+    const from = stands ?? now;
+    if (!open || from > end) return [(end - from) / 1000, stands === null];
+    // Only working time counts: what of the opening hours lies ahead.
+    const hours = open.trim().split(" ").map((each) => each.split("-").map((second) => Number(second) * 1000));
+    const ahead = hours.map(([opens, closes]) => Math.max(0, Math.min(closes, end) - Math.max(opens, from)));
+    return [ahead.reduce((sum, each) => sum + each, 0) / 1000, stands === null];
   }
 
   function put(element, text) {
@@ -55,13 +62,41 @@
     for (const time of document.querySelectorAll(".wall-clock")) put(time, wallClock.format(now));
   }
 
+  /** How many there are in all: the server's count, which is a little older than the list. */
+  function total(name, shown) {
+    const pulse = document.querySelector(".pulse");
+    const counted = Number(pulse?.dataset[name] ?? 0);
+    if (counted > Number(pulse?.dataset.counted)) return [counted - 1, "+"];
+    return [Math.max(counted, shown), ""];
+  }
+
   function count() {
     for (const section of document.querySelectorAll(".board section")) {
-      put(section.querySelector(".count"), String(section.querySelectorAll("li").length));
+      const list = section.querySelector("[data-feed]");
+      const first = list.firstElementChild?.offsetLeft;
+      const shown = [...list.children].filter((row) => row.offsetLeft === first).length; // a wall has no more room
+      const [all, open] = total(section.classList[0], list.childElementCount);
+      const more = section.querySelector(".more");
+      put(section.querySelector(".count"), all + open);
+      put(more, more.dataset.said.replace("{}", all - shown + open));
+      more.hidden = !shown || all === shown;
     }
     const list = document.querySelector("[data-alarm]");
-    const missed = list.querySelectorAll(".miss").length;
-    document.title = missed ? `${list.dataset.alarm.replace("{}", missed)} ${title}` : title;
+    const [missed, open] = total("missed", list.childElementCount);
+    document.title = missed ? `${list.dataset.alarm.replace("{}", missed + open)} ${title}` : title;
+  }
+
+  let lostAt = null;
+
+  /** Since when the server has been silent, in words that cannot be overlooked. */
+  function age() {
+    const { liveState } = document.querySelector("[data-live-state]").dataset;
+    lostAt = liveState === "live" ? null : (lostAt ?? Date.now());
+    const seconds = lostAt ? (Date.now() - lostAt) / 1000 : 0;
+    const stale = document.querySelector(".stale");
+    stale.hidden = seconds < UNHEARD;
+    put(stale, stale.dataset.said.replace("{}", digits(seconds)));
+    root.dataset.lost = Math.floor(seconds);
   }
 
   document.addEventListener("DOMContentLoaded", () => {
@@ -70,9 +105,11 @@
       if (changes.some((change) => change.addedNodes.length)) tick();
       count();
     });
-    for (const list of document.querySelectorAll(".board [data-feed]")) seen.observe(list, { childList: true });
-    tick();
+    for (const list of document.querySelectorAll("[data-feed]")) seen.observe(list, { childList: true });
+    const look = () => (tick(), age());
+    look();
     count();
-    setInterval(tick, 1000);
+    setInterval(look, 1000);
+    addEventListener("resize", count);
   });
 })();

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from sla_monitor.calendars.rules import Calendar
+from sla_monitor.calendars.rules import Calendar, NeverOpen
 from sla_monitor.clocks.rules.history import Happening, episodes, in_order
 from sla_monitor.clocks.rules.timeline import Pause, Timeline, pauses_in
 from sla_monitor.policies.rules import Case, Measure, Policy, Promise, allow
@@ -57,9 +57,9 @@ def evaluate(
     ordered = in_order(history)
     clocks = [
         _judged(clock, now)
-        for promise in policy.promises
+        for promise in policy.enabled
         for occurrence, events in _spans(promise, ordered)
-        if (clock := _clock(promise, calendar, occurrence, events)) is not None
+        if (clock := _clock(promise, calendar, occurrence, events, ordered)) is not None
     ]
     return tuple(sorted(clocks, key=lambda clock: (clock.started_at, clock.promise, clock.occurrence)))
 
@@ -83,16 +83,37 @@ def _spans(promise: Promise, ordered: Sequence[Happening]) -> Iterator[tuple[int
 
 
 def _clock(
-    promise: Promise, calendar: Calendar, occurrence: int, events: Sequence[Happening]
+    promise: Promise,
+    calendar: Calendar,
+    occurrence: int,
+    events: Sequence[Happening],
+    ordered: Sequence[Happening],
 ) -> Clock | None:
     at = _start(promise, events)
     if at is None:
         return None
-    start, after = events[at], events[at + 1 :]
+    start, after = _informed(promise, events[at], ordered), events[at + 1 :]
     ending, before = _ending(promise, after)
     fit = _fit(promise, start, after if promise.regrades_past else before)
-    allowance = allow(fit.case.target, calendar, start.at) if fit else None
-    if fit is None or allowance is None:
+    if fit is None:
+        return None
+    try:
+        return _timed(promise, calendar, occurrence, start, fit, ending, before)
+    except NeverOpen:
+        return None  # the linter refuses what asks for more working time than there is; hours may go later
+
+
+def _timed(
+    promise: Promise,
+    calendar: Calendar,
+    occurrence: int,
+    start: Happening,
+    fit: _Fit,
+    ending: _Ending | None,
+    before: Sequence[Happening],
+) -> Clock | None:
+    allowance = allow(fit.case.target, calendar, start.at, start.facts)
+    if allowance is None:
         return None
     if fit.withdrawal is not None:
         ending, before = fit.withdrawal, [each for each in before if each.at < fit.withdrawal.at]
@@ -117,6 +138,17 @@ def _clock(
         stopped_at=ending.at if ending else None,
         reason=ending.by if ending else None,
     )
+
+
+def _informed(promise: Promise, start: Happening, ordered: Sequence[Happening]) -> Happening:
+    """The start with what the cases ask for and earlier events have told."""
+    unsaid = promise.asks - start.facts.keys()
+    if not unsaid:
+        return start
+    known: dict[str, Any] = {}
+    for each in ordered[: ordered.index(start)]:
+        known |= {name: each.facts[name] for name in unsaid if each.facts.get(name) is not None}
+    return replace(start, facts={**known, **start.facts})
 
 
 def _start(promise: Promise, events: Sequence[Happening]) -> int | None:

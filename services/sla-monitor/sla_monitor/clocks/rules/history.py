@@ -62,6 +62,12 @@ class Subject:
     customer_level: str | None
     owner_id: UUID | None
     first_at: datetime
+    team: str | None = None
+    """The service centre that has the work."""
+    channel: str | None = None
+    """How it came in; of a ticket only its request knows."""
+    request_id: UUID | None = None
+    """The request it belongs to, so that a customer's matter is one however many records it has."""
 
 
 def describe(history: Sequence[Happening]) -> Subject:
@@ -73,7 +79,7 @@ def describe(history: Sequence[Happening]) -> Subject:
     # The engineer is asked, the owner is accountable; whoever is accountable is told (R24).
     owner = known.get("owner_id") or known.get("engineer_id")
     return Subject(
-        kind=_kind(ordered[0].kind),
+        kind=kind_of(ordered[0].kind),
         title=known.get("title"),
         region=known.get("region"),
         severity=known.get("severity"),
@@ -81,10 +87,29 @@ def describe(history: Sequence[Happening]) -> Subject:
         customer_level=known.get("customer_level"),
         owner_id=UUID(owner) if owner else None,
         first_at=ordered[0].at,
+        team=known.get("centre"),
+        channel=_channel(ordered),
+        request_id=UUID(request) if (request := known.get("request_id")) else None,
     )
 
 
-def _kind(event: str) -> SubjectKind:
+def _channel(ordered: Sequence[Happening]) -> str | None:
+    """The one it came in by: an answer may take another."""
+    if kind_of(ordered[0].kind) == "call":
+        return "phone"
+    return next((each.facts["channel"] for each in ordered if "channel" in each.facts), None)
+
+
+def known_facts(history: Sequence[Happening]) -> Facts:
+    """What the events have told, as it was told first; the severity as it was told last."""
+    known: dict[str, Any] = {}
+    for each in in_order(history):
+        told = {name: value for name, value in each.facts.items() if value is not None}
+        known = {**told, **known, **({"severity": told["severity"]} if "severity" in told else {})}
+    return known
+
+
+def kind_of(event: str) -> SubjectKind:
     owner, _, name = event.partition(".")
     if owner == "dispatch":
         return "ticket"

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sla_monitor.calendars.rules import Calendar, add_working, open_between, working_between
 from sla_monitor.clocks.rules.history import Happening
-from sla_monitor.policies.rules import Allowance, AtCustomersWish, Measure, PauseRule, Waiting
+from sla_monitor.policies.rules import (
+    Allowance,
+    AtCustomersWish,
+    Measure,
+    PauseRule,
+    Waiting,
+    instant_in,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +119,9 @@ def _wait(rule: Waiting, event: Happening, pauses: list[Pause]) -> None:
 def _wish(rule: AtCustomersWish, event: Happening, pauses: list[Pause], timeline: Timeline) -> None:
     # Another agreement takes the place of the one before it.
     pauses[:] = [_cut(each, event.at) if each.reason == rule.reason else each for each in pauses]
-    if not event.facts.get("at_customers_wish"):
+    starts_at = instant_in(event.facts, "starts_at")
+    if starts_at is None or not event.facts.get("at_customers_wish"):
         return
-    starts_at = datetime.fromisoformat(event.facts["starts_at"]).astimezone(UTC)
     deadline, _ = timeline.deadline(pauses)
     if event.at < deadline < starts_at:
         pauses.append(Pause(event.at, starts_at, rule.reason))

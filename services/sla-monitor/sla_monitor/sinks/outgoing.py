@@ -1,0 +1,175 @@
+"""Calls to addresses that people typed in: never into the house by accident, never for long.
+
+A host is looked up once, every address it has is checked, and the connection goes to the address that was
+checked, so that a name cannot point elsewhere a moment later. Redirects are not followed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final, TypeAlias
+from urllib.parse import urlsplit
+
+import certifi
+import httpx
+
+Address: TypeAlias = IPv4Address | IPv6Address
+Network: TypeAlias = IPv4Network | IPv6Network
+
+PATIENCE: Final = 10.0  # seconds for one call, all of it
+_READ: Final = 2_000  # bytes of an answer; nobody needs more to see what is wrong
+_NAT64: Final = ip_network("64:ff9b::/96")
+
+
+class Forbidden(Exception):
+    """This address may not be called; the operator can allow it (AFTERCARE_SLA_ALLOWED_HOSTS)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: the status, the headers, and the beginning of the body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Hosts by name and networks that may be called without TLS and inside of the house."""
+
+    names: frozenset[str]
+    networks: tuple[Network, ...]
+
+    @classmethod
+    def read(cls, listed: str) -> Allowed:
+        """From the setting: names, addresses and networks, separated by commas."""
+        names: set[str] = set()
+        networks: list[Network] = []
+        for each in filter(None, (part.strip().lower() for part in listed.split(","))):
+            try:
+                networks.append(ip_network(each))
+            except ValueError:
+                names.add(each)
+        return cls(frozenset(names), tuple(networks))
+
+    def host(self, host: str) -> bool:
+        """Whether a host may be called though it is inside, or without TLS."""
+        address = _address(host)
+        return host.lower() in self.names if address is None else self.address(address)
+
+    def address(self, address: Address) -> bool:
+        return any(address in network for network in self.networks)
+
+
+class Outgoing:
+    """The one way by which sinks reach others."""
+
+    def __init__(self, allowed: Allowed, public_url: str = "") -> None:
+        self.allowed = allowed
+        self.public_url = public_url.rstrip("/")
+        self._client: httpx.AsyncClient | None = None
+
+    def check_url(self, url: str) -> None:
+        """`Forbidden` for what could never be called, whatever its host's addresses turn out to be."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            raise Forbidden("this is no address of the web") from None
+        if parts.scheme not in ("https", "http") or not host or port == 0 or parts.fragment:
+            raise Forbidden("an address begins with https:// and names a host")
+        if parts.username is not None or parts.password is not None:
+            raise Forbidden("a name and password do not belong into an address")
+        self.check_host(host, encrypted=parts.scheme == "https")
+
+    def check_host(self, host: str, *, encrypted: bool) -> None:
+        """`Forbidden` when a host may only be called with TLS, or not at all."""
+        if self.allowed.host(host):
+            return
+        if not encrypted:
+            raise Forbidden(f"{host} may be called with TLS only, or the operator allows it")
+        address = _address(host)
+        if address is not None and _inside(address):
+            raise Forbidden(f"{host} is inside of the house; the operator may allow it")
+
+    async def find(self, host: str, port: int) -> str:
+        """An address of `host` that may be called; `Forbidden` when any of its addresses may not."""
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, type=1)  # SOCK_STREAM
+        addresses = [ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+        if not self.allowed.host(host):
+            for address in addresses:
+                if _inside(address) and not self.allowed.address(address):
+                    raise Forbidden(f"{host} is inside of the house; the operator may allow it")
+        return str(addresses[0])
+
+    async def post(self, url: str, content: bytes, headers: Mapping[str, str]) -> Answer:
+        """Post to a checked address, for `PATIENCE` seconds; `Forbidden`, `TimeoutError`, httpx errors."""
+        self.check_url(url)
+        async with asyncio.timeout(PATIENCE):
+            asked = httpx.URL(url)
+            port = asked.port or (443 if asked.scheme == "https" else 80)
+            address = await self.find(asked.host, port)
+            request = self._opened().build_request(
+                "POST",
+                asked.copy_with(host=address),
+                content=content,
+                headers={**headers, "host": asked.netloc.decode("ascii")},
+                extensions={"sni_hostname": asked.raw_host.decode("ascii").strip("[]")},
+            )
+            answer = await self._opened().send(request, stream=True)
+            try:
+                return Answer(answer.status_code, dict(answer.headers), await _beginning(answer))
+            finally:
+                await answer.aclose()
+
+    async def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    def _opened(self) -> httpx.AsyncClient:
+        if self._client is None:
+            trusted = ssl.create_default_context()  # what the machine trusts, a house's own authority too
+            trusted.load_verify_locations(certifi.where())
+            self._client = httpx.AsyncClient(
+                verify=trusted,
+                timeout=PATIENCE,
+                follow_redirects=False,
+                trust_env=False,
+                # A connection is known by its address: one that is kept might serve another host's name.
+                limits=httpx.Limits(max_connections=100, max_keepalive_connections=0),
+            )
+        return self._client
+
+
+async def _beginning(answer: httpx.Response) -> bytes:
+    read = b""
+    async for piece in answer.aiter_raw():
+        read += piece
+        if len(read) >= _READ:
+            break
+    return read[:_READ]
+
+
+def _address(host: str) -> Address | None:
+    try:
+        return ip_address(host.strip("[]"))
+    except ValueError:
+        return None
+
+
+def _inside(address: Address) -> bool:
+    """Whether an address is not one of the public internet, in whatever clothes it comes."""
+    if isinstance(address, IPv6Address):
+        worn = address.ipv4_mapped or address.sixtofour
+        if worn is None and address in _NAT64:
+            worn = IPv4Address(int(address) & 0xFFFFFFFF)
+        if worn is not None:
+            return _inside(worn)
+    return not address.is_global or address.is_multicast

@@ -1,0 +1,105 @@
+"""Receivers of what a service sends to others: a web server and a mail server that remember what they got."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Posted:
+    """One request: its path, headers (names in lower case) and body."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class WebReceiver:
+    """Takes every post and answers as told; None is never to answer."""
+
+    answers: Callable[[int], int | None] = lambda number: 204
+    headers: str = ""
+    got: list[Posted] = field(default_factory=list)
+    port: int = 0
+    _arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def arrived(self, number: int) -> None:
+        """Wait until so many requests have come."""
+        async with asyncio.timeout(30), self._arrived:
+            await self._arrived.wait_for(lambda: len(self.got) >= number)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            head, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            headers = {
+                name.lower(): value.strip()
+                for name, _, value in (line.partition(":") for line in lines if line)
+            }
+            body = await reader.readexactly(int(headers.get("content-length", "0")))
+            self.got.append(Posted(head.split(" ")[1], headers, body))
+            status = self.answers(len(self.got))
+            async with self._arrived:
+                self._arrived.notify_all()
+            if status is None:
+                await reader.read()  # until the other side goes away
+            else:
+                writer.write(f"HTTP/1.1 {status} Said\r\n{self.headers}content-length: 0\r\n\r\n".encode())
+                await writer.drain()
+        writer.close()
+
+
+@dataclass
+class MailReceiver:
+    """Takes every mail (RFC 5321, without extensions); `refuses` answers the recipient with 550."""
+
+    refuses: bool = False
+    got: list[tuple[list[str], str]] = field(default_factory=list)
+    port: int = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        recipients: list[str] = []
+        writer.write(b"220 receiver\r\n")
+        with suppress(ConnectionError):
+            while line := (await reader.readline()).decode().strip():
+                match line.split(" ")[0].upper():
+                    case "RCPT" if self.refuses:
+                        writer.write(b"550 nobody\r\n")
+                    case "RCPT":
+                        recipients.append(line.partition("<")[2].partition(">")[0])
+                        writer.write(b"250 good\r\n")
+                    case "DATA":
+                        writer.write(b"354 go on\r\n")
+                        mail = (await reader.readuntil(b"\r\n.\r\n")).decode()
+                        self.got.append((recipients, mail))
+                        writer.write(b"250 taken\r\n")
+                    case "QUIT":
+                        writer.write(b"221 bye\r\n")
+                        break
+                    case _:
+                        writer.write(b"250 good\r\n")
+        writer.close()
+
+
+@asynccontextmanager
+async def receiving(receiver: WebReceiver | MailReceiver) -> AsyncIterator[None]:
+    """`receiver` on a port of its own."""
+    server = await asyncio.start_server(receiver.serve, "127.0.0.1", receiver.port)
+    receiver.port = server.sockets[0].getsockname()[1]
+    try:
+        yield
+    finally:
+        server.close()
