@@ -9,6 +9,7 @@ from datetime import datetime
 import asyncpg
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 
 from allinone.access import NAMES
 from chaos.databases import Fresh, forget_models, fresh
@@ -18,6 +19,10 @@ from shared.clock import clock, uuid7
 from shared.db import Database
 from shared.process.service import Service
 from toy.services import keeper, maker
+
+# A busy machine makes no example wrong.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 DatabaseOf = Callable[[str], Awaitable[Database]]
 

@@ -8,61 +8,68 @@ from shared.bus.progress import Progress, recorded_at
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
+LONG_AGO = NOON - timedelta(days=365)
+
+
+def idle() -> Progress:
+    progress = Progress()
+    progress.begin()
+    progress.found(0, NOON)
+    return progress
 
 
 def test_nothing_is_known_before_the_queue_has_answered() -> None:
-    progress = Progress()
-    progress.begin()
-    assert progress.until < NOON - timedelta(days=365)
-    progress.emptied(NOON)
+    assert Progress().until < LONG_AGO
+    assert idle().until == NOON
+
+
+def test_what_waits_holds_it_back_and_what_is_done_does_not_carry_it_on() -> None:
+    progress = idle()
+    progress.arrived(NOON - SECOND)
+    assert progress.until == NOON - SECOND
+    progress.done(1)
     assert progress.until == NOON
 
 
-def test_what_waits_holds_it_back_and_what_is_done_carries_it_on() -> None:
-    progress = Progress()
-    progress.emptied(NOON)
-    progress.arrived(NOON + SECOND)
+def test_what_another_left_undone_holds_it_back_though_it_comes_behind_what_is_newer() -> None:
+    progress = idle()
     progress.arrived(NOON + 2 * SECOND)
+    progress.arrived(NOON - SECOND)
+    progress.done(1)
+    assert progress.until == NOON - SECOND
+
+
+def test_an_empty_queue_carries_it_on_once_what_it_had_delivered_is_done() -> None:
+    progress = idle()
+    progress.arrived(NOON + SECOND)
+    progress.found(0, NOON + 2 * SECOND)
+    progress.arrived(NOON + 3 * SECOND)
     assert progress.until == NOON
     progress.done(1)
-    assert progress.until == NOON + SECOND
+    assert progress.until == NOON + 2 * SECOND
     progress.done(1)
     assert progress.until == NOON + 2 * SECOND
 
 
-def test_an_old_message_holds_it_back_however_late_it_comes() -> None:
-    progress = Progress()
-    progress.emptied(NOON)
-    progress.arrived(NOON - SECOND)
-    assert progress.until == NOON - SECOND
-
-
-def test_what_another_left_undone_holds_it_back_though_it_comes_behind_what_is_newer() -> None:
-    progress = Progress()
-    progress.emptied(NOON)
-    progress.arrived(NOON + 2 * SECOND)
-    progress.arrived(NOON - SECOND)
+def test_while_the_queue_holds_anything_nothing_is_known() -> None:
+    progress = idle()
+    progress.arrived(NOON + SECOND)
+    progress.found(0, NOON + SECOND)
+    progress.found(3, NOON + 2 * SECOND)
     progress.done(1)
-    assert progress.until == NOON - SECOND
-
-
-def test_an_empty_queue_says_nothing_of_what_it_has_delivered() -> None:
-    progress = Progress()
-    progress.arrived(NOON)
-    progress.emptied(NOON + 5 * SECOND)
-    progress.done(1)
-    assert progress.until == NOON
+    assert progress.until < LONG_AGO
+    progress.found(0, NOON + 4 * SECOND)
+    assert progress.until == NOON + 4 * SECOND
 
 
 def test_what_was_not_done_is_delivered_again() -> None:
-    progress = Progress()
-    progress.emptied(NOON)
-    progress.arrived(NOON + SECOND)
+    progress = idle()
+    progress.arrived(NOON - SECOND)
     progress.begin()
-    assert progress.until == NOON
-    progress.arrived(NOON + SECOND)
+    progress.arrived(NOON - SECOND)
+    assert progress.until == NOON - SECOND
     progress.done(1)
-    assert progress.until == NOON + SECOND
+    assert progress.until == NOON
 
 
 def test_a_message_was_recorded_with_its_first_event_and_a_strangers_now() -> None:

@@ -16,6 +16,7 @@ import pytest_asyncio
 from sqlalchemy import event
 
 from contracts.clocking import ARRIVED, ENGINEER, HOUR, LEAD, MINUTE, Desk, clocking
+from contracts.serving import clock_kept
 from contracts.streaming import browsing
 from shared.clock import clock, uuid7
 from shared.db import Tx
@@ -35,10 +36,10 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 @pytest_asyncio.fixture(scope="module")
 async def running(postgres_url: str) -> AsyncIterator[Desk]:
     async with clocking(postgres_url) as desk:
-        if not 4 <= clock.now().astimezone(SHANGHAI).hour < 22:
-            clock.set(clock.now() - 6 * HOUR)  # what is told of the last hours belongs to one day
-        yield desk
-        await clock.sync(desk.database.time)
+        with clock_kept():
+            if not 4 <= clock.now().astimezone(SHANGHAI).hour < 22:
+                clock.set(clock.now() - 6 * HOUR)  # what is told of the last hours belongs to one day
+            yield desk
 
 
 @pytest_asyncio.fixture

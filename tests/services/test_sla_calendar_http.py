@@ -11,7 +11,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from contracts.serving import Served, serving
+from contracts.serving import Served, clock_kept, serving
 from shared.clock import clock
 from shared.http.auth import Principal, Role, mint
 from sla_monitor.app import service
@@ -26,7 +26,6 @@ CHRISTMAS = {"day": "2026-12-25", "name": "Christmas"}
 async def served(postgres_url: str) -> AsyncIterator[Served]:
     async with serving(postgres_url, service) as running:
         yield running
-        await clock.sync(running.database.time)
 
 
 def api(served: Served, *roles: Role) -> httpx.AsyncClient:
@@ -174,11 +173,9 @@ async def test_of_two_versions_for_one_instant_the_later_counts(served: Served) 
     assert (await publish(served, "twin", 0)).status_code == 201
     assert (await publish(served, "twin", 1, valid_from=at.isoformat())).status_code == 201
     assert (await publish(served, "twin", 2, valid_from=at.isoformat())).status_code == 201
-    clock.set(at + MINUTE)
-    try:
+    with clock_kept():
+        clock.set(at + MINUTE)
         assert (await api(served).get("/sla/calendars/twin")).json()["in_force"] == 3
-    finally:
-        await clock.sync(served.database.time)
 
 
 def windows(*pairs: tuple[str, str]) -> list[dict[str, str]]:

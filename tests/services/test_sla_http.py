@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
-from contracts.serving import Served, serving
+from contracts.serving import Served, clock_kept, serving
 from shared.clock import clock, uuid7
 from shared.db import Tx
 from shared.events import Event, Payload
@@ -35,10 +35,10 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 @pytest_asyncio.fixture(scope="module")
 async def served(postgres_url: str) -> AsyncIterator[Served]:
     async with serving(postgres_url, service) as running:
-        if not 4 <= clock.now().astimezone(SHANGHAI).hour < 22:
-            clock.set(clock.now() - 6 * HOUR)  # what is told of these hours belongs to one day
-        yield running
-        await clock.sync(running.database.time)
+        with clock_kept():
+            if not 4 <= clock.now().astimezone(SHANGHAI).hour < 22:
+                clock.set(clock.now() - 6 * HOUR)  # what is told of these hours belongs to one day
+            yield running
 
 
 Happened = tuple[Payload, datetime]

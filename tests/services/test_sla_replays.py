@@ -30,6 +30,7 @@ from contracts.clocking import (
     visit,
 )
 from contracts.hearing import told_event
+from contracts.serving import clock_kept
 from shared.clock import clock, uuid7
 from shared.db import Tx
 from shared.events import Payload
@@ -60,9 +61,9 @@ Story = list[tuple[Payload, datetime]]
 @pytest_asyncio.fixture(scope="module")
 async def running(postgres_url: str) -> AsyncIterator[Desk]:
     async with clocking(postgres_url) as desk:
-        clock.set(TEN + 30 * DAY)
-        yield desk
-        await clock.sync(desk.database.time)
+        with clock_kept():
+            clock.set(TEN + 30 * DAY)
+            yield desk
 
 
 @pytest_asyncio.fixture

@@ -20,6 +20,7 @@ from standardwebhooks.webhooks import Webhook
 
 from contracts.clocking import ARRIVED, DUE, ENGINEER, HOUR, MINUTE, SECOND, TEN, Desk, assigned, clocking
 from contracts.receiving import MailReceiver, WebReceiver, receiving
+from contracts.serving import clock_kept
 from shared.clock import clock, uuid7
 from shared.events.dispatch import GroupFormed, LeadershipInformed
 from shared.http.auth import Principal
@@ -114,10 +115,10 @@ async def post(running: Desk) -> AsyncIterator[Post]:
     await running.admin.execute("TRUNCATE sink CASCADE")
     lanes = Lanes(running.database, Outgoing(Allowed.read("127.0.0.0/8"), "https://aftercare.example"))
     async with AsyncExitStack() as stack:
+        stack.enter_context(clock_kept())
         made = Post(running, lanes, stack)
         yield made
         await made.lanes.stop()
-    await clock.sync(running.database.time)
 
 
 def breaches(receiver: WebReceiver) -> list[dict[str, Any]]:

@@ -15,13 +15,15 @@ _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class Progress:
     """`until`: what was recorded before, and is not in the hands of another consumer, has had its effect.
 
-    A queue keeps the order of sending, so while something waits, the oldest of it says how far; what another
-    consumer left undone comes behind what is newer. That nothing waits here says nothing: the queue may hold
-    thousands. It has to be asked.
+    No order is relied upon: what another consumer left undone comes behind what is newer. The queue has to be
+    asked: if it held nothing, all that had been sent by then is in somebody's hands; it has had its effect
+    here when all has that had arrived here.
     """
 
     def __init__(self) -> None:
         self._waiting: deque[datetime] = deque()
+        self._arrived = self._done = 0
+        self._marks: deque[tuple[int, datetime]] = deque()
         self._reached = _NEVER
 
     @property
@@ -31,20 +33,30 @@ class Progress:
     def begin(self) -> None:
         """Deliveries come anew; what was not done is delivered again, to whomever."""
         self._waiting.clear()
+        self._marks.clear()
+        self._arrived = self._done = 0
 
     def arrived(self, recorded: datetime) -> None:
         """A delivery is here that had been recorded then."""
         self._waiting.append(recorded)
+        self._arrived += 1
 
     def done(self, deliveries: int) -> None:
         """The first so many of those that wait have had their effect."""
         for _ in range(deliveries):
-            self._reached = self._waiting.popleft()
+            self._waiting.popleft()
+        self._done += deliveries
+        while self._marks and self._marks[0][0] <= self._done:
+            self._reached = max(self._reached, self._marks.popleft()[1])
 
-    def emptied(self, asked: datetime) -> None:
-        """The queue answered, after all it had delivered here, that it held nothing when it was asked."""
-        if not self._waiting:
-            self._reached = max(self._reached, asked)
+    def found(self, held: int, asked: datetime) -> None:
+        """The queue answered, after all it had delivered here, how many it held when it was asked."""
+        if held:
+            self._marks.clear()
+            self._reached = _NEVER  # nobody knows how old they are
+        else:
+            self._marks.append((self._arrived, asked))
+            self.done(0)
 
 
 def recorded_at(message_id: str | None, now: datetime) -> datetime:

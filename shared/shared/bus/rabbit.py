@@ -246,7 +246,7 @@ class RabbitBus:
         raise Outage(what=f"RabbitMQ (consuming {queue})")
 
     async def _keep_asking(self, channel: AbstractChannel, queue: str) -> None:
-        """Whether the queue is empty; on the channel of the deliveries, so that the answer is after them."""
+        """How much the queue holds; on the channel of the deliveries, so that the answer is after them."""
         with suppress(*_TROUBLE):  # the consumer notices, too
             while True:
                 await asyncio.sleep(ASK_SECONDS)
@@ -254,8 +254,7 @@ class RabbitBus:
                     asked = clock.now()
                     held = await channel.declare_queue(queue, passive=True)
                     await asyncio.sleep(NOTED_SECONDS)
-                    if held.declaration_result.message_count == 0:
-                        self._progress.emptied(asked)
+                    self._progress.found(held.declaration_result.message_count or 0, asked)
 
 
 class _Publisher:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -24,6 +25,16 @@ from shared.http.install import install_pages
 from shared.http.sse import Streams
 from shared.process.service import Service
 from shared.settings import Settings
+
+
+@contextmanager
+def clock_kept() -> Iterator[None]:
+    """Whoever sets the clock within the block: afterwards it goes on as if nobody had."""
+    before, began = clock.now(), time.monotonic()
+    try:
+        yield
+    finally:
+        clock.set(before + timedelta(seconds=time.monotonic() - began))
 
 
 class Quiet:

@@ -1,4 +1,4 @@
-"""What the board asks for: whose work it is, how it came in, one matter's records, and what was heard last."""
+"""What the board asks for: whose work it is, how it came in, one matter's records, what was heard last."""
 
 from __future__ import annotations
 
