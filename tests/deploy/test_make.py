@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,12 @@ def test_before_the_long_silence_it_is_announced(checkout: Path) -> None:
     assert 0 < shown.index("Preparing the environment") < shown.index("pip install")
 
 
+def without_make(environment: Mapping[str, str]) -> dict[str, str]:
+    """As if no make had started these tests."""
+    made = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+    return {name: value for name, value in environment.items() if name not in made}
+
+
 @pytest.mark.parametrize("to_all", [False, True], ids=["aftercare", "make"])
 async def test_ctrl_c_stops_it_with_a_sentence(checkout: Path, to_all: bool) -> None:
     """In a terminal Ctrl-C goes to make and to what it runs alike."""
@@ -42,7 +49,7 @@ async def test_ctrl_c_stops_it_with_a_sentence(checkout: Path, to_all: bool) -> 
     make = ("make", "--old-file=.venv/.installed", "run", f"PORT={port}", "DEMO=0")
     started = subprocess.Popen(  # noqa: ASYNC220 - nothing else runs meanwhile
         make if to_all else (sys.executable, "-m", "allinone.cli", "run"),
-        env={**os.environ, "PORT": str(port), "DEMO": "0"},
+        env={**without_make(os.environ), "PORT": str(port), "DEMO": "0"},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     try:

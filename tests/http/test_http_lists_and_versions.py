@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from contracts.serving import clock_kept
 from shared.clock import clock, uuid7
 from shared.http.cursor import InvalidCursor, seal, unseal
 from shared.settings import Settings
@@ -104,14 +105,12 @@ async def _next(client: httpx.AsyncClient, cursor: str) -> httpx.Response:
 def test_a_cursor_lasts_a_day(toy_settings: Settings) -> None:
     before = clock.now()
     cursor = seal(("a",), "list", toy_settings)
-    try:
+    with clock_kept():
         clock.set(before + timedelta(hours=23, minutes=59))
         assert unseal(cursor, "list", toy_settings) == ("a",)
         clock.set(before + timedelta(hours=24, minutes=1))
         with pytest.raises(InvalidCursor):
             unseal(cursor, "list", toy_settings)
-    finally:
-        clock.set(before)
 
 
 def test_a_cursor_survives_a_new_secret_while_the_old_one_is_named(toy_settings: Settings) -> None:

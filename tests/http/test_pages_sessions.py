@@ -13,7 +13,7 @@ import pytest_asyncio
 from starlette.responses import Response
 
 from contracts.sample import NewPromise, make_promise, service
-from contracts.serving import Served, serving
+from contracts.serving import Served, clock_kept, serving
 from shared.clock import clock
 from shared.db import Tx
 from shared.http.auth import Principal
@@ -147,7 +147,7 @@ async def test_a_changed_cookie_is_nobody(sample: Served) -> None:
 
 async def test_a_session_slides_while_it_is_used_and_ends_when_it_is_not(sample: Served) -> None:
     client, begun = await sample.signed_in("operations"), clock.now()
-    try:
+    with clock_kept():
         assert "set-cookie" not in (await client.get("/sample/board")).headers  # nothing to gain yet
         clock.set(begun + LIFETIME - timedelta(minutes=1))
         assert "set-cookie" in (await client.get("/sample/board")).headers
@@ -155,20 +155,16 @@ async def test_a_session_slides_while_it_is_used_and_ends_when_it_is_not(sample:
         assert (await client.get("/sample/board")).status_code == 200
         clock.set(begun + 4 * LIFETIME)
         assert (await client.get("/sample/board")).status_code == 303
-    finally:
-        clock.set(begun)
 
 
 async def test_no_session_slides_on_for_ever(sample: Served) -> None:
     client, begun = await sample.signed_in("operations"), clock.now()
-    try:
+    with clock_kept():
         for hours in range(7, 24 * 7, 7):
             clock.set(begun + timedelta(hours=hours))
             assert (await client.get("/sample/board")).status_code == 200
         clock.set(begun + timedelta(days=7, minutes=1))
         assert (await client.get("/sample/board")).status_code == 303
-    finally:
-        clock.set(begun)
 
 
 async def test_signing_out_ends_the_session_and_needs_proof(sample: Served) -> None:

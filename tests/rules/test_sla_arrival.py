@@ -150,7 +150,7 @@ class Desk:
     def _judge(self, now: datetime) -> None:
         for key, waits in self.armed.items():
             heard = self.chance.random() < 0.6 or now >= END
-            ready = {(at, share) for at, share in waits if at <= now}
+            ready = {(at, share) for at, share in waits if at <= now and (heard or share != CONFIRM)}
             if ready:
                 waits -= ready
                 self._decide(key, {share for _, share in ready}, heard, now)

@@ -110,18 +110,27 @@ async def check_owners(db: Database) -> Report:
     return await judge(db, "owners", _OWNERS)
 
 
-# What R52 to R61 promise, written down anew: not read from the policy that the product follows.
+# What R52 to R61 and decision 6 promise, written down anew: not read from the policy.
 _CLOCKS: Final = """
     given AS (
         SELECT ticket.*, (body::jsonb ->> 'time')::timestamptz AS given_at
         FROM dispatch.ticket JOIN dispatch.event_log ON subject = ticket.id::text
         WHERE type = 'dispatch.ticket_assigned.v1'),
+    visit AS (
+        SELECT subject::uuid AS ticket_id, (body::jsonb ->> 'time')::timestamptz AS agreed_at,
+            (body::jsonb #>> '{data,starts_at}')::timestamptz AS starts_at
+        FROM dispatch.event_log WHERE type = 'dispatch.visit_agreed.v1'),
     due(subject_id, promise, requirements, started_at) AS (
         SELECT id, 'first_reply',
             CASE WHEN channel IN ('email', 'web_chat') THEN '{R52,R53}' ELSE '{R59}' END, received_at
         FROM intake.request WHERE channel <> 'phone'
         UNION ALL
         SELECT id, 'accept', '{R61}', given_at FROM given
+        UNION ALL
+        SELECT subject::uuid, 'resolution', '{R60}', (body::jsonb ->> 'time')::timestamptz
+        FROM dispatch.event_log WHERE type = 'dispatch.ticket_opened.v1'
+        UNION ALL
+        SELECT ticket_id, 'appointment_kept', '{R58}', agreed_at FROM visit WHERE starts_at > agreed_at
         UNION ALL
         SELECT id, 'visit_agreed', '{R58}', given_at FROM given WHERE severity = 'general'
         UNION ALL
@@ -132,14 +141,22 @@ _CLOCKS: Final = """
     allowed(requirement, severity, allowance) AS (VALUES
         ('R61', 'urgent', interval '5 min'), ('R61', 'important', '30 min'), ('R61', 'general', '4 h'),
         ('R54', 'urgent', '2 h'), ('R55', 'urgent', '24 h'), ('R56', 'important', '24 h'),
-        ('R57', 'important', '48 h'), ('R58', 'general', '48 h')),
+        ('R57', 'important', '48 h'), ('R58', 'general', '48 h'),
+        ('R60', 'urgent', '24 h'), ('R60', 'important', '72 h'), ('R60', 'general', '7 days')),
     fact(subject_id, promise, due, running, requirements, requirement, begun, started_at, wrong) AS (
         SELECT subject_id, promise, 1, 0, requirements::text[], NULL, started_at, NULL::timestamptz, false
         FROM due
         UNION ALL
         SELECT subject_id, promise, 0, 1, NULL, requirement, NULL, started_at,
-            allowed.allowance <> clock.allowance
-                OR (pause_reason IS NULL AND allowed.allowance <> deadline - started_at)
+            CASE promise
+                WHEN 'appointment_kept' THEN NOT EXISTS (
+                    SELECT FROM visit WHERE ticket_id = subject_id AND starts_at = deadline)
+                -- It stands while the customer tries the result.
+                WHEN 'resolution' THEN allowed.allowance <> clock.allowance
+                    OR allowed.allowance > deadline - started_at
+                ELSE allowed.allowance <> clock.allowance
+                    OR (pause_reason IS NULL AND allowed.allowance <> deadline - started_at)
+            END
         FROM sla.clock LEFT JOIN allowed USING (requirement, severity)),
     judged AS (
         SELECT subject_id, promise, sum(due) AS due, sum(running) AS running, min(requirement) AS requirement,
