@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 DEMO ?= 1
-# Many tests wait for servers: one more worker than two cores.
+# Many tests wait for servers: one more worker than two cores. Files go out in order: the long ones stand first.
 WORKERS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -58,7 +58,7 @@ down: setup  ## stop what `make up` started
 
 test: setup  ## lint, then every test, on real servers
 	@$(MAKE) --no-print-directory --jobs=2 servers lint
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: setup  ## what a machine can check
 	$(BIN)/ruff check --quiet .

@@ -21,11 +21,12 @@ from chaos.databases import password_of
 from localservers.rabbitmq import RabbitServer
 
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="the load generator wrk is not installed")
-# Those that start the whole suite take half a minute each: `make proof` runs them.
+# Those that take a quarter of a minute and more: `make proof` runs them.
 MARKS = {
     "writes": [needs_wrk],
-    "intake": [needs_wrk],
+    "intake": [needs_wrk, pytest.mark.proof],
     "reaction": [needs_wrk, pytest.mark.proof],
+    "timers": [pytest.mark.proof],
     "rivals": [needs_wrk, pytest.mark.proof],
     "memory": [needs_wrk, pytest.mark.proof],
     "starts": [pytest.mark.proof],

@@ -41,7 +41,9 @@ def without_make(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name not in made}
 
 
-@pytest.mark.parametrize("to_all", [False, True], ids=["aftercare", "make"])
+@pytest.mark.parametrize(
+    "to_all", [pytest.param(False, id="aftercare", marks=pytest.mark.proof), pytest.param(True, id="make")]
+)
 async def test_ctrl_c_stops_it_with_a_sentence(checkout: Path, to_all: bool) -> None:
     """In a terminal Ctrl-C goes to make and to what it runs alike."""
     [port] = free_ports(1)
@@ -51,6 +53,8 @@ async def test_ctrl_c_stops_it_with_a_sentence(checkout: Path, to_all: bool) -> 
         make if to_all else (sys.executable, "-m", "allinone.cli", "run"),
         env={**without_make(os.environ), "PORT": str(port), "DEMO": "0"},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        # What was started in the background ignores Ctrl-C, and hands that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     try:
         assert started.stdout is not None
