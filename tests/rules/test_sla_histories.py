@@ -114,7 +114,8 @@ def test_a_gigabyte_without_a_line_break_is_never_held() -> None:
                 return 0
             count = min(len(buffer), Endless.left)
             Endless.left -= count
-            return count  # of NULs, as a file with a hole has
+            buffer[:count] = bytes(count)  # as a file with a hole has
+            return count
 
     bad: list[BadRow] = []
     stream = io.BufferedReader(Endless(), buffer_size=1 << 20)
