@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
@@ -152,30 +154,56 @@ async def test_a_cancelled_caller_leaves_nothing_behind(maker: Database, admin: 
     assert await stored(admin) == ["after"]
 
 
-async def test_a_commit_under_way_is_waited_for(maker: Database, admin: asyncpg.Connection) -> None:
+@asynccontextmanager
+async def committing(admin: asyncpg.Connection, then: str) -> AsyncIterator[asyncio.Event]:
+    """Every commit that stores a thing takes 0.3 s and ends in `then`; it is set in the middle of one."""
     await admin.execute(
-        """
+        f"""
         CREATE FUNCTION maker.take_long() RETURNS trigger LANGUAGE plpgsql AS
-            'BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END';
+            $$ BEGIN PERFORM pg_sleep(0.3); {then}; RETURN NULL; END $$;
         CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON maker.thing
             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION maker.take_long();
         """
     )
-    committing = asyncio.Event()
+    try:
+        yield asyncio.Event()
+    finally:
+        await admin.execute("DROP FUNCTION maker.take_long CASCADE")
+
+
+async def cancelled_in(under_way: asyncio.Event, database: Database) -> None:
+    """Store a thing, and be cancelled while it is committed."""
 
     async def told(tx: Tx) -> None:
         await store(tx, "kept")
-        asyncio.get_running_loop().call_later(0.1, committing.set)
+        asyncio.get_running_loop().call_later(0.1, under_way.set)
 
-    try:
-        task = asyncio.create_task(maker.transact(told))
-        await committing.wait()
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+    task = asyncio.create_task(database.transact(told))
+    await under_way.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_commit_under_way_is_waited_for(maker: Database, admin: asyncpg.Connection) -> None:
+    async with committing(admin, then="NULL") as under_way:
+        await cancelled_in(under_way, maker)
         assert await stored(admin) == ["kept"]
+
+
+async def test_a_commit_that_fails_after_the_caller_was_cancelled_bothers_nobody(
+    maker: Database, admin: asyncpg.Connection
+) -> None:
+    complaints: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, complaint: complaints.append(complaint["message"]))
+    try:
+        async with committing(admin, then="RAISE EXCEPTION 'no room'") as under_way:
+            await cancelled_in(under_way, maker)
+        gc.collect()
     finally:
-        await admin.execute("DROP FUNCTION maker.take_long CASCADE")
+        loop.set_exception_handler(None)
+    assert (complaints, await stored(admin)) == ([], [])
 
 
 async def test_who_follows_the_commits_is_told_of_events_only(maker: Database) -> None:

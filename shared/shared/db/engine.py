@@ -145,6 +145,7 @@ async def _settled(commit: Awaitable[None]) -> None:
         await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait([task])
+        task.exception()  # seen, and nobody is left to be told of it
         raise
 
 
