@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -68,6 +69,33 @@ async def test_a_dispatcher_assigns_by_hand_and_the_reason_is_kept(desk: Desk) -
     for person_id, status in ((SENIOR_C, 409), (DUTY_LEAD_G, 422), (uuid7(), 422)):
         body = {"base_version": row.version, "person_id": str(person_id), "reason": "x"}
         assert (await dispatcher.post(f"/dispatch/tickets/{row.id}/assign", json=body)).status_code == status
+
+
+async def test_operations_gives_a_ticket_to_somebody_else_and_does_nothing_more_to_it(desk: Desk) -> None:
+    """R25: who watches the promises removes what blocks them, and does nobody's work."""
+    ticket = await desk.ticket(await desk.ask("important"))
+    watcher = desk.acting(ticket.owner_id, "operations")  # who owns it, even
+    order = {"person_id": str(EXPERT_D), "reason": "Promise at risk"}
+    given = await post(watcher, ticket.id, "assign", ticket.version, **order)
+    assert given["engineer_id"] == str(EXPERT_D)
+    late = {"base_version": ticket.version, **order, "person_id": str(SENIOR_C)}
+    answer = await watcher.post(f"/dispatch/tickets/{ticket.id}/assign", json=late)
+    assert (answer.status_code, answer.json()["current"]) == (412, given["version"])
+    accept = {"base_version": given["version"]}
+    assert (await watcher.post(f"/dispatch/tickets/{ticket.id}/accept", json=accept)).status_code == 403
+    browser = await desk.browser(ticket.owner_id, "operations")
+    address = f"/dispatch/tickets/{ticket.id}/page"
+    csrf = re.findall(r'name="csrf" value="([^"]+)"', (await browser.get(address)).text)[0]
+    for command, fields, status in (
+        ("accept", {}, 403),
+        ("assign", {"person_id": str(SENIOR_C), "reason": "Knows the machine"}, 303),
+    ):
+        filled = {"csrf": csrf, "command": command, "base_version": str(given["version"]), **fields}
+        assert (await browser.post(address, data=filled)).status_code == status
+    for role in ("engineer", "care", "storekeeper"):
+        client = desk.acting(ticket.owner_id, role)
+        path = f"/dispatch/tickets/{ticket.id}/assign"
+        assert (await client.post(path, json={**late, "base_version": 9})).status_code == 403
 
 
 async def test_an_engineer_is_at_one_place_at_a_time(desk: Desk) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import httpx
@@ -50,11 +50,12 @@ class Quiet:
 
 @dataclass(frozen=True)
 class Served:
-    """An application and what stands behind it; `context` is the first service's."""
+    """An application and what stands behind it; `context` is the first service's, `others` by name."""
 
     app: FastAPI
     context: ServiceContext
     streams: Streams
+    others: Mapping[str, ServiceContext] = field(default_factory=dict)
 
     @property
     def settings(self) -> Settings:
@@ -118,7 +119,7 @@ async def serving(
     app = build_app(contexts, {each.name: each.router for each in services}, Quiet())
     streams = install_pages(app, {each.name: each.site for each in services if each.site}, contexts)
     try:
-        yield Served(app, contexts[services[0].name], streams)
+        yield Served(app, contexts[services[0].name], streams, contexts)
     finally:
         for context in contexts.values():
             await context.database.close()

@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dispatch.access import DISPATCHERS, READERS, WORKERS, Viewer, find_ticket, may
+from dispatch.access import ASSIGNERS, READERS, WORKERS, Viewer, find_ticket, may
 from dispatch.organisation.store import list_people
 from dispatch.tickets import commands
 from dispatch.tickets.dossier import load_dossier, words
@@ -100,7 +100,7 @@ async def show(request: Request, tx: ReadTx, caller: Caller, ticket_id: UUID) ->
     ticket = await find_ticket(tx, viewer, ticket_id)
     possible = {each for each in ticket.allowed if may(viewer, ticket, each)}
     if not caller.roles.intersection(WORKERS):
-        possible = set()
+        possible &= {"assign"}
     engineers = []
     if "assign" in possible:
         engineers = await list_people(tx, region=None, role="engineer", after=None, limit=MOST_PEOPLE)
@@ -115,13 +115,14 @@ async def show(request: Request, tx: ReadTx, caller: Caller, ticket_id: UUID) ->
     )
 
 
-@router.post("/tickets/{ticket_id}/page", dependencies=[Depends(allow(*WORKERS))])
+@router.post("/tickets/{ticket_id}/page", dependencies=[Depends(allow(*READERS))])
 async def change(
     request: Request, tx: WriteTx, caller: Caller, ticket_id: UUID, filled: Annotated[Filled, Form()]
 ) -> Response:
     """Do what a form asks for, then show where it came from."""
-    if filled.command == "assign" and not caller.roles.intersection(DISPATCHERS):
-        raise NotAllowed(roles=", ".join(DISPATCHERS))
+    roles = ASSIGNERS if filled.command == "assign" else WORKERS
+    if not caller.roles.intersection(roles):
+        raise NotAllowed(roles=", ".join(roles))
     seen = Precondition(frozenset({str(filled.base_version)}))
     asked = Asked(Viewer.of(caller), seen, settings_of(request).public_url)
     await perform(tx, ticket_id, command_of(filled), asked)

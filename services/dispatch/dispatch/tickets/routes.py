@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel
 
-from dispatch.access import DISPATCHERS, READERS, WORKERS, Viewer, find_ticket, visible_to
+from dispatch.access import ASSIGNERS, READERS, WORKERS, Viewer, find_ticket, visible_to
 from dispatch.tickets import commands, store
 from dispatch.tickets.dossier import Dossier, load_dossier, words
 from dispatch.tickets.rules import Command, State, Ticket
@@ -275,9 +275,7 @@ async def resolve(work: Working, command: commands.Resolve) -> TicketSummary:
     return await work.do(command)
 
 
-@router.post(
-    "/tickets/{ticket_id}/assign", dependencies=[Depends(allow(*DISPATCHERS)), Depends(idempotent())]
-)
+@router.post("/tickets/{ticket_id}/assign", dependencies=[Depends(allow(*ASSIGNERS)), Depends(idempotent())])
 async def assign(work: Working, command: commands.Assign) -> TicketSummary:
     """Give it to somebody by hand; the reason is kept."""
     return await work.do(command)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from shared.http.auth import Caller, allow
+from shared.http.auth import Caller, Principal, Role, allow
 from shared.http.pages import Link, Site, page
 from shared.http.transaction import ReadTx, ServiceRoute
 from shared.i18n import N_
@@ -79,9 +80,21 @@ async def board(request: Request, tx: ReadTx, viewer: Caller, asked: Annotated[A
         choices=await store.load_choices(tx, view, [row.data for row in (*running, *missed)]),
         feed=partial(_feed, view),
         may_acknowledge=bool(viewer.roles & {"operations", "admin"}),
+        may=_hands(viewer),
         wall=asked.wall,
         words=words,
     )
+
+
+# Giving a ticket to somebody else is dispatch's to allow, and it asks again.
+_HANDS: Final[Mapping[str, frozenset[Role]]] = {
+    "reassign": frozenset({"operations", "dispatcher", "admin"}),
+}
+
+
+def _hands(viewer: Principal) -> Sequence[str]:
+    """What `viewer` may do about a row of the board beside looking after its alert."""
+    return [name for name, roles in _HANDS.items() if viewer.roles & roles]
 
 
 def _feed(view: View, name: str) -> str:

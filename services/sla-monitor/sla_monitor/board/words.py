@@ -44,6 +44,18 @@ CHANNELS: Final = {
     "sms": N_("SMS"),
     "webhook": N_("Another system"),
 }
+STATES: Final = {
+    "opened": N_("opened"),
+    "needs_decision": N_("waiting for a decision"),
+    "assigned": N_("assigned"),
+    "accepted": N_("accepted by the engineer"),
+    "visit_agreed": N_("visit agreed"),
+    "travelling": N_("engineer on the way"),
+    "on_site": N_("engineer on site"),
+    "resolved": N_("waiting for the customer"),
+    "closed": N_("closed"),
+}
+"""Of a ticket, as dispatch tells it to the page."""
 REACH: Final = {
     "R54": N_("same city"),
     "R55": N_("cross-region"),
