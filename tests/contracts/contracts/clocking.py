@@ -78,8 +78,11 @@ class Desk(Hearing):
         await self.receive(self.event(subject, payload, at))
 
     async def tick(self, now: datetime, began: datetime = LONG_AGO, **heard: datetime) -> datetime | None:
-        """Judge what is due at `now`, given the watermarks `heard`; when to look again."""
-        return await self.database.transact(lambda tx: judge_due(tx, now, heard, began))
+        """Judge all that is due at `now`, given the watermarks `heard`; when to look again."""
+        again: datetime | None = now
+        while again == now:
+            again = await self.database.transact(lambda tx: judge_due(tx, now, heard, began))
+        return again
 
     async def clock(self, subject: UUID, promise: str = "on_site") -> asyncpg.Record:
         query = "SELECT * FROM clock WHERE subject_id = $1 AND promise = $2"

@@ -39,9 +39,10 @@ async def judge_due(
     """
     latest = now - PATIENCE if began <= now - PATIENCE else _NEVER
     due = await timers.claim_due(tx, now, latest, watermarks, BATCH)
-    if due:
-        await _deal(tx, due, now)
-    return now if len(due) == BATCH else await timers.next_due(tx, now)
+    if not due:
+        return await timers.next_due(tx, now)
+    await _deal(tx, due, now)
+    return now  # at once: what is next is found in the tick after, so that no alert waits for that search
 
 
 async def _deal(tx: Tx, due: Sequence[Due], now: datetime) -> None:
