@@ -112,6 +112,21 @@ def test_a_judged_breach_stays_while_its_deadline_does_not_move_later() -> None:
     assert (later.clock.outcome, later.clock.revision, told(later)) == ("running", 1, ["amended"])
 
 
+def test_a_deadline_that_moves_and_has_passed_as_well_takes_no_breach_back() -> None:
+    moved = amended(BREACHED, replace(FOLDED, deadline=DUE + 60 * MINUTE), DUE + 61 * MINUTE)
+    assert (moved.clock.outcome, moved.clock.revision, moved.retracts) == ("breached", 0, False)
+    assert told(moved) == ["amended"]
+    assert moved.clock.confirmed is False  # until everything up to the new deadline has been heard
+    assert timers(moved.clock, ()) == (Timer(CONFIRM, DUE + 60 * MINUTE),)
+
+
+def test_what_was_cancelled_and_never_begun_follows_from_history() -> None:
+    cancelled = amended(RUNNING, stopped("cancelled", TEN + MINUTE)).clock
+    gone = amended(cancelled, None)
+    assert (gone.clock.outcome, gone.clock.reason, told(gone)) == ("cancelled", "withdrawn", [])
+    assert amended(gone.clock, None, NOON + MINUTE).clock == gone.clock
+
+
 # Timers.
 
 

@@ -50,8 +50,8 @@ class AlertInFeed(BaseModel):
                 "about": str(row.subject_id),
                 "promise": row.promise,
                 "threshold": row.threshold,
-                "severity": row.severity,
-                "region": row.region,
+                "severity": row.raised_severity,
+                "region": row.raised_region,
             }
         )
         handled = row.state != "open"

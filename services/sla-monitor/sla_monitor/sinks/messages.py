@@ -50,7 +50,10 @@ def body_of(
 
 
 def alert_of(row: Any, public_url: str) -> dict[str, Any]:
-    """One alert as a message lists it, from a row of `store.load_told`."""
+    """One alert as a message lists it, from a row of `queue.load_told`.
+
+    `raised_as` never changes, whatever becomes of the ticket: who names alerts by it finds each again.
+    """
     return {
         "id": str(row.alert_id),
         "clock_id": str(row.clock_id),
@@ -66,6 +69,7 @@ def alert_of(row: Any, public_url: str) -> dict[str, Any]:
         "rung": row.rung,
         "deadline": row.deadline.isoformat(),
         "raised_at": row.raised_at.isoformat(),
+        "raised_as": {"severity": row.raised_severity, "region": row.raised_region},
         "outcome": row.outcome,
         "confirmed": row.confirmed,
         "owner_id": str(row.owner_id) if row.owner_id else None,

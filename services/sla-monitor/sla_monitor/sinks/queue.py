@@ -63,7 +63,8 @@ _MOOT: Final = text(
                  AND told.what NOT IN ('retraction', 'ended') AND told.state <> 'moot')))
     """
 )
-# What became of an alert is told only after the alert itself has arrived; warnings that are held back over
+# What became of an alert is told only after the alert itself has arrived, and after all else that is told of
+# it: a receiver that is told of it again would take it for one that stands. Warnings that are held back over
 # night stand behind everything else.
 _WAITING: Final = text(
     """
@@ -72,7 +73,12 @@ _WAITING: Final = text(
       AND (what NOT IN ('retraction', 'ended') OR EXISTS (
           SELECT FROM notice AS told JOIN message ON message.id = told.message_id
           WHERE told.alert_id = notice.alert_id AND told.sink_id = notice.sink_id
-            AND message.state IN ('sent', 'unknown')))
+            AND message.state IN ('sent', 'unknown'))
+        AND NOT EXISTS (
+          SELECT FROM notice AS told LEFT JOIN message ON message.id = told.message_id
+          WHERE told.alert_id = notice.alert_id AND told.sink_id = notice.sink_id
+            AND told.what NOT IN ('retraction', 'ended')
+            AND (told.state = 'waiting' OR message.next_attempt_at IS NOT NULL)))
     ORDER BY what = 'warning', raised_at, id LIMIT :most
     """
 )
@@ -106,7 +112,8 @@ async def load_latest(tx: Tx, sink_id: UUID, since: datetime) -> dict[str, datet
 _TOLD: Final = text(
     """
     SELECT notice.id AS notice_id, notice.rung, notice.tell, alert.id AS alert_id, alert.clock_id,
-           alert.threshold, alert.revision, alert.raised_at, clock.subject_id, clock.promise,
+           alert.threshold, alert.revision, alert.raised_at, alert.raised_severity, alert.raised_region,
+           clock.subject_id, clock.promise,
            clock.requirement, clock.severity, clock.deadline, clock.outcome, clock.confirmed,
            subject.kind, subject.title, subject.region, subject.owner_id
     FROM notice JOIN alert ON alert.id = alert_id JOIN clock ON clock.id = clock_id
@@ -171,7 +178,12 @@ _CLAIM: Final = text(
     UPDATE message SET state = 'sending', attempts = attempts + 1, next_attempt_at = :leased
     WHERE id IN (
         SELECT id FROM message WHERE sink_id = :sink AND next_attempt_at <= :now
-        ORDER BY next_attempt_at, id LIMIT :most FOR UPDATE SKIP LOCKED
+          AND (what NOT IN ('retraction', 'ended') OR NOT EXISTS (  -- sent again, behind what it is about
+              SELECT FROM notice AS its JOIN notice AS told USING (alert_id, sink_id)
+                   JOIN message AS first ON first.id = told.message_id
+              WHERE its.message_id = message.id AND told.what NOT IN ('retraction', 'ended')
+                AND first.next_attempt_at IS NOT NULL))
+        ORDER BY next_attempt_at, id LIMIT :most FOR UPDATE OF message SKIP LOCKED
     )
     RETURNING id, body, made_at, attempts, retry_until
     """
@@ -246,8 +258,12 @@ _AGAIN: Final = text(
     """
     UPDATE message SET state = 'pending', attempts = 0, next_attempt_at = :now, retry_until = :until,
            last_error = NULL
-    WHERE sink_id = :sink AND made_at >= :since AND made_at < :before
-      AND state IN ('sent', 'unknown', 'given_up', 'failed')
+    WHERE sink_id = :sink AND state IN ('sent', 'unknown', 'given_up', 'failed') AND made_at >= :since
+      AND (made_at < :before OR (what IN ('retraction', 'ended') AND EXISTS (
+          SELECT FROM notice AS its JOIN notice AS told USING (alert_id, sink_id)
+               JOIN message AS first ON first.id = told.message_id
+          WHERE its.message_id = message.id AND told.what NOT IN ('retraction', 'ended')
+            AND first.made_at >= :since AND first.made_at < :before)))
     """
 )
 
@@ -255,7 +271,10 @@ _AGAIN: Final = text(
 async def send_again(
     tx: Tx, sink_id: UUID, since: datetime, before: datetime, now: datetime, until: datetime
 ) -> int:
-    """Let the messages made in a time be sent once more, but for those on their way; how many."""
+    """Let the messages made in a time be sent once more, but for those on their way; how many.
+
+    And what became of their alerts later, or these would stand again where they are over.
+    """
     times = {"since": since, "before": before, "now": now, "until": until}
     return (await tx.execute(_AGAIN, {"sink": sink_id, **times})).rowcount
 

@@ -156,7 +156,9 @@ async def save_notices(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
 # Only those that were told of an alert hear what became of it.
 _FOLLOWING: Final = text(
     """
-    SELECT alert_id, sink_id, owner, notice.region, notice.promise,
+    SELECT alert_id, sink_id, notice.promise,
+           (array_agg(owner ORDER BY notice.raised_at DESC, notice.id DESC))[1] AS owner,
+           (array_agg(notice.region ORDER BY notice.raised_at DESC, notice.id DESC))[1] AS region,
            CASE WHEN bool_or(clock.revision > alert.revision) THEN 'retraction' ELSE 'ended' END AS what,
            jsonb_agg(tell ORDER BY notice.raised_at) AS tells
     FROM notice JOIN alert ON alert.id = alert_id JOIN clock ON clock.id = clock_id
@@ -166,7 +168,7 @@ _FOLLOWING: Final = text(
       AND (clock.revision > alert.revision
            OR ((clock.stopped_at IS NOT NULL OR clock.outcome = 'cancelled')
                AND sink.kind = ANY(CAST(:told_ends AS text[]))))
-    GROUP BY alert_id, sink_id, owner, notice.region, notice.promise
+    GROUP BY alert_id, sink_id, notice.promise
     """
 ).bindparams(bindparam("clocks", type_=ARRAY(Uuid)), bindparam("told_ends", type_=ARRAY(Text)))
 

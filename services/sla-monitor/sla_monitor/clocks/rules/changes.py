@@ -126,11 +126,13 @@ def amend(stored: StoredClock, folded: Clock | None, versions: tuple[int, int], 
         fresh = replace(fresh, revision=stored.revision + 1, warned=0, alerted_at=None, confirmed=None)
     elif stored.confirmed is False and fresh.stopped_at is not None:
         fresh = replace(fresh, confirmed=True)  # it ended, and late
+    elif stored.confirmed and fresh.stopped_at is None and fresh.deadline > stored.deadline:
+        fresh = replace(fresh, confirmed=False)  # what was heard reached to the deadline before
     return _told(fresh, _tellings(stored, fresh), previous=stored.outcome, retracts=retracts)
 
 
 def _withdraw(stored: StoredClock, now: datetime) -> StoredClock:
-    if stored.outcome == "cancelled":
+    if stored.reason == WITHDRAWN:
         return stored
     return replace(stored, outcome="cancelled", stopped_at=now, reason=WITHDRAWN, pause=None, standing=False)
 
@@ -147,7 +149,7 @@ def _update(stored: StoredClock, folded: Clock, versions: tuple[int, int], now: 
         deadline=folded.deadline,
         standing=folded.standing,
         pause=_current(folded, now),
-        outcome=_settled(stored, folded),
+        outcome=_settled(stored, folded, now),
         stopped_at=folded.stopped_at,
         reason=folded.reason,
         policy_version=versions[0],
@@ -155,10 +157,11 @@ def _update(stored: StoredClock, folded: Clock, versions: tuple[int, int], now: 
     )
 
 
-def _settled(stored: StoredClock, folded: Clock) -> Outcome:
-    """A breach that was judged stays one until the deadline moves or an end in time comes to light."""
+def _settled(stored: StoredClock, folded: Clock, now: datetime) -> Outcome:
+    """A breach that was judged stays one until there is time again or an end in time comes to light."""
     judged = stored.outcome == "breached" and stored.alerted_at is not None
-    if judged and folded.outcome == "running" and not folded.standing and folded.deadline <= stored.deadline:
+    over = folded.deadline <= stored.deadline or folded.deadline < now
+    if judged and over and folded.outcome == "running" and not folded.standing:
         return "breached"
     return folded.outcome
 

@@ -74,6 +74,7 @@ def _posted(
 
 def labels_of(alert: Mapping[str, Any]) -> dict[str, str]:
     """What an alert is known by there; the same from the first time to the last."""
+    raised_as = alert.get("raised_as", alert)  # a message made before there was any
     labels = {
         "alertname": "PromiseMissed" if alert["threshold"] == 100 else "PromiseAtRisk",
         "service": "aftercare",
@@ -82,8 +83,8 @@ def labels_of(alert: Mapping[str, Any]) -> dict[str, str]:
         "about": alert["about"],
         "promise": alert["promise"],
         "threshold": str(alert["threshold"]),
-        "severity": alert["severity"],
-        "region": alert["region"],
+        "severity": raised_as["severity"],
+        "region": raised_as["region"],
     }
     return {name: value for name, value in labels.items() if value}  # an empty label is none
 
