@@ -24,8 +24,12 @@ from shared.http.auth import Principal, Role, mint
 from shared.http.etag import Precondition
 from shared.inbox import Receiver
 from sla_monitor.app import service as sla
+from sla_monitor.sinks.actions import Wanted, add_sink
+from sla_monitor.sinks.outgoing import Allowed, Outgoing
+from sla_monitor.sinks.rules import Terms
 
 SCREENSHOTS = os.environ.get("AFTERCARE_TEST_SCREENSHOTS")
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 REFUSALS = ("409", "412")
 """A browser reports what a service refuses as an error of the page; here it is what is tested."""
 
@@ -60,6 +64,12 @@ class Room:
             bodies = (await tx.execute(query, {"id": str(ticket)})).scalars().all()
         events = [f"[{each}]".encode() for each in bodies]
         await Receiver(self.served.database, sla.consumers).receive(events, "live")
+
+    async def channel(self) -> None:
+        """A way out that leadership hears of things by."""
+        outgoing = Outgoing(Allowed.read("127.0.0.0/8"), self.served.settings.public_url)
+        wanted = Wanted("The control room", {"url": "http://127.0.0.1:9/hook"}, Terms(), True, SECRET)
+        await self.served.database.transact(lambda tx: add_sink(tx, "me", outgoing, "webhook", wanted))
 
     @asynccontextmanager
     async def board(
@@ -226,3 +236,33 @@ async def test_a_thumb_reaches_it_on_a_phone(room: Room, locale: str, promise: s
         await expect(dialog).to_be_visible()
         await picture(page, f"phone-dialog-{locale}")
         assert await dialog.evaluate("(it) => it.scrollWidth <= it.clientWidth")
+
+
+# Tell leadership.
+
+
+async def test_leadership_is_told_once_and_the_row_says_when(room: Room) -> None:
+    await room.ticket("The furnace is out")
+    async with room.board() as page:
+        row = row_of(page, "furnace")
+        button = row.get_by_role("button", name="Tell leadership")
+        dialog = page.locator("#hand-leadership")
+        await button.click()
+        await dialog.get_by_role("button", name="Tell leadership").click()
+        await expect(row.locator(".said.bad")).to_contain_text("No notification channel is there")
+        await room.channel()
+        await row.locator(".title a").focus()
+        await page.keyboard.press("l")
+        await expect(dialog).to_be_visible()
+        await expect(dialog.get_by_role("button", name="Tell leadership")).to_be_focused()
+        await picture(page, "leadership")
+        await page.keyboard.press("Enter")
+        await expect(row.locator(".said.good")).to_have_text("Leadership is told.")
+        await expect(row.locator(".called")).to_contain_text("leadership told")
+        await expect(button).to_have_count(0)
+        await picture(page, "told")
+    async with room.board("dispatcher") as page:
+        row = row_of(page, "furnace").or_(row_of(page, "lathe"))
+        await expect(row.get_by_role("button", name="Reassign").first).to_be_visible()
+        hidden = page.get_by_role("button", name="Tell leadership").locator("visible=true")
+        await expect(hidden).to_have_count(0)

@@ -136,6 +136,19 @@ class AlertEscalated(_Clock):
     roles: tuple[Literal["owner", "supervisor", "team_lead", "leadership"], ...]
 
 
+class LeadershipCalled(_Clock):
+    """A person told the leadership group of a promise, before or beside the ladder."""
+
+    type: ClassVar[str] = "sla.leadership_called.v1"
+
+    alert_id: UUID
+    threshold: int
+    """Percent; 100 is the breach, 0 an alert raised by hand."""
+    leader_ids: tuple[PersonId, ...] = ()
+    """Who they are, as far as dispatch has told."""
+    by: PersonId | None = None
+
+
 class TicketUncovered(Payload):
     """Nothing is promised to a ticket, request or call, and nobody meant it so; subject: that one's id."""
 

@@ -32,7 +32,7 @@ class AlertShown(BaseModel):
     severity: Severity | None
     region: str | None
     owner_id: UUID | None
-    threshold: int = Field(description="Percent of the time; 100 is the breach.")
+    threshold: int = Field(description="Percent of the time; 100 is the breach, 0 an alert raised by hand.")
     revision: int
     state: State
     retracted: bool = Field(description="A late message showed that it was wrong.")
@@ -57,7 +57,9 @@ class DeedShown(BaseModel):
     """Something that was done to an alert; `by` is null when time did it."""
 
     at: datetime
-    deed: Literal["raised", "acknowledged", "snoozed", "returned", "assigned", "escalated", "retracted"]
+    deed: Literal[
+        "raised", "acknowledged", "snoozed", "returned", "assigned", "escalated", "called", "retracted"
+    ]
     by: str | None
     detail: Mapping[str, Any]
 

@@ -12,6 +12,7 @@ from shared.events.terms import Code, Severity
 from shared.http.auth import Caller, Principal, allow
 from shared.http.cursor import Page, Paged
 from shared.http.etag import IfMatch, show_version
+from shared.http.idempotency import idempotent
 from shared.http.readers import wants_page
 from shared.http.scope import settings_of
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
@@ -25,6 +26,7 @@ from sla_monitor.alerts.answers import (
     ManyAssigned,
     ManySnoozed,
 )
+from sla_monitor.alerts.calling import call_leadership
 from sla_monitor.alerts.handling import acknowledge_alert, handle_alerts
 from sla_monitor.alerts.page import show_page
 from sla_monitor.alerts.queries import Filters, State
@@ -103,6 +105,17 @@ async def snooze(tx: WriteTx, viewer: Caller, body: ManySnoozed) -> HandledAll:
 async def assign(tx: WriteTx, viewer: Caller, body: ManyAssigned) -> HandledAll:
     """Ask a person to look after alerts; the ladder goes on until somebody says that they do."""
     return await _handle(tx, viewer, Assign(body.to), body)
+
+
+@router.post(
+    "/clocks/{id}/leadership", dependencies=[Depends(allow("operations", "admin")), Depends(idempotent())]
+)
+async def leadership(tx: WriteTx, viewer: Caller, id: UUID, response: Response) -> AlertShown:
+    """Tell the leadership group of a promise that runs or was missed, once at each of its alerts (R23).
+
+    Where none was raised so far, this raises one, so that it can be looked after like any other.
+    """
+    return await _shown(tx, viewer, await call_leadership(tx, viewer, id), response)
 
 
 @router.post("/alerts/{id}/acknowledge", dependencies=[Depends(allow("operations", "admin"))])

@@ -49,6 +49,9 @@ def _next(clock: StoredClock, what: What, **changes: object) -> Verdict:
     return Verdict(what, replace(clock, version=clock.version + 1, **changes))  # type: ignore[arg-type]
 
 
+BY_HAND: Final = 0
+"""The threshold of an alert that a person raised, before any share of the time that the policy names."""
+
 LONGEST_SNOOZE: Final = timedelta(hours=24)  # whoever wants longer looks again tomorrow, and gives a reason
 
 

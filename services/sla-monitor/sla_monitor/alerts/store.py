@@ -33,6 +33,7 @@ from shared.db import Tx, insert_rows
 from shared.http.auth import Principal
 from sla_monitor.alerts.ladder import ASSIGNED, GROUPED, INFORMED, People, people_of
 from sla_monitor.alerts.rules import Alert
+from sla_monitor.clocks.queries import ClockUnknown
 from sla_monitor.clocks.rules.changes import StoredClock
 from sla_monitor.clocks.rules.history import Subject
 from sla_monitor.clocks.store import stored
@@ -129,6 +130,51 @@ async def lock_alerts(tx: Tx, viewer: Principal | None, ids: Sequence[UUID]) -> 
     """Hold those of the alerts that exist and `viewer` may see, with their clocks."""
     found = await tx.execute(_LOCK, {"ids": sorted(ids), **limits(viewer)})
     return [_held(row) for row in found]
+
+
+_LATEST: Final = text(
+    f"""
+    SELECT {_COLUMNS} FROM {_JOINED} WHERE clock_id = :clock AND alert.revision = clock.revision
+    ORDER BY alert.threshold DESC LIMIT 1 FOR UPDATE OF clock, alert
+    """
+)
+
+
+async def lock_latest(tx: Tx, clock_id: UUID) -> Held | None:
+    """Hold the alert of a clock that says the most: its breach, else its highest warning, else by hand."""
+    row = (await tx.execute(_LATEST, {"clock": clock_id})).first()
+    return _held(row) if row is not None else None
+
+
+_CLOCK: Final = limited(
+    text(
+        f"""
+        SELECT clock.*, {SUBJECT} FROM clock JOIN subject ON subject.id = subject_id
+        WHERE clock.id = :id AND {WITHIN} FOR UPDATE OF clock
+        """
+    )
+)
+
+
+async def lock_clock(tx: Tx, viewer: Principal, id: UUID) -> tuple[StoredClock, Subject]:
+    """Hold a clock; `ClockUnknown` when there is none that `viewer` may see."""
+    row = (await tx.execute(_CLOCK, {"id": id, **limits(viewer)})).first()
+    if row is None:
+        raise ClockUnknown(id=id)
+    return stored(row), subject_of(row)
+
+
+LEADERSHIP_TOLD: Final = "(deed = 'called' OR deed = 'escalated' AND detail -> 'roles' @> '[\"leadership\"]')"
+"""Of a deed: whether leadership heard of the alert by it, from a person or by the ladder."""
+
+_TOLD: Final = text(
+    f"SELECT at, by FROM alert_deed WHERE alert_id = :alert AND {LEADERSHIP_TOLD} ORDER BY id LIMIT 1"
+)
+
+
+async def load_called(tx: Tx, alert_id: UUID) -> Any | None:
+    """When and by whom leadership was told of an alert, which is held; None while it was not."""
+    return (await tx.execute(_TOLD, {"alert": alert_id})).first()
 
 
 def _held(row: Any) -> Held:

@@ -89,6 +89,7 @@ async def board(request: Request, tx: ReadTx, viewer: Caller, asked: Annotated[A
 # Giving a ticket to somebody else is dispatch's to allow, and it asks again.
 _HANDS: Final[Mapping[str, frozenset[Role]]] = {
     "reassign": frozenset({"operations", "dispatcher", "admin"}),
+    "leadership": frozenset({"operations", "admin"}),
 }
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from shared.db import Tx
+from sla_monitor.alerts.store import LEADERSHIP_TOLD
 from sla_monitor.board import words
 from sla_monitor.calendars.rules import open_between
 from sla_monitor.clocks.attainment import Attainment, attainment_today, tickets_today, today
@@ -53,6 +54,7 @@ class Entry:
     alert_version: int | None
     acknowledged_by: str | None
     snoozed_until: datetime | None
+    called_at: datetime | None
     measure: str
     first_at: datetime
     policy_version: int
@@ -93,7 +95,11 @@ _ENTRY: Final = f"""
            clock.started_at, clock.deadline, clock.allowance, clock.standing, clock.pause_reason,
            clock.paused_from, clock.paused_until, clock.stopped_at, clock.alerted_at, clock.confirmed,
            alert.id AS alert_id, alert.version AS alert_version, alert.acknowledged_by,
-           alert.snoozed_until, clock.measure, subject.first_at, clock.policy_version
+           alert.snoozed_until,
+           (SELECT (SELECT min(at) FROM alert_deed WHERE alert_id = latest.id AND {LEADERSHIP_TOLD})
+            FROM alert AS latest WHERE latest.clock_id = clock.id AND latest.revision = clock.revision
+            ORDER BY latest.threshold DESC LIMIT 1) AS called_at,
+           clock.measure, subject.first_at, clock.policy_version
     {FROM} LEFT JOIN alert
       ON alert.clock_id = clock.id AND alert.threshold = 100 AND alert.revision = clock.revision
 """

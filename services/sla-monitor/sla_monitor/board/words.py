@@ -132,6 +132,7 @@ SAID: Final = {
     "clock_amended": N_("corrected: was {before}, is {after}"),
     "clock_cancelled": N_("cancelled: {reason}"),
     "alert_acknowledged": N_("somebody looks after it"),
+    "leadership_called": N_("leadership told by hand"),
 }
 UNCONFIRMED: Final = N_("missed, unconfirmed: events delayed")
 CONFIRMED: Final = N_("confirmed: missed")
@@ -141,6 +142,7 @@ DEEDS: Final = {
     "returned": N_("back again"),
     "assigned": N_("asked to look after it"),
     "escalated": N_("told to more people"),
+    "called": N_("leadership told by hand"),
     "retracted": N_("taken back"),
 }
 COMPARED: Final = {

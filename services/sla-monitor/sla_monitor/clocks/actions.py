@@ -55,10 +55,14 @@ async def refold(tx: Tx, subject_ids: Sequence[UUID], causes: Causes) -> Sequenc
     for change in changes:
         subject_id = change.clock.subject_id
         tell(tx, change, subjects[subject_id], causes.get(subject_id))
-    alerted = [each.clock for each in changes if each.retracts or each.clock.warned or each.clock.alerted_at]
-    await follow_clocks(tx, alerted)
+    await follow_clocks(tx, [each.clock for each in changes if each.retracts or _is_known(each.clock)])
     await _tell_uncovered(tx, subjects, histories, governed, bare)
     return changes
+
+
+def _is_known(clock: StoredClock) -> bool:
+    """Whether somebody was told of it, and hears of its end."""
+    return bool(clock.warned or clock.alerted_at or clock.called)
 
 
 async def _tell_uncovered(

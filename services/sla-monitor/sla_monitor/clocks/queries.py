@@ -10,10 +10,18 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Text, bindparam, text
 
 from shared.db import Tx
+from shared.errors import AftercareError
 from shared.http.auth import Principal
 from sla_monitor.clocks.rules import Outcome
 from sla_monitor.clocks.view import FROM, View, within
 from sla_monitor.scope import WITHIN, limited, limits
+
+
+class ClockUnknown(AftercareError):
+    """There is no clock {id}."""
+
+    kind = "not_found"
+
 
 _SHOWN: Final = """
     clock.id, clock.subject_id, clock.promise, clock.occurrence, clock.requirement, clock.rule,

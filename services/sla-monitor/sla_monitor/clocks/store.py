@@ -89,6 +89,7 @@ clock = Table(
     Column("calendar_version", Integer, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("version", BigInteger, nullable=False),
+    Column("called", Boolean, nullable=False),
 )
 
 timer = Table(

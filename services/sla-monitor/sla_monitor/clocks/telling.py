@@ -21,6 +21,7 @@ from shared.events.sla import (
     ClockResumed,
     ClockStarted,
     ClockWarned,
+    LeadershipCalled,
     TicketUncovered,
 )
 from sla_monitor.clocks.rules import Outcome
@@ -110,6 +111,14 @@ def escalated(
     """That nobody has looked after a breach so far, and who was told next."""
     about: dict[str, Any] = {"alert_id": alert_id, "minutes": minutes, "roles": tuple(roles)}
     return AlertEscalated(**_known(clock, subject), **about)
+
+
+def called(
+    clock: StoredClock, subject: Subject, alert_id: UUID, threshold: int, leaders: Sequence[UUID], by: str
+) -> LeadershipCalled:
+    """That a person told the leadership group."""
+    about: dict[str, Any] = {"alert_id": alert_id, "threshold": threshold, "leader_ids": tuple(leaders)}
+    return LeadershipCalled(**_known(clock, subject), **about, by=person(by))
 
 
 def person(id: str) -> UUID | None:

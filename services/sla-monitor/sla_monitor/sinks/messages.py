@@ -19,6 +19,7 @@ _TITLES: Final = {
     "warning": N_("Time is running out: {}"),
     "breach": N_("Missed: {}"),
     "escalation": N_("Missed, and nobody looks after it: {}"),
+    "called": N_("Leadership is asked to look at this: {}"),
     "returned": N_("Back from snooze: {}"),
     "assignment": N_("Please look after this: {}"),
     "retraction": N_("Taken back, nothing was missed: {}"),

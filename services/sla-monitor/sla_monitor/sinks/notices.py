@@ -33,10 +33,10 @@ class Telling:
     tell: tuple[Told, ...]
 
 
-async def tell_sinks(tx: Tx, tellings: Sequence[Telling]) -> None:
-    """Make the notices of `tellings`, for each sink that is there for one of their roles."""
+async def tell_sinks(tx: Tx, tellings: Sequence[Telling]) -> int:
+    """Make the notices of `tellings`, for each sink that is there for one of their roles; how many."""
     if not tellings:
-        return
+        return 0
     sinks = await store.load_listening(tx)
     rows = [
         _row(each, sink_id, told, tx)
@@ -45,6 +45,7 @@ async def tell_sinks(tx: Tx, tellings: Sequence[Telling]) -> None:
         if (told := _concerned(each, terms))
     ]
     await store.save_notices(tx, rows)
+    return len(rows)
 
 
 def _concerned(telling: Telling, terms: Terms) -> tuple[Told, ...]:

@@ -48,6 +48,7 @@ WHATS: Final = {
     "warning": N_("warning"),
     "breach": N_("missed promise"),
     "escalation": N_("next step of the ladder"),
+    "called": N_("call for leadership"),
     "returned": N_("back from snooze"),
     "assignment": N_("assignment"),
     "retraction": N_("taken back"),

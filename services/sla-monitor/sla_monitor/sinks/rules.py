@@ -16,7 +16,9 @@ from shared.events.terms import Code
 
 Role = Literal["owner", "supervisor", "team_lead", "leadership", "assignee"]
 ROLES: Final[tuple[Role, ...]] = ("owner", "supervisor", "team_lead", "leadership", "assignee")
-What = Literal["warning", "breach", "escalation", "returned", "assignment", "retraction", "ended"]
+What = Literal[
+    "warning", "breach", "escalation", "called", "returned", "assignment", "retraction", "ended"
+]  # fmt: skip
 Aspect = Literal["owner", "region", "promise"]
 MOST_LISTED: Final = 100  # alerts in one message; more become several messages
 

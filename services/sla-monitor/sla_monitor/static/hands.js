@@ -146,10 +146,20 @@
     return fill(dialog.dataset.now, { state: stateOf(dialog, ticket.state), name });
   }
 
+  // Tell leadership: of the row's promise, whatever its ladder has come to.
+
+  const LEADERSHIP = "hand-leadership";
+
+  async function sendLeadership(given, dialog) {
+    await ask("POST", `/sla/clocks/${about.row}/leadership`, { headers: { "idempotency-key": about.key } });
+    return dialog.dataset.done;
+  }
+
   const HANDS = {
     [REASSIGN]: { open: openReassign, send: sendReassign, present: presentReassign },
+    [LEADERSHIP]: { open: (row) => open(document.getElementById(LEADERSHIP), row), send: sendLeadership },
   };
-  const KEYS = { r: "reassign" };
+  const KEYS = { r: "reassign", l: "leadership" };
 
   async function begin(button) {
     const row = rowOf(button);

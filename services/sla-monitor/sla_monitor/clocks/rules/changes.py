@@ -30,6 +30,7 @@ class StoredClock:
     confirmed  None while no breach was told; False while a late message might still disprove it
     revision   rises when an amendment retracts an alert that was sent
     version    rises with every event about it
+    called     whether leadership was told of it by hand
     """
 
     id: UUID
@@ -55,6 +56,7 @@ class StoredClock:
     calendar_version: int
     revision: int
     version: int
+    called: bool = False
 
 
 @dataclass(frozen=True, slots=True)
