@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
-from contracts.dispatching import DUTY_LEAD_G, JUNIOR_A, SAMPLE, SENIOR_C, Desk, dispatching
+from contracts.dispatching import DUTY_LEAD_G, JUNIOR_A, SAMPLE, SENIOR_C, Desk, dispatching, person
 from contracts.serving import Port
 from shared.clock import clock
 from shared.http.auth import Role
@@ -92,6 +93,32 @@ async def test_the_board_fills_by_itself_and_what_needs_a_decision_is_assigned_o
         await page.get_by_role("button", name="Assign", exact=True).click()
         await expect(page.get_by_text("By hand: Has the licence")).to_be_visible()
         assert (await room.desk.ticket(request_id)).engineer_id == SENIOR_C
+
+
+@pytest.mark.parametrize(
+    ("locale", "width", "button", "waiting", "done"),
+    [
+        ("en-GB", DESK, "I know of it and look after it", "Not acknowledged yet", "Leadership acknowledged"),
+        ("zh-CN", PHONE, "已知悉并跟进", "尚未确认", "领导小组已确认"),
+    ],
+)
+async def test_leadership_acknowledges_with_one_tap(
+    room: Room, locale: str, width: int, button: str, waiting: str, done: str
+) -> None:
+    """R23: the button of the general manager; with the keyboard it is the same tap."""
+    ticket = await room.desk.ticket(await room.desk.ask("urgent", title="The line stands still / 产线停机"))
+    async with room.page(width=width, locale=locale) as page:
+        await room.open(page, f"/dispatch/tickets/{ticket.id}/page", person(21), "operations")
+        card = page.locator("section[aria-labelledby=leadership]")
+        await expect(card).to_contain_text(waiting)
+        await no_overflow(page)
+        await card.get_by_role("button", name=button).focus()
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".timeline")).to_contain_text(done)
+        await expect(card).not_to_contain_text(waiting)
+        await expect(card).to_contain_text("Sample general manager N")
+        await expect(card.get_by_role("button")).to_have_count(0)
+        await no_overflow(page)
 
 
 async def test_an_engineer_does_a_job_with_one_thumb(room: Room) -> None:

@@ -19,6 +19,29 @@ async def clocks_of(visitor: Visitor, subject: str) -> dict[str, dict[str, Any]]
     return {each["promise"]: each for each in told["clocks"]}
 
 
+async def test_leadership_acknowledges_an_urgent_ticket_and_its_clock_is_met(suite: Suite) -> None:
+    """R23: informed by dispatch, clocked by the SLA monitor, acknowledged by the general manager."""
+    _, visitor = suite
+    await visitor.set_up()
+    request_id = await visitor.ask("设备冒烟，完全不能用！", "east", "shanghai", "+8613800000011")
+    ticket = await visitor.ticket_of(request_id)
+
+    async def clock_of_leadership() -> dict[str, Any] | None:
+        return (await clocks_of(visitor, ticket["id"])).get("leadership_acknowledged")
+
+    running = await until(clock_of_leadership)
+    assert (running["outcome"], running["requirement"], running["allowance"]) == ("running", "R23", 900)
+    path = f"/dispatch/tickets/{ticket['id']}/acknowledge"
+    told = (await visitor.as_("operations", "POST", path)).json()
+
+    async def met() -> dict[str, Any] | None:
+        found = await clock_of_leadership()
+        return found if found and found["outcome"] == "met" else None
+
+    assert (await until(met))["stopped_at"] == told["acknowledged_at"]
+    assert (await visitor.as_("operations", "POST", path)).json() == told
+
+
 async def test_an_urgent_request_is_owned_grouped_clocked_repaired_accepted_and_scored(suite: Suite) -> None:
     """R03, R06, R22–R24, R29, R30, R54, R73, R90."""
     _, visitor = suite

@@ -294,6 +294,7 @@ def test_a_promise_knows_who_could_still_stop_it() -> None:
         "visit_agreed": ("dispatch",),
         "appointment_kept": ("dispatch",),
         "resolution": ("dispatch",),
+        "leadership_acknowledged": ("dispatch",),
         "progress": ("dispatch",),
     }
 
@@ -313,6 +314,21 @@ def promise_of(code: str) -> Promise:
 
 def test_every_promise_has_its_row_of_the_requirements() -> None:
     text = SHIPPED.model_dump_json()
-    for row in ("R50", "R51", "R52", "R53", "R54", "R55", "R56", "R57", "R58", "R59", "R60", "R61", "R62"):
+    for row in (
+        "R23",
+        "R50",
+        "R51",
+        "R52",
+        "R53",
+        "R54",
+        "R55",
+        "R56",
+        "R57",
+        "R58",
+        "R59",
+        "R60",
+        "R61",
+        "R62",
+    ):
         assert f'"{row}"' in text
     assert not promise_of("accept").is_response  # decision 7

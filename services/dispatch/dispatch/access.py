@@ -1,7 +1,8 @@
 """Who sees which ticket, and who may act on it: the one place that decides (decision 22, R125).
 
-An engineer's own work is what they have, own, guide or belong to the emergency group of. What somebody may
-not see does not exist for them (404); what they see but is not theirs to do is refused (403).
+An engineer's own work is what they have, own, guide or belong to the emergency group of. A leader also sees
+what they were informed of (R23). What somebody may not see does not exist for them (404); what they see but
+is not theirs to do is refused (403).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, or_, true
 
+from dispatch.leadership.store import was_informed
 from dispatch.tickets import store
 from dispatch.tickets.rules import Command, Ticket
 from dispatch.tickets.store import ticket as table
@@ -51,6 +53,7 @@ class Viewer:
     oversees: bool
     dispatches: bool
     may_assign: bool
+    is_admin: bool
     regions: frozenset[str] | None
     product_lines: frozenset[str] | None
     customer_levels: frozenset[str] | None
@@ -63,10 +66,16 @@ class Viewer:
             bool(principal.roles.intersection(OVERSEERS)),
             bool(principal.roles.intersection(DISPATCHERS)),
             bool(principal.roles.intersection(ASSIGNERS)),
+            "admin" in principal.roles,
             principal.regions,
             principal.product_lines,
             principal.customer_levels,
         )
+
+    @property
+    def employee_id(self) -> PersonId | None:
+        """Which employee this is; None of an account that is none."""
+        return None if self.person_id == _NOBODY else self.person_id
 
 
 def person_id_of(principal: Principal) -> PersonId:
@@ -84,10 +93,13 @@ def involved_in(ticket: Ticket) -> frozenset[PersonId]:
 
 
 def sees(viewer: Viewer, ticket: Ticket) -> bool:
-    """Whether `ticket` exists for `viewer`."""
+    """Whether `ticket` exists for `viewer`, who was not informed of it as a leader."""
+    return (viewer.oversees or viewer.person_id in involved_in(ticket)) and _is_within(viewer, ticket)
+
+
+def _is_within(viewer: Viewer, ticket: Ticket) -> bool:
     return (
-        (viewer.oversees or viewer.person_id in involved_in(ticket))
-        and _within(viewer.regions, ticket.site.region)
+        _within(viewer.regions, ticket.site.region)
         and _within(viewer.product_lines, ticket.product_line)
         and _within(viewer.customer_levels, ticket.customer_level)
     )
@@ -124,17 +136,27 @@ def may(viewer: Viewer, ticket: Ticket, command: Command) -> bool:
 
 async def find_ticket(tx: Tx, viewer: Viewer, ticket_id: UUID) -> Ticket:
     """The ticket, to be read; `NoSuchTicket` when it does not exist for `viewer`."""
-    found = await store.load_ticket(tx, ticket_id)
-    if found is None or not sees(viewer, found):
-        raise NoSuchTicket
-    return found
+    return await _visible(tx, viewer, await store.load_ticket(tx, ticket_id))
+
+
+async def lock_visible(tx: Tx, viewer: Viewer, ticket_id: UUID) -> Ticket:
+    """The same, and nobody else changes it until the end."""
+    return await _visible(tx, viewer, await store.load_ticket(tx, ticket_id, lock=True))
 
 
 async def lock_ticket(tx: Tx, viewer: Viewer, ticket_id: UUID, command: Command) -> Ticket:
     """The ticket, to be changed by `command`; `NoSuchTicket` or `NotYourTask` when it may not."""
-    found = await store.load_ticket(tx, ticket_id, lock=True)
-    if found is None or not sees(viewer, found):
-        raise NoSuchTicket
+    found = await lock_visible(tx, viewer, ticket_id)
     if not may(viewer, found, command):
         raise NotYourTask
+    return found
+
+
+async def _visible(tx: Tx, viewer: Viewer, found: Ticket | None) -> Ticket:
+    if found is None:
+        raise NoSuchTicket
+    if sees(viewer, found):
+        return found
+    if not (_is_within(viewer, found) and await was_informed(tx, found.id, viewer.person_id)):
+        raise NoSuchTicket
     return found

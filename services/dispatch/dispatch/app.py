@@ -11,6 +11,7 @@ from dispatch.acceptance.loops import acceptance_loops
 from dispatch.access import OVERSEERS
 from dispatch.board import feeds
 from dispatch.board import routes as board
+from dispatch.leadership import routes as leadership
 from dispatch.organisation import routes as organisation
 from dispatch.supply.consumers import on_parts_reserved, on_parts_short
 from dispatch.tables import metadata
@@ -27,7 +28,7 @@ from shared.process.service import Service
 PACKAGE: Final = Path(__file__).parent
 
 router: Final = APIRouter()
-for feature in (organisation, tickets, ticket_pages, acceptance, board, invariants):
+for feature in (organisation, tickets, ticket_pages, leadership, acceptance, board, invariants):
     router.include_router(feature.router)
 
 service: Final = Service(

@@ -55,6 +55,15 @@ class LeadershipInformed(Payload):
     severity: Severity
 
 
+class LeadershipAcknowledged(Payload):
+    """One of the leaders who were informed looks after the ticket now (R23)."""
+
+    type: ClassVar[str] = "dispatch.leadership_acknowledged.v1"
+
+    by: PersonId | None = None
+    """None where an account that is no employee's did it for them."""
+
+
 class TicketAssigned(Payload):
     """The engineer has received the task: from here run the clocks R54–R58."""
 

@@ -110,7 +110,7 @@ async def check_owners(db: Database) -> Report:
     return await judge(db, "owners", _OWNERS)
 
 
-# What R52 to R61 and decision 6 promise, written down anew: not read from the policy.
+# What R23, R52 to R61 and decision 6 promise, written down anew: not read from the policy.
 _CLOCKS: Final = """
     given AS (
         SELECT ticket.*, (body::jsonb ->> 'time')::timestamptz AS given_at
@@ -130,6 +130,9 @@ _CLOCKS: Final = """
         SELECT subject::uuid, 'resolution', '{R60}', (body::jsonb ->> 'time')::timestamptz
         FROM dispatch.event_log WHERE type = 'dispatch.ticket_opened.v1'
         UNION ALL
+        SELECT subject::uuid, 'leadership_acknowledged', '{R23}', (body::jsonb ->> 'time')::timestamptz
+        FROM dispatch.event_log WHERE type = 'dispatch.leadership_informed.v1'
+        UNION ALL
         SELECT ticket_id, 'appointment_kept', '{R58}', agreed_at FROM visit WHERE starts_at > agreed_at
         UNION ALL
         SELECT id, 'visit_agreed', '{R58}', given_at FROM given WHERE severity = 'general'
@@ -139,7 +142,8 @@ _CLOCKS: Final = """
                 ELSE CASE WHEN same_city THEN '{R56}' ELSE '{R57}' END END, given_at
         FROM given WHERE severity <> 'general'),
     allowed(requirement, severity, allowance) AS (VALUES
-        ('R61', 'urgent', interval '5 min'), ('R61', 'important', '30 min'), ('R61', 'general', '4 h'),
+        ('R23', 'urgent', interval '15 min'), ('R61', 'urgent', '5 min'), ('R61', 'important', '30 min'),
+        ('R61', 'general', '4 h'),
         ('R54', 'urgent', '2 h'), ('R55', 'urgent', '24 h'), ('R56', 'important', '24 h'),
         ('R57', 'important', '48 h'), ('R58', 'general', '48 h'),
         ('R60', 'urgent', '24 h'), ('R60', 'important', '72 h'), ('R60', 'general', '7 days')),
@@ -177,7 +181,7 @@ _CLOCKS: Final = """
 
 
 async def check_clocks(db: Database) -> Report:
-    """Each request and ticket has the clocks that R52 to R61 give it, from its own instant, and no other."""
+    """Each request and ticket has the clocks of R23 and R52 to R61, from its own instant, and no other."""
     return await judge(db, "clocks", _CLOCKS)
 
 

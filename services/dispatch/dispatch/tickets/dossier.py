@@ -9,6 +9,7 @@ from uuid import UUID
 
 from dispatch.assignment.rules import WORDS
 from dispatch.assignment.store import list_decisions
+from dispatch.leadership.rules import Notice, notice_in
 from dispatch.organisation.store import load_names
 from dispatch.supply.store import list_requisitions
 from dispatch.tickets.rules import Ticket
@@ -40,6 +41,11 @@ class Dossier:
             return self.names.get(UUID(person), person)
         except ValueError:
             return person
+
+    @property
+    def notice(self) -> Notice | None:
+        """The last time leadership was informed; None when it never was."""
+        return notice_in(self.history)
 
     @property
     def work_note(self) -> str | None:
@@ -74,7 +80,7 @@ def _people(
         yield from (UUID(each["person_id"]) for each in made["explanation"]["candidates"])
     for row in history:
         for name, value in row["facts"].items():
-            if name in ("engineer_id", "supervisor_id", "owner_id", "previous_owner_id", "leader_id"):
+            if name in ("engineer_id", "supervisor_id", "owner_id", "previous_owner_id", "leader_id", "by"):
                 yield UUID(value)
             elif name in ("leader_ids", "member_ids"):
                 yield from map(UUID, value)

@@ -12,9 +12,11 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dispatch.access import ASSIGNERS, READERS, WORKERS, Viewer, find_ticket, may
+from dispatch.leadership.rules import Notice, is_awaited, may_acknowledge
 from dispatch.organisation.store import list_people
 from dispatch.tickets import commands
 from dispatch.tickets.dossier import load_dossier, words
+from dispatch.tickets.rules import Ticket
 from dispatch.tickets.work import Asked, perform
 from shared.http.auth import Caller, NotAllowed, allow
 from shared.http.etag import Precondition
@@ -104,15 +106,24 @@ async def show(request: Request, tx: ReadTx, caller: Caller, ticket_id: UUID) ->
     engineers = []
     if "assign" in possible:
         engineers = await list_people(tx, region=None, role="engineer", after=None, limit=MOST_PEOPLE)
+    dossier = await load_dossier(tx, ticket)
     return page(
         request,
         "ticket.html",
-        dossier=await load_dossier(tx, ticket),
+        dossier=dossier,
         ticket=ticket,
         possible=possible,
+        **_leadership(viewer, ticket, dossier.notice),
         engineers=[each for each in engineers if each.id != ticket.engineer_id],
         tell=words,
     )
+
+
+def _leadership(viewer: Viewer, ticket: Ticket, notice: Notice | None) -> dict[str, Any]:
+    """Whether leadership still has to acknowledge the ticket, and whether this is who can."""
+    awaited = notice is not None and is_awaited(ticket, notice)
+    may_tap = notice is not None and may_acknowledge(notice, viewer.person_id, is_admin=viewer.is_admin)
+    return {"notice": notice, "awaited": awaited, "may_tap": awaited and may_tap}
 
 
 @router.post("/tickets/{ticket_id}/page", dependencies=[Depends(allow(*READERS))])

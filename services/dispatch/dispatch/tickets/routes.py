@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel
 
 from dispatch.access import ASSIGNERS, READERS, WORKERS, Viewer, find_ticket, visible_to
+from dispatch.leadership.routes import NoticeView
 from dispatch.tickets import commands, store
 from dispatch.tickets.dossier import Dossier, load_dossier, words
 from dispatch.tickets.rules import Command, State, Ticket
@@ -124,6 +125,8 @@ class TicketDetail(TicketSummary):
     decisions: list[DecisionView]
     visits: list[VisitView]
     requisitions: list[RequisitionView]
+    leadership: NoticeView | None
+    """Null where leadership was not informed."""
 
     @classmethod
     def tell(cls, dossier: Dossier) -> TicketDetail:
@@ -133,6 +136,7 @@ class TicketDetail(TicketSummary):
             decisions=[_decision(row, dossier) for row in dossier.decisions],
             visits=[VisitView(**_only(VisitView, row)) for row in dossier.visits],
             requisitions=[RequisitionView(**_only(RequisitionView, row)) for row in dossier.requisitions],
+            leadership=NoticeView.of(dossier.notice) if dossier.notice else None,
         )
 
 

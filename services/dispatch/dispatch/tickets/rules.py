@@ -236,6 +236,11 @@ def adopt(ticket: Ticket, decision: Decision | Kept) -> Steps:
     return tuple(steps)
 
 
+def acknowledge(ticket: Ticket, by: PersonId | None) -> Steps:
+    """Leadership looks after it; what the others do goes on as it was (R23)."""
+    return (_step(ticket, events.LeadershipAcknowledged(by=by)),)
+
+
 def change_owner(ticket: Ticket, owner_id: PersonId, reason: str) -> Step:
     """Somebody else is accountable from now on (R24)."""
     payload = events.OwnerChanged(owner_id=owner_id, previous_owner_id=ticket.owner_id, reason=reason[:1000])

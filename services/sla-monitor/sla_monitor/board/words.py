@@ -23,6 +23,7 @@ PROMISES: Final = {
     "visit_agreed": N_("Agree on a visit"),
     "appointment_kept": N_("Keep the appointment"),
     "resolution": N_("Solve the problem"),
+    "leadership_acknowledged": N_("Leadership acknowledges"),
     "progress": N_("Tell how it goes"),
 }
 SUBJECTS: Final = {
@@ -104,6 +105,8 @@ EVENTS: Final = {
     "dispatch.assignment_declined": N_("task declined"),
     "dispatch.visit_agreed": N_("visit agreed"),
     "dispatch.engineer_arrived": N_("engineer on site"),
+    "dispatch.leadership_informed": N_("leadership informed anew"),
+    "dispatch.leadership_acknowledged": N_("leadership acknowledged"),
     "dispatch.ticket_closed": N_("ticket closed"),
     "regraded": N_("another severity, another promise"),
     "withdrawn": N_("its beginning turned out never to have been"),

@@ -31,6 +31,7 @@ READ: Final[tuple[type[Payload], ...]] = (
     dispatched.OwnerChanged,
     dispatched.GroupFormed,
     dispatched.LeadershipInformed,
+    dispatched.LeadershipAcknowledged,
     dispatched.TicketAssigned,
     dispatched.AssignmentAccepted,
     dispatched.AssignmentDeclined,

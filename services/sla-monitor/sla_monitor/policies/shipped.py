@@ -1,4 +1,4 @@
-"""The policy that ships: R50–R62 with the decisions on what the documents leave open."""
+"""The policy that ships: R23 and R50–R62 with the decisions on what the documents leave open."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ _ARRIVED: Final = "dispatch.engineer_arrived"
 _RESOLVED: Final = "dispatch.ticket_resolved"
 _REJECTED: Final = "dispatch.result_rejected"
 _CLOSED: Final = "dispatch.ticket_closed"
+_INFORMED: Final = "dispatch.leadership_informed"
 
 # A ticket's promises last long enough for each step to change something.
 _TICKETS_LADDER: Final = (
@@ -36,6 +37,13 @@ _TICKETS_LADDER: Final = (
     Step(at=90, tell=("owner", "supervisor")),
     Step(at=BREACHED, tell=("owner", "supervisor", "team_lead")),
     Step(at=BREACHED, minutes_after=60, tell=("team_lead", "leadership")),
+)
+
+# A quarter of an hour is soon over: leaders are reminded once, and then somebody rings them up.
+_LEADERS_LADDER: Final = (
+    Step(at=50, tell=("leadership",)),
+    Step(at=BREACHED, tell=("owner", "leadership")),
+    Step(at=BREACHED, minutes_after=15, tell=("owner", "team_lead", "leadership")),
 )
 
 _WHILE_THE_CUSTOMER_TRIES: Final = Waiting(
@@ -166,6 +174,17 @@ RESOLUTION: Final = Promise(
     ladder=_TICKETS_LADDER,
     is_response=False,
 )
+LEADERSHIP_ACKNOWLEDGED: Final = Promise(
+    code="leadership_acknowledged",
+    about="ticket",
+    per="start",  # every time leadership is informed: of another group, of a ticket that is urgent again
+    starts=(_INFORMED,),
+    stops=("dispatch.leadership_acknowledged",),
+    cancels=(_INFORMED, _CLOSED),
+    cases=(_graded("urgent", _within("R23", minutes=15)),),  # by the wall clock: urgent is day and night
+    ladder=_LEADERS_LADDER,
+    is_response=False,  # decision 7: R50–R58 are
+)
 PROGRESS: Final = Promise(
     code="progress",
     about="ticket",
@@ -193,6 +212,7 @@ SHIPPED: Final = Policy(
         VISIT_AGREED,
         APPOINTMENT_KEPT,
         RESOLUTION,
+        LEADERSHIP_ACKNOWLEDGED,
         PROGRESS,
     ),
 )
