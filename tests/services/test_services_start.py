@@ -12,13 +12,14 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from allinone.services import SERVICES
-from chaos.databases import fresh
+from chaos.databases import Fresh, fresh, password_of
 from feedback.app import service as feedback
 from parts.app import service as parts
 from parts.catalogue.actions import save_catalogue
 from parts.stock.actions import receive_delivery
 from shared.clock import uuid7
 from shared.db import Database, Tx
+from shared.db.provision import provision
 from shared.events.dispatch import PartsRequested, TicketClosed
 from shared.events.terms import PartLine, Site
 from shared.outbox.emit import emit
@@ -35,13 +36,18 @@ DISPATCH = Service("dispatch")
 @asynccontextmanager
 async def running(admin_url: str, services: Sequence[Service]) -> AsyncIterator[Process]:
     """A process of `services`, begun, on a database of its own."""
-    made = await fresh(admin_url, services)
+    async with started(await fresh(admin_url, services), services) as process:
+        async with asyncio.timeout(30):
+            await process.begun()
+        yield process
+
+
+@asynccontextmanager
+async def started(made: Fresh, services: Sequence[Service]) -> AsyncIterator[Process]:
     settings = {each.name: Settings(database_url=made.url(each.name), bus="memory") for each in services}
     process = Process(tuple(services), settings, topology_of(services))
     process.start()
     try:
-        async with asyncio.timeout(30):
-            await process.begun()
         yield process
     finally:
         await process.stop()
@@ -61,6 +67,25 @@ async def test_they_start_together_and_are_ready(postgres_url: str, services: Se
         assert {
             name: state.last_error for name, state in process.supervisor.states.items() if state.restarts
         } == {}
+
+
+async def test_they_wait_for_their_schemas(postgres_url: str) -> None:
+    made, names = Fresh(postgres_url, f"test_{uuid7().hex}"), [parts.name, feedback.name]
+    await provision(postgres_url, made.name, names, password_of)
+    async with started(made, (parts, feedback)) as process:
+
+        async def behind() -> None:
+            reason = "starting: migrations are behind: run `aftercare migrate`"
+            assert await process.readiness() == dict.fromkeys(names, reason)
+
+        await until(behind, within=10)
+        await parts.history.upgrade(made.url("parts_owner"))
+        await behind()
+        await feedback.history.upgrade(made.url("feedback_owner"))
+        async with asyncio.timeout(10):
+            await process.begun()
+        assert await process.readiness() == dict.fromkeys(names)
+        assert not any(state.restarts for state in process.supervisor.states.values())
 
 
 async def test_what_dispatch_tells_becomes_a_hold_and_a_survey(postgres_url: str) -> None:

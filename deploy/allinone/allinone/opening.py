@@ -26,17 +26,22 @@ async def serve(port: int, postgres_url: str, ended: asyncio.Event) -> None:
     kept = access.kept_secrets(FOLDER / "secrets")
     os.environ.update(access.database_environment(postgres_url, DATABASE, kept))
     os.environ.update(common_environment(port, kept["secret"]) | {"AFTERCARE_BUS": "memory"})
-    await operations.provision_all()
-    async for _ in operations.migrate_all():
-        pass
     services = child("aftercare", "allinone", port, os.environ, FOLDER)
     with recorded(FOLDER):
-        await services.start()
         try:
+            # The services load their code meanwhile, and wait for their schemas.
+            await asyncio.gather(services.start(), prepare())
             await welcome(port)
             await ended.wait()
         finally:
             await services.stop(signal.SIGTERM)
+
+
+async def prepare() -> None:
+    """Roles and schemas, as new as the code."""
+    await operations.provision_all()
+    async for _ in operations.migrate_all():
+        pass
 
 
 async def welcome(port: int) -> None:

@@ -32,6 +32,8 @@ class Migrations:
 
     async def at_head(self, connection: AsyncConnection) -> bool:
         """Whether the schema is at least as new as this code; newer is fine, old and new run side by side."""
+        if not (await connection.execute(text("SELECT to_regclass('alembic_version') IS NOT NULL"))).scalar():
+            return False
         found = await connection.execute(text("SELECT version_num FROM alembic_version"))
         applied = {_branch(name): name for name in found.scalars()}
         return all(applied.get(_branch(head), "") >= head for head in self.heads())

@@ -30,6 +30,7 @@ from shared.settings import Settings
 
 FLUSH_SECONDS: Final = 3.0
 WATCH_SECONDS: Final = 10.0
+LOOK_AGAIN: Final = 0.1  # seconds until a schema that was behind is looked at again
 KEEP_INBOX_LONGER: Final = 30  # days the inbox outlives the event log, so that any re-send is recognised
 
 
@@ -88,6 +89,7 @@ class Process:
         self.cut_off = asyncio.Event()
         self._timed = asyncio.Event()
         self._begun = asyncio.Event()
+        self._awaited = "waiting for the database"
         self.buses = self._buses(topology)
         for each in self.residents:
             each.bus = self.buses[each.service.name]
@@ -115,7 +117,7 @@ class Process:
             resident.database.on_emitted.append(partial(told, resident.service.name))
 
     def start(self) -> None:
-        """Begin as soon as the database answers; until then every request is answered 503."""
+        """Begin when the database answers and its schemas are there; until it answers, requests get 503."""
         self.supervisor.start("clock", self._keep_time)
         self.supervisor.start("begin", self._begin)
 
@@ -137,7 +139,7 @@ class Process:
 
     async def readiness(self) -> dict[str, str | None]:
         if not self._begun.is_set():
-            return {each.service.name: "starting: waiting for the database" for each in self.residents}
+            return {each.service.name: f"starting: {self._awaited}" for each in self.residents}
         reasons = await asyncio.gather(*(readiness(each) for each in self.residents))
         return {each.service.name: reason for each, reason in zip(self.residents, reasons, strict=True)}
 
@@ -153,12 +155,20 @@ class Process:
     async def _begin(self) -> None:
         await self._timed.wait()
         for resident in self.residents:
+            await self._schema_of(resident)
+        for resident in self.residents:
             self._start_resident(resident)
         self.supervisor.start("watchdog", self._watch)
         self.supervisor.start("gauges", partial(keep_gauges, self))
         self.supervisor.start("lag", measure_lag)
         self._begun.set()
         await asyncio.Event().wait()
+
+    async def _schema_of(self, resident: Resident) -> None:
+        """Wait until it is at least as new as the code: all work on an older one could only fail."""
+        while reason := await readiness(resident):
+            self._awaited = reason
+            await asyncio.sleep(LOOK_AGAIN)
 
     def _start_resident(self, resident: Resident) -> None:
         name, bus, receiver = resident.service.name, self.buses[resident.service.name], resident.receiver
