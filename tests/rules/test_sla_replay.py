@@ -84,7 +84,7 @@ def test_less_time_makes_a_kept_promise_a_missed_one_and_says_so() -> None:
     assert changed.reasons[0] == Reason("allowance", 7200.0, 1800.0)
     assert changed.reasons[2] == Reason("outcome", "met", "breached")
     assert (compared.base.whole, compared.tried.whole) == ("met", "breached")
-    assert compared.breaches == {"base": (), "tried": (10,)}  # due 10:30
+    assert compared.breaches == {"base": {}, "tried": {("on_site", 1): 10}}  # due 10:30
 
 
 def test_another_measure_is_a_reason() -> None:

@@ -39,7 +39,7 @@ async def running(postgres_url: str) -> AsyncIterator[Desk]:
 @pytest_asyncio.fixture
 async def desk(running: Desk) -> Desk:
     await running.clear()
-    await running.admin.execute("TRUNCATE replay, replay_change, imported_history")
+    await running.admin.execute("TRUNCATE replay, replay_change, replay_clock, imported_history")
     return running
 
 

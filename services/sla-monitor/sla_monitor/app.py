@@ -11,6 +11,7 @@ from shared.process.loops import Loop
 from shared.process.service import Service
 from sla_monitor.alerts.loops import loops as ladders
 from sla_monitor.alerts.routes import router as alerts
+from sla_monitor.board.past import router as past
 from sla_monitor.board.routes import router as board
 from sla_monitor.board.routes import site
 from sla_monitor.calendars.editing import router as calendar_editor
@@ -22,6 +23,7 @@ from sla_monitor.moves.loops import loops as moving
 from sla_monitor.moves.routes import router as moves
 from sla_monitor.policies.editor import router as policy_editor
 from sla_monitor.policies.routes import router as policies
+from sla_monitor.replay.explained import router as explained
 from sla_monitor.replay.imports import consumers as imports
 from sla_monitor.replay.loops import loops as replaying
 from sla_monitor.replay.pages import router as replay_pages
@@ -41,9 +43,11 @@ for each in (
     calendar_editor,
     replays,
     replay_pages,
+    explained,
     policies,
     policy_editor,
     moves,
+    past,
     board,
 ):
     router.include_router(each)

@@ -17,6 +17,7 @@ from shared.http.transaction import ReadTx, ServiceRoute
 from shared.i18n import N_
 from sla_monitor.alerts.page import LINK as ALERTS
 from sla_monitor.board import feeds, store, words
+from sla_monitor.board.past import load_pasts
 from sla_monitor.clocks.dossier import load_dossier
 from sla_monitor.clocks.view import Filters, View
 from sla_monitor.replay.pages import LINK as REPLAYS
@@ -70,6 +71,9 @@ async def board(request: Request, tx: ReadTx, viewer: Caller, asked: Annotated[A
     return page(
         request,
         "board.html",
+        address="/sla/board",
+        pasts=await load_pasts(tx, viewer),
+        looking_at=None,
         running=running,
         missed=missed,
         tickets=await feeds.ticket_rows(tx, view),

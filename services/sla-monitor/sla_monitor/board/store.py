@@ -145,6 +145,8 @@ class Tile:
     code: str
     figures: Attainment
     whole: bool = False
+    past: bool = False
+    """Of a history, not of today."""
 
     @property
     def id(self) -> str:
@@ -152,7 +154,9 @@ class Tile:
 
     @property
     def name(self) -> str:
-        return words.WHOLE[self.code] if self.whole else words.promise(self.code)
+        if not self.whole:
+            return words.promise(self.code)
+        return (words.PAST if self.past else words.WHOLE)[self.code]
 
     @property
     def tone(self) -> str:
@@ -164,10 +168,11 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """Promises missed today by the hour of their deadline."""
+    """Promises missed today, or in a history, by the hour of their deadline."""
 
     missed: tuple[int, ...]
     id: str = "hours"
+    past: bool = False
 
     @property
     def most(self) -> int:

@@ -74,6 +74,10 @@ WHOLE: Final = {
     "tickets": N_("Tickets in time today"),
     "clocks": N_("Promises in time today"),
 }
+PAST: Final = {
+    "tickets": N_("Tickets in time"),
+    "clocks": N_("Promises in time"),
+}
 OUTCOMES: Final = {
     "running": N_("running"),
     "met": N_("kept"),
@@ -174,6 +178,12 @@ _VALUES: Final = {"severity": SEVERITIES, "channel": CHANNELS, "promise": PROMIS
 def value(filter: str, code: str) -> str:
     """What a value of a filter is called; regions and service centres are called by their codes."""
     return _VALUES.get(filter, {}).get(code, code)
+
+
+def called(filter: str, code: str) -> str:
+    """The same in the reader's language; what another system made up may look like anything, and stays so."""
+    known = _VALUES.get(filter, {}).get(code)
+    return gettext(known) if known else code
 
 
 def exact(instant: datetime, zone: str) -> str:

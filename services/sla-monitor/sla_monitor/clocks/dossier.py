@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 from shared.db import Tx
 from shared.errors import AftercareError
 from shared.http.auth import Principal
+from sla_monitor.calendars.rules import Calendar
 from sla_monitor.clocks import queries, store
 from sla_monitor.clocks.evidence import Raised, Said, load_raised, load_received, load_said
 from sla_monitor.clocks.rules import Clock, Happening, Interval, evaluate, explain
@@ -135,6 +136,12 @@ async def load_dossier(tx: Tx, viewer: Principal, id: UUID) -> Dossier:
     )
 
 
+def proof_of(clock: Clock, calendar: Calendar) -> Proof:
+    """The arithmetic of a clock that is compared with nothing."""
+    pieces = explain(calendar, clock.measure, clock.started_at, clock.deadline, clock.pauses)
+    return Proof(clock, None, tuple(_summed(pieces)), (), (), ())
+
+
 def _prove(
     clock: Clock,
     stored: StoredClock | None,
@@ -143,11 +150,9 @@ def _prove(
     said: Mapping[UUID, Sequence[Said]],
     raised: Mapping[UUID, Sequence[Raised]],
 ) -> Proof:
-    pieces = explain(governing.calendar, clock.measure, clock.started_at, clock.deadline, clock.pauses)
-    return Proof(
-        clock=clock,
+    return replace(
+        proof_of(clock, governing.calendar),
         stored=stored,
-        lines=tuple(_summed(pieces)),
         differences=tuple(_compare(clock, stored, now)),
         said=said.get(stored.id, ()) if stored else (),
         raised=raised.get(stored.id, ()) if stored else (),

@@ -105,19 +105,19 @@ class View:
         return {f"only_{name}": values[0] if len(values) == 1 else list(values) for name, values in self.left}
 
 
-def within(query: str, view: View) -> TextClause:
+def within(query: str, view: View, columns: Mapping[str, str] = _COLUMNS) -> TextClause:
     """`query` with its `{within}` replaced by the conditions of `view`, whose parameters it takes.
 
     Only the conditions that there are: a plan for "no filter or this filter" could not use an index. And one
     value as such: an index gives the rows of one value in order, those of several it does not.
     """
-    return _within(query, tuple((name, len(values) == 1) for name, values in view.left))
+    return _within(query, tuple((name, columns[name], len(values) == 1) for name, values in view.left))
 
 
 @lru_cache(maxsize=512)
-def _within(query: str, names: tuple[tuple[str, bool], ...]) -> TextClause:
+def _within(query: str, left: tuple[tuple[str, str, bool], ...]) -> TextClause:
     conditions, typed = "", []
-    for name, is_one in names:
-        conditions += f" AND {_COLUMNS[name]} = " + (f":only_{name}" if is_one else f"ANY(:only_{name})")
+    for name, column, is_one in left:
+        conditions += f" AND {column} = " + (f":only_{name}" if is_one else f"ANY(:only_{name})")
         typed.append(bindparam(f"only_{name}", type_=Text() if is_one else ARRAY(Text)))
     return text(query.replace("{within}", conditions)).bindparams(*typed)

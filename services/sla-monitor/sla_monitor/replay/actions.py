@@ -22,7 +22,7 @@ from sla_monitor.clocks.rules.history import Subject
 from sla_monitor.clocks.store import load_histories
 from sla_monitor.policies.rules import Policy
 from sla_monitor.policies.store import Move, Rulebook, load_moves, load_rulebook
-from sla_monitor.replay import imports, store
+from sla_monitor.replay import imports, outcomes, store
 from sla_monitor.replay.rules import Compared, Recorded, Ruling, Trial, unreproduced
 from sla_monitor.replay.store import Replay
 from sla_monitor.replay.tally import Tally, total
@@ -139,16 +139,19 @@ async def step(tx: Tx, now: datetime) -> datetime | None:
     rows = await store.next_subjects(tx, job, STEP)
     if not rows:
         await store.save(tx, job.ended(now))
+        await outcomes.offer(tx, job)
         return now
-    work = await _load(tx, job, rows)
+    work, until = await _load(tx, job, rows), job.until or now
     try:
-        compared, tally = await asyncio.to_thread(work.fold, job.until or now)
+        compared, tally = await asyncio.to_thread(work.fold, until)
     except Exception as error:
         log.exception("replay failed", replay=str(job.id))
         await store.save(tx, job.ended(now, f"{type(error).__name__}: {error}"[:500]))
+        await outcomes.drop(tx, job.id)
         return now
     job.tally.merge(tally)
     await store.save_changes(tx, job.id, compared)
+    await outcomes.save_outcomes(tx, job.id, compared, until)
     last = rows[-1]
     reached = (last.first_at, last.id if job.source is None else last.subject_id)
     await store.save(tx, job.beyond(reached, job.tally))
@@ -178,10 +181,7 @@ class _Work:
 
 async def _load(tx: Tx, job: Replay, rows: Sequence[Any]) -> _Work:
     rulebook = await load_rulebook(tx)
-    calendar = None
-    if job.calendar is not None and job.calendar_version is not None:
-        calendar = await load_calendar(tx, job.calendar, job.calendar_version)
-    tried = by(rulebook, job.policy, calendar)
+    tried = await tried_in(tx, job, rulebook)
     against = None if job.against_version is None else by(rulebook, rulebook.policy(job.against_version))
     if job.source is not None:
         histories = [imports.read_row(row) for row in rows]
@@ -192,6 +192,14 @@ async def _load(tx: Tx, job: Replay, rows: Sequence[Any]) -> _Work:
     histories = [Recorded(row.id, row.title or "", known[row.id]) for row in rows]
     stored = None if against else await store.load_clocks(tx, ids)
     return _Work(histories, base, tried, stored)
+
+
+async def tried_in(tx: Tx, job: Replay, rulebook: Rulebook) -> Ruling:
+    """What a replay tries."""
+    calendar = None
+    if job.calendar is not None and job.calendar_version is not None:
+        calendar = await load_calendar(tx, job.calendar, job.calendar_version)
+    return by(rulebook, job.policy, calendar)
 
 
 def in_force(rulebook: Rulebook, moves: Mapping[UUID, Move]) -> Ruling:

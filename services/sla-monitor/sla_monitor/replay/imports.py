@@ -89,6 +89,37 @@ async def list_sources(tx: Tx, name: str | None = None) -> list[Source]:
     return [Source(row.name, row.tickets, row.first_at, row.last_at) for row in found]
 
 
+# Each name found by the index from the one before: it is on every board.
+_NAMES: Final = text(
+    """
+    WITH RECURSIVE known AS (
+        SELECT min(source) AS name FROM imported_history
+        UNION ALL
+        SELECT (SELECT min(source) FROM imported_history WHERE source > name)
+        FROM known WHERE name IS NOT NULL
+    )
+    SELECT name FROM known WHERE name IS NOT NULL LIMIT :most
+    """
+)
+MOST_NAMES: Final = 50
+
+
+async def list_names(tx: Tx) -> Sequence[str]:
+    """The names under which histories were imported, some of them where there are very many."""
+    return list((await tx.execute(_NAMES, {"most": MOST_NAMES})).scalars())
+
+
+_ONE: Final = text(
+    "SELECT subject_id, ticket, happenings FROM imported_history WHERE source = :source AND subject_id = :id"
+).columns(happenings=JSONB)
+
+
+async def load_one(tx: Tx, source: str, id: UUID) -> Recorded | None:
+    """One imported ticket, if there is such a one."""
+    row = (await tx.execute(_ONE, {"source": source, "id": id})).first()
+    return None if row is None else read_row(row)
+
+
 def read_row(row: Any) -> Recorded:
     """An imported ticket as a replay takes it."""
     told = [

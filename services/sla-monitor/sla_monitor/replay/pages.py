@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Final
 from uuid import UUID
@@ -21,10 +20,11 @@ from shared.i18n.language import ZONE, explain
 from sla_monitor.board import words as board_words
 from sla_monitor.policies.rules import Policy
 from sla_monitor.policies.store import load_rulebook
-from sla_monitor.replay import actions, imports, store, words
+from sla_monitor.replay import actions, imports, outcomes, store, words
 from sla_monitor.replay.answers import reasons_of
 from sla_monitor.replay.routes import PLANNERS
-from sla_monitor.replay.tally import HeatRow, heat
+from sla_monitor.replay.shades import cut, shade
+from sla_monitor.replay.tally import heat
 
 router = APIRouter(route_class=ServiceRoute)
 
@@ -36,8 +36,6 @@ LINK: Final = Link(
 )
 LATEST: Final = 20  # replays
 MOST_CHANGES: Final = 50  # on the page; the rest is in the file
-MOST_ROWS: Final = 15  # of a heat table
-_SHADES: Final = 5
 
 
 class DraftUnreadable(AftercareError):
@@ -128,6 +126,7 @@ async def _asking(request: Request, tx: Tx, filled: Wanted, error: AftercareErro
         calendars=choices,
         sources=await imports.list_sources(tx),
         latest=await store.list_latest(tx, LATEST),
+        on_board={each.id for each in await outcomes.list_kept(tx)},
         filled=filled,
         error=explain(error) if error else None,
         words=words,
@@ -147,20 +146,11 @@ async def report(request: Request, tx: ReadTx, id: UUID) -> Response:
         tally=found.tally,
         changes=[(row, [words.told(each, ZONE) for each in reasons_of(row)]) for row in rows],
         heats=[
-            (name, _cut(heat(counted)))
+            (name, cut(heat(counted)))
             for name, counted in ((N_("Team"), found.tally.teams), (N_("Region"), found.tally.regions))
         ],
-        shade=_shade,
+        shade=shade,
+        on_board=id in {each.id for each in await outcomes.list_kept(tx)},
         words=words,
         board_words=board_words,
     )
-
-
-def _cut(rows: Sequence[HeatRow]) -> Sequence[HeatRow]:
-    return rows[:MOST_ROWS]
-
-
-def _shade(missed: int, rows: Sequence[HeatRow]) -> int:
-    """How dark a cell is, from 0 to 5, beside the darkest of its table."""
-    most = max((hour for row in rows for hour in row.hours), default=0)
-    return -(-missed * _SHADES // most) if missed else 0

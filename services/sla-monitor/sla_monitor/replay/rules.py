@@ -5,7 +5,7 @@ The fold is the one that judges live tickets, so that the rules in force give th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
@@ -39,11 +39,13 @@ class Recorded:
 class Judged:
     """A subject's clocks under one ruling.
 
-    whole  kept when every response clock was, missed when any was missed (decision 7); None without one
+    whole      kept when every response clock was, missed when any was missed (decision 7); None without one
+    responses  the codes of the promises that count into it
     """
 
     clocks: tuple[Clock, ...]
     whole: Outcome | None
+    responses: frozenset[str]
 
 
 Why = Literal[
@@ -72,20 +74,24 @@ class Changed:
     reasons: tuple[Reason, ...]
 
 
+Hours: TypeAlias = Mapping[tuple[str, int], int]
+
+
 @dataclass(frozen=True, slots=True)
 class Compared:
     """A subject under two rulings.
 
-    breaches  of each side: local hour of day at which each missed promise was due
+    breaches  of each side: local hour of day at which each missed promise was due, by promise and occurrence
     """
 
     id: UUID
     name: str
     region: str
     team: str
+    channel: str
     base: Judged
     tried: Judged
-    breaches: dict[Side, tuple[int, ...]]
+    breaches: dict[Side, Hours]
     changes: tuple[Changed, ...]
 
 
@@ -115,6 +121,7 @@ class Trial:
             name=recorded.name,
             region=subject.region or UNKNOWN,
             team=subject.team or UNKNOWN,
+            channel=subject.channel or UNKNOWN,
             base=base,
             tried=tried,
             breaches={"base": _hours(base, calendar), "tried": _hours(tried, other_calendar)},
@@ -136,12 +143,12 @@ class Trial:
 
     @staticmethod
     def _judge(policy: Policy, clocks: tuple[Clock, ...]) -> Judged:
-        response = {each.code for each in policy.promises if each.is_response}
-        outcomes = {each.outcome for each in clocks if each.promise in response}
+        responses = frozenset(each.code for each in policy.promises if each.is_response)
+        outcomes = {each.outcome for each in clocks if each.promise in responses}
         for outcome in _DECISIVE:
             if outcome in outcomes:
-                return Judged(clocks, outcome)
-        return Judged(clocks, None)
+                return Judged(clocks, outcome, responses)
+        return Judged(clocks, None, responses)
 
 
 _DECISIVE: Final[tuple[Outcome, ...]] = ("breached", "running", "met")
@@ -162,8 +169,9 @@ def _split(policy: Policy, other: Policy) -> _Split:
     return _Split(same, other.model_copy(update={"promises": rest}), (policy, other))
 
 
-def _hours(judged: Judged, calendar: Calendar) -> tuple[int, ...]:
-    return tuple(calendar.local(each.deadline).hour for each in judged.clocks if each.outcome == "breached")
+def _hours(judged: Judged, calendar: Calendar) -> Hours:
+    missed = (each for each in judged.clocks if each.outcome == "breached")
+    return {(each.promise, each.occurrence): calendar.local(each.deadline).hour for each in missed}
 
 
 def differences(before: Sequence[Clock], after: Sequence[Clock]) -> Iterator[Changed]:

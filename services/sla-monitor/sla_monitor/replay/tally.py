@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sla_monitor.replay.rules import SIDES, Compared, Side
 
-_PARTS: Final = ("promises", "subjects", "teams", "regions", "flips")
+_PARTS: Final = ("promises", "subjects", "hours", "teams", "regions", "flips")
 _NUMBERS: Final = ("replayed", "changed", "checked", "unreproduced")
 
 
@@ -36,7 +36,8 @@ class Tally:
 
     promises      (side, promise, outcome)
     subjects      (side, outcome): by all their response clocks together (R110, decision 7)
-    teams         (side, team, hour of day): missed promises by when they were due
+    hours         (side, promise, hour of day): missed promises by when they were due
+    teams         (side, team, hour of day)
     regions       (side, region, hour of day)
     flips         (promise, outcome before, outcome after); "none" where nothing was promised
     replayed      subjects
@@ -47,6 +48,7 @@ class Tally:
 
     promises: Counter[tuple[Any, ...]] = field(default_factory=Counter)
     subjects: Counter[tuple[Any, ...]] = field(default_factory=Counter)
+    hours: Counter[tuple[Any, ...]] = field(default_factory=Counter)
     teams: Counter[tuple[Any, ...]] = field(default_factory=Counter)
     regions: Counter[tuple[Any, ...]] = field(default_factory=Counter)
     flips: Counter[tuple[Any, ...]] = field(default_factory=Counter)
@@ -62,7 +64,8 @@ class Tally:
             self.promises.update((side, each.promise, each.outcome) for each in judged.clocks)
             if judged.whole:
                 self.subjects[side, judged.whole] += 1
-            for hour in compared.breaches[side]:
+            for (promise, _), hour in compared.breaches[side].items():
+                self.hours[side, promise, hour] += 1
                 self.teams[side, compared.team, hour] += 1
                 self.regions[side, compared.region, hour] += 1
         for each in compared.changes:
@@ -100,13 +103,16 @@ class Tally:
     @classmethod
     def read(cls, plain: Mapping[str, Any]) -> Tally:
         """From what `plain` gave."""
-        known: dict[str, Any] = {part: Counter({tuple(key): n for *key, n in plain[part]}) for part in _PARTS}
+        # What was counted before a part was known lacks it.
+        known: dict[str, Any] = {
+            part: Counter({tuple(key): n for *key, n in plain.get(part, ())}) for part in _PARTS
+        }
         return cls(**known, **{name: plain[name] for name in _NUMBERS})
 
 
 @dataclass(frozen=True, slots=True)
 class HeatRow:
-    """Missed promises of one team or region, by the hour of day at which they were due."""
+    """Missed promises of one team, region or promise, by the hour of day at which they were due."""
 
     name: str
     hours: tuple[int, ...]
