@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 from datetime import UTC, datetime
+from threading import Event
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from contracts.receiving import WebReceiver, receiving
 from sla_monitor.sinks.kind import Parcel, SinkUnusable
 from sla_monitor.sinks.kinds import alertmanager, apprise, mail, webhook
 from sla_monitor.sinks.kinds.mail import MailConfig
@@ -34,6 +38,10 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
         "https://[::ffff:10.0.0.1]/",
         "https://[64:ff9b::a00:1]/",
         "https://[2002:a00:1::]/",
+        "https://[::ffff:0:a00:1]/",
+        "https://[::7f00:1]/",
+        "https://[64:ff9b:1::a00:1]/",
+        "https://[fec0::1]/",
         "https://100.64.0.1/",
         "https://0.0.0.0/",
         "https://224.0.0.1/",
@@ -172,3 +180,44 @@ def test_alertmanager_knows_an_alert_again_by_its_labels_and_is_told_its_end() -
     assert (begun["endsAt"] > NOON.isoformat(), over["endsAt"]) == (True, NOON.isoformat())
     assert "" not in alertmanager.labels_of(told(region=None, severity=None)).values()
     json.dumps(begun)
+
+
+# What hangs stops nobody else.
+
+
+async def test_names_that_nobody_answers_for_keep_no_other_from_being_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered = Event()
+    known = socket.getaddrinfo
+
+    def look_up(host: str, *more: Any, **named: Any) -> Any:
+        if host == "hangs.example":
+            answered.wait(30)
+        return known("8.8.8.8", *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    hanging = [asyncio.create_task(STRICT.find("hangs.example", 443)) for _ in range(40)]
+    try:
+        async with asyncio.timeout(10):
+            await asyncio.sleep(0)
+            assert await STRICT.find("well.example", 443) == "8.8.8.8"
+    finally:
+        answered.set()
+        await asyncio.gather(*hanging)
+
+
+async def test_receivers_that_hang_leave_the_way_open_for_others() -> None:
+    hanging, well = WebReceiver(answers=lambda number: None), WebReceiver()
+    out = Outgoing(Allowed.read("127.0.0.0/8"))
+    async with receiving(hanging), receiving(well):
+        stuck = [asyncio.create_task(out.post(hanging.url, b"", {})) for _ in range(101)]
+        await hanging.arrived(100)
+        try:
+            async with asyncio.timeout(5):
+                assert (await out.post(well.url, b"", {})).status == 204
+        finally:
+            for each in stuck:
+                each.cancel()
+            await asyncio.gather(*stuck, return_exceptions=True)
+            await out.close()

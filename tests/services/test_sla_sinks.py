@@ -262,6 +262,23 @@ async def test_a_mail_that_is_refused_is_a_failure_that_names_the_answer(post: P
     assert failing.last_error == "the mail server knows none of the addresses"
 
 
+async def test_what_a_persons_address_is_refused_reaches_the_team(post: Post) -> None:
+    receiver = MailReceiver(unknown="gone@example.com")
+    await post.stack.enter_async_context(receiving(receiver))
+    config = {
+        "host": "127.0.0.1", "port": receiver.port, "security": "plain", "sender": "aftercare@example.com",
+        "to": ["team@example.com"], "people": {str(ENGINEER): "gone@example.com"},
+        "roles": {"supervisor": "guide@example.com", "team_lead": "guide@example.com"},
+    }  # fmt: skip
+    await post.sink("mail", config, terms=Terms(window=0, warnings=False))
+    await post.missed()
+    await post.desk.admin.execute("DELETE FROM notice WHERE what <> 'breach' OR promise <> 'on_site'")
+    await post.deliver()
+    await post.deliver()
+    assert [to for to, _ in receiver.got] == [["guide@example.com"], ["team@example.com"]]
+    assert await post.messages() == [("sent", 1)]
+
+
 async def test_alertmanager_is_told_and_told_again_when_it_is_over(post: Post) -> None:
     receiver = WebReceiver(answers=lambda number: 200)
     await post.stack.enter_async_context(receiving(receiver))

@@ -64,9 +64,13 @@ class WebReceiver:
 
 @dataclass
 class MailReceiver:
-    """Takes every mail (RFC 5321, without extensions); `refuses` answers the recipient with 550."""
+    """Takes every mail (RFC 5321, without extensions); `refuses` answers the recipient with 550.
+
+    unknown  the one recipient that is answered so
+    """
 
     refuses: bool = False
+    unknown: str = ""
     got: list[tuple[list[str], str]] = field(default_factory=list)
     port: int = 0
 
@@ -76,7 +80,7 @@ class MailReceiver:
         with suppress(ConnectionError):
             while line := (await reader.readline()).decode().strip():
                 match line.split(" ")[0].upper():
-                    case "RCPT" if self.refuses:
+                    case "RCPT" if self.refuses or (self.unknown and self.unknown in line):
                         writer.write(b"550 nobody\r\n")
                     case "RCPT":
                         recipients.append(line.partition("<")[2].partition(">")[0])
@@ -85,6 +89,7 @@ class MailReceiver:
                         writer.write(b"354 go on\r\n")
                         mail = (await reader.readuntil(b"\r\n.\r\n")).decode()
                         self.got.append((recipients, mail))
+                        recipients = []
                         writer.write(b"250 taken\r\n")
                     case "QUIT":
                         writer.write(b"221 bye\r\n")

@@ -7,11 +7,15 @@ checked, so that a name cannot point elsewhere a moment later. Redirects are not
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Final, TypeAlias
+from threading import Thread
+from typing import Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import certifi
@@ -19,10 +23,12 @@ import httpx
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
+T = TypeVar("T")
 
 PATIENCE: Final = 10.0  # seconds for one call, all of it
 _READ: Final = 2_000  # bytes of an answer; nobody needs more to see what is wrong
 _NAT64: Final = ip_network("64:ff9b::/96")
+_PUBLIC: Final = ip_network("2000::/3")  # whatever else there is of IPv6 leads to nobody, or into the house
 
 
 class Forbidden(Exception):
@@ -99,8 +105,7 @@ class Outgoing:
 
     async def find(self, host: str, port: int) -> str:
         """An address of `host` that may be called; `Forbidden` when any of its addresses may not."""
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=1)  # SOCK_STREAM
+        found = await in_thread(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
         addresses = [ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
         if not self.allowed.host(host):
             for address in addresses:
@@ -142,10 +147,36 @@ class Outgoing:
                 timeout=PATIENCE,
                 follow_redirects=False,
                 trust_env=False,
-                # A connection is known by its address: one that is kept might serve another host's name.
-                limits=httpx.Limits(max_connections=100, max_keepalive_connections=0),
+                # A connection is known by its address: one that is kept might serve another host's name. Of
+                # one limit for all, sinks that hang would take everything; each has a few at a time.
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
             )
         return self._client
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Run what blocks in a thread of its own, which nobody waits for once the time is over.
+
+    Not in the pool of the event loop: a few that hang would keep all others from being looked up.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def run() -> None:
+        try:
+            result = work()
+        except BaseException as error:
+            _settle(loop, done, partial(done.set_exception, error))
+        else:
+            _settle(loop, done, partial(done.set_result, result))
+
+    Thread(target=run, name="outgoing", daemon=True).start()
+    return await done
+
+
+def _settle(loop: asyncio.AbstractEventLoop, done: asyncio.Future[T], settle: Callable[[], None]) -> None:
+    with suppress(RuntimeError):  # the loop has been closed meanwhile
+        loop.call_soon_threadsafe(lambda: None if done.done() else settle())
 
 
 async def _beginning(answer: httpx.Response) -> bytes:
@@ -172,4 +203,6 @@ def _inside(address: Address) -> bool:
             worn = IPv4Address(int(address) & 0xFFFFFFFF)
         if worn is not None:
             return _inside(worn)
+        if address not in _PUBLIC:
+            return True
     return not address.is_global or address.is_multicast

@@ -13,7 +13,7 @@ from typing import Any, Final
 from shared.i18n import N_
 from sla_monitor.sinks.kind import Config, Kind, Parcel, SinkUnusable, Undelivered
 from sla_monitor.sinks.messages import text_of, title_of
-from sla_monitor.sinks.outgoing import PATIENCE, Outgoing
+from sla_monitor.sinks.outgoing import PATIENCE, Outgoing, in_thread
 
 _MISSING: Final = "the apprise extra is not installed: pip install 'aftercare-sla-monitor[apprise]'"
 
@@ -34,8 +34,9 @@ def check(config: AppriseConfig, secret: str, outgoing: Outgoing) -> None:
 async def send(parcel: Parcel) -> None:
     title = title_of(parcel.body, parcel.terms.language)
     text = text_of(parcel.body, parcel.terms.language) or title
+    plugin = _plugin(parcel.secret)
     async with asyncio.timeout(PATIENCE):
-        taken = await _plugin(parcel.secret).async_notify(body=text, title=title)
+        taken = await in_thread(lambda: plugin.notify(body=text, title=title))
     if not taken:
         raise Undelivered("the service did not take the message")
 

@@ -1,6 +1,7 @@
 """E-mail by SMTP, with the same Message-ID at every attempt, by which mail servers drop what they have.
 
-People whose address is known get it themselves, otherwise their role's address, otherwise the team's.
+People whose address is known get it themselves, otherwise their role's address, otherwise the team's. Where
+the mail server refuses some of several addresses, the team gets it too.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ import re
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC
 from email.message import EmailMessage
 from email.utils import format_datetime
-from threading import Thread
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -24,7 +25,7 @@ from pydantic import Field, StringConstraints
 from shared.i18n import N_
 from sla_monitor.sinks.kind import Config, Kind, Parcel, SinkUnusable, Undelivered
 from sla_monitor.sinks.messages import text_of, title_of
-from sla_monitor.sinks.outgoing import PATIENCE, Forbidden, Outgoing
+from sla_monitor.sinks.outgoing import PATIENCE, Forbidden, Outgoing, in_thread
 from sla_monitor.sinks.rules import Role
 
 Mailbox = Annotated[str, StringConstraints(max_length=254, pattern=r"^[!-~]+@[A-Za-z0-9.\-]+$")]
@@ -66,7 +67,7 @@ async def send(parcel: Parcel) -> None:
     async with asyncio.timeout(PATIENCE):
         address = await parcel.outgoing.find(config.host, config.port)
         mail = mail_of(parcel)
-        await _in_thread(lambda: _submit(config, parcel.secret, address, mail))
+        await in_thread(lambda: _submit(config, parcel.secret, address, mail))
 
 
 def mail_of(parcel: Parcel) -> EmailMessage:
@@ -128,7 +129,8 @@ def _submit(config: MailConfig, password: str, address: str, mail: EmailMessage)
             server.starttls(context=context)
         if config.username:
             server.login(config.username, password)
-        server.send_message(mail)
+        if server.send_message(mail):  # refused by some: a failure would repeat it to the others for a day
+            _tell_team(server, config, mail)
         server.quit()
     except smtplib.SMTPResponseException as error:
         raise Undelivered(f"the mail server answered {error.smtp_code}") from None
@@ -140,33 +142,11 @@ def _submit(config: MailConfig, password: str, address: str, mail: EmailMessage)
         server.close()
 
 
-async def _in_thread(work: Callable[[], None]) -> None:
-    """Run what blocks in a thread of its own, which nobody waits for once the time is over.
-
-    Not in the pool of the event loop: a mail server that hangs would keep others from looking names up.
-    """
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
-
-    def settle(error: BaseException | None) -> None:
-        if done.done():
-            return
-        if error is None:
-            done.set_result(None)
-        else:
-            done.set_exception(error)
-
-    def run() -> None:
-        error: BaseException | None = None
-        try:
-            work()
-        except BaseException as raised:
-            error = raised
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle, error)
-
-    Thread(target=run, name="mail", daemon=True).start()
-    await done
+def _tell_team(server: smtplib.SMTP, config: MailConfig, mail: EmailMessage) -> None:
+    told = {each.addr_spec for each in mail["To"].addresses}
+    if others := [each for each in config.to if each not in told]:
+        with suppress(smtplib.SMTPRecipientsRefused):
+            server.send_message(mail, to_addrs=others)
 
 
 KIND: Final = Kind(
