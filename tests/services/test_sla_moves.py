@@ -17,6 +17,7 @@ from shared.db import Tx
 from shared.events.dispatch import TicketRegraded
 from shared.events.intake import RequestRegistered
 from sla_monitor.moves.actions import go_on
+from sla_monitor.moves.store import claim_moving
 from sla_monitor.policies.store import list_uncovered
 
 
@@ -118,6 +119,20 @@ async def test_a_move_that_was_cut_off_goes_on_where_it_was(
     assert {(await desk.clock(each))["policy_version"] for each in tickets} == {2}
     for each in tickets:
         assert await desk.words(each) == ["started", "amended"]  # once
+
+
+async def test_two_moves_go_one_after_the_other_whoever_is_at_it(desk: Desk) -> None:
+    await desk.urgent(TEN - MINUTE)
+    await version_two(desk, faster())
+    for each in ("first", "second"):
+        await api(desk).post("/sla/policies/2/migration", json={}, headers={"idempotency-key": each})
+
+    async def at_it(tx: Tx) -> None:
+        held = await claim_moving(tx)
+        assert held is not None
+        assert await desk.database.transact(claim_moving) is None  # the second one waits for the first
+
+    await desk.database.transact(at_it)
 
 
 async def test_only_what_fits_is_moved(desk: Desk) -> None:

@@ -116,17 +116,25 @@ async def save_moving(tx: Tx, moving: Moving) -> None:
     await insert_rows(tx, policy_move, [{**row, "criteria": moving.criteria.model_dump(mode="json")}])
 
 
-_OPEN: Final = (
-    select(policy_move)
+_OLDEST: Final = (
+    select(policy_move.c.id)
     .where(policy_move.c.ended_at.is_(None))
     .order_by(policy_move.c.began_at, policy_move.c.id)
     .limit(1)
+    .scalar_subquery()
+)
+_OPEN: Final = (
+    select(policy_move)
+    .where(policy_move.c.id == _OLDEST, policy_move.c.ended_at.is_(None))
     .with_for_update(skip_locked=True)
 )
 
 
 async def claim_moving(tx: Tx) -> Moving | None:
-    """The oldest move that is not done, held; None when there is none or another process holds it."""
+    """The oldest move that is not done, held; None when there is none or another process holds it.
+
+    Never the one after it: of two moves of one subject the later shall hold.
+    """
     row = (await tx.execute(_OPEN)).first()
     return _moving(row) if row else None
 
