@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sla_monitor.calendars.chinese import WEEK, ZONE
 from sla_monitor.calendars.ics import LARGEST_FILE, Marks, UnreadableCalendar, read_days
-from sla_monitor.calendars.recurrence import Budget, Recurrence, TooMuchRecurrence, occurrences
+from sla_monitor.calendars.recurrence import FREQUENCIES, Budget, Recurrence, TooMuchRecurrence, occurrences
 from sla_monitor.calendars.rules import Window, window
 from sla_monitor.calendars.versions import Content
 
@@ -168,6 +168,15 @@ def test_a_rule_that_never_fits_ends() -> None:
     rule = Recurrence("DAILY", months=frozenset({2}), month_days=frozenset({30}))
     with pytest.raises(TooMuchRecurrence):
         list(occurrences(rule, date(2026, 1, 1), date(2026, 1, 1), date(9999, 12, 31), Budget(10_000)))
+
+
+def test_every_day_that_is_looked_at_is_counted() -> None:
+    a_day = date(2026, 1, 5)
+    for frequency, walked in (("DAILY", 1), ("WEEKLY", 13), ("MONTHLY", 61), ("YEARLY", 731)):
+        budget = Budget(1000)
+        rule = Recurrence(FREQUENCIES[frequency], positions=frozenset({1}))
+        assert set(occurrences(rule, a_day, a_day, a_day, budget)) <= {a_day}
+        assert 1000 - budget.days == walked
 
 
 # What is refused.

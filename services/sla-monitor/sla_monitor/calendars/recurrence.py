@@ -18,6 +18,9 @@ from shared.errors import AftercareError
 Frequency = Literal["DAILY", "WEEKLY", "MONTHLY", "YEARLY"]
 FREQUENCIES: Final[dict[str, Frequency]] = {name: name for name in get_args(Frequency)}
 
+# So many days at most belong to the period of a day, before it and after it.
+_ROUND: Final[dict[Frequency, int]] = {"DAILY": 0, "WEEKLY": 6, "MONTHLY": 30, "YEARLY": 365}
+
 
 class TooMuchRecurrence(AftercareError):
     """The recurring entries of the file reach over too many days; send fewer, or ask for fewer years."""
@@ -82,13 +85,13 @@ def _walk(rule: Recurrence, begins: date, ends: date, budget: Budget) -> Iterato
     """Whole periods: a position is one among all the days of its period."""
     at, stop = begins.toordinal(), ends.toordinal()
     if rule.positions:
-        at -= 366
-        stop += 366
+        at -= _ROUND[rule.frequency]
+        stop += _ROUND[rule.frequency]
         whole = {_period(rule, begins), _period(rule, ends)}
     for ordinal in range(max(1, at), min(stop, date.max.toordinal()) + 1):
         day = date.fromordinal(ordinal)
+        budget.spend()
         if begins <= day <= ends or _period(rule, day) in whole:
-            budget.spend()
             yield day
 
 
