@@ -251,6 +251,13 @@ async def test_a_test_and_a_replay_are_messages_like_others(desk: Desk) -> None:
     for since, until in ((now, now), (now, now - HOUR), (now, now + timedelta(days=32))):
         wrong = {"since": since.isoformat(), "until": until.isoformat()}
         assert (await admin.post(f"{address}/replay", json=wrong)).status_code == 422
+    for begins, ends in (
+        ("9999-12-20T00:00:00Z", "9999-12-31T00:00:00Z"),
+        ("9999-12-31T22:00:00-05:00", "9999-12-31T23:00:00-05:00"),
+        ("0001-01-01T00:00:00+05:00", "0001-01-02T00:00:00+05:00"),
+    ):
+        farthest = await admin.post(f"{address}/replay", json={"since": begins, "until": ends})
+        assert farthest.status_code == 422, farthest.text
     unknown = f"/sla/sinks/{UUID(int=3)}"
     for path in ("", "/messages"):
         assert (await admin.get(unknown + path)).status_code == 404

@@ -220,6 +220,7 @@ def windows(*pairs: tuple[str, str]) -> list[dict[str, str]]:
         ({"days": [{"day": "2026-02-03", "name": " "}]}, "/days/0/name", "string_too_short"),
         ({"days": [{**CHRISTMAS, "provenance": "x"}]}, "/days/0/provenance", "literal_error"),
         ({"valid_from": "2027-01-01T00:00:00"}, "/valid_from", "timezone_aware"),
+        ({"valid_from": "9999-12-31T23:00:00-05:00"}, "/valid_from", "less_than"),
         ({"owner": "x"}, "/owner", "extra_forbidden"),
     ],
 )  # fmt: skip
@@ -230,6 +231,16 @@ async def test_what_cannot_be_counted_by_is_refused_with_its_place(
     assert answer.status_code == 422
     assert (pointer, code) in {(each["pointer"], each["code"]) for each in answer.json()["errors"]}
     assert (await api(served).get("/sla/calendars/bad")).status_code == 404
+
+
+async def test_who_sees_a_part_only_publishes_nothing_that_counts_for_all(served: Served) -> None:
+    """R125: headquarters set the standards."""
+    who = Principal(str(PERSON), frozenset({"operations"}), regions=frozenset({"east"}))
+    client = api(served)
+    client.headers["authorization"] = f"Bearer {mint(who, served.settings, HOUR)}"
+    answer = await client.post("/sla/calendars/mine/versions", json=content(), headers={"if-match": '"0"'})
+    assert (answer.status_code, answer.json()["type"]) == (403, "/problems/one-house")
+    assert (await client.get("/sla/calendars/mine")).status_code == 404
 
 
 async def test_a_dispatcher_may_look_but_not_publish(served: Served) -> None:

@@ -21,6 +21,7 @@ from shared.db import Tx
 from shared.events.envelope import event_model
 from shared.events.intake import RequestRegistered
 from shared.events.terms import Site
+from shared.http.auth import Principal
 from shared.http.etag import Precondition
 from shared.inbox import Receiver
 from sla_monitor.app import service
@@ -34,6 +35,7 @@ from sla_monitor.policies.shipped import SHIPPED
 from sla_monitor.policies.store import load_rulebook, row_of, save_version
 
 PERSON = UUID(int=1)
+WHOEVER = Principal("test", frozenset({"admin"}))
 CONTENT = {"zone": "UTC", "week": [[{"opens": "09:00", "closes": "18:00"}]] * 7, "source": "test"}
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
@@ -186,6 +188,8 @@ async def test_a_file_is_shown_before_it_counts(desk: httpx.AsyncClient) -> None
         ("hours", {"zone": "Asia/Tokyo", "hours": ["09:00-12:00, 11:00-13:00"] * 7}),
         ("publish", {"valid_from": "yesterday"}),
         ("publish", {"valid_from": "2020-01-01T00:00"}),
+        ("publish", {"valid_from": "9999-12-31T23:59"}),
+        ("publish", {"valid_from": "0001-01-01T00:00"}),
         ("country", {"country": "CN", "first_year": 2027, "last_year": 2026}),
         ("draw", {}),
         ("days", {"draft": "{"}),
@@ -287,7 +291,7 @@ def window_of(opens: int, closes: int) -> Window:
 async def save(served: Served, name: str, content: Content, valid_from: datetime | None = None) -> None:
     async def act(tx: Tx) -> None:
         seen = len((await store.load_heads(tx, name)).get(name, []))
-        await publish(tx, name, content, valid_from, "test", Precondition(frozenset({str(seen)})))
+        await publish(tx, name, content, valid_from, WHOEVER, Precondition(frozenset({str(seen)})))
 
     await served.database.transact(act)
 
@@ -350,7 +354,7 @@ async def test_what_began_before_a_version_keeps_its_calendar(served: Served) ->
         heads = (await store.load_heads(tx, "cn"))["cn"]
         known = (await store.load_version(tx, "cn", heads[-1].version)).content
         seen = Precondition(frozenset({str(heads[-1].version)}))
-        await publish(tx, "cn", override(known, []), None, "test", seen)
+        await publish(tx, "cn", override(known, []), None, WHOEVER, seen)
 
     await served.database.transact(act)
     after = await served.database.transact(versions)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -22,6 +23,7 @@ from shared.clock import clock, uuid7
 from shared.db import Tx
 from shared.db.migrate import Migrations
 from shared.db.provision import provision
+from shared.events.dispatch import TicketRegraded
 from sla_monitor.app import service
 from sla_monitor.policies.rules import Policy
 from sla_monitor.policies.shipped import SHIPPED
@@ -211,6 +213,34 @@ async def test_a_preview_shows_each_deadline_with_its_arithmetic(desk: Desk) -> 
     assert clocks["visit_agreed"]["deadline"] is None
 
 
+async def test_a_preview_of_facts_that_no_event_tells_like_this_is_a_preview(desk: Desk) -> None:
+    body = shipped()
+    for each in body["promises"]:
+        if each["per"] == "episode":
+            each["starts"] = ["dispatch.ticket_closed"]
+    asked = {"policy": body, "start": "2026-11-20T17:50:00Z", "about": "ticket", "facts": {"episode": "two"}}
+    answer = await api(desk).post("/sla/policies/preview", json=asked)
+    assert answer.status_code == 200, answer.text
+
+
+async def test_publishing_moves_no_deadline_of_what_began_a_minute_ahead(desk: Desk) -> None:
+    """An adapter may state an instant up to a minute ahead."""
+    ticket = await desk.urgent(clock.now() + timedelta(seconds=59))
+    before = await desk.clock(ticket)
+    assert (await publish(desk, faster())).status_code == 201
+    regraded = TicketRegraded(severity="urgent", previous_severity="urgent", by=UUID(int=2), reason="-")
+    await desk.happen(ticket, regraded, clock.now() + timedelta(seconds=60))
+    after = await desk.clock(ticket)
+    assert (after["policy_version"], after["deadline"]) == (1, before["deadline"])
+
+
+def many(number: int) -> Body:
+    """A policy of so many promises."""
+    body = shipped()
+    first = body["promises"][0]
+    return body | {"promises": [{**first, "code": f"promise_{each}"} for each in range(number)]}
+
+
 @pytest.mark.parametrize(
     "asked",
     [
@@ -221,6 +251,7 @@ async def test_a_preview_shows_each_deadline_with_its_arithmetic(desk: Desk) -> 
         {"start": "2026-11-20T17:50:00Z", "about": "people"},
         {"start": "2026-11-20T17:50:00Z", "about": "ticket", "facts": {"a b": "c"}},
         {"start": "2026-11-20T17:50:00Z", "about": "ticket", "policy": shipped() | {"calendar": "mars"}},
+        {"start": "2026-11-20T17:50:00Z", "about": "ticket", "policy": many(201)},
     ],
 )
 async def test_a_preview_of_nonsense_is_refused(desk: Desk, asked: Body) -> None:

@@ -6,7 +6,15 @@ from typing import Final
 
 from sqlalchemy import ARRAY, Text, TextClause, bindparam
 
+from shared.errors import AftercareError
 from shared.http.auth import Principal
+
+
+class OneHouse(AftercareError):
+    """This counts for all regions, product lines and customer levels; your view is limited to some."""
+
+    kind = "forbidden"
+
 
 # A limit shows what is known to lie within it. Queries join the subject.
 WITHIN: Final = """
@@ -39,3 +47,9 @@ def _listed(limit: frozenset[str] | None) -> list[str] | None:
 def is_limited(viewer: Principal) -> bool:
     """Whether anything is kept from `viewer`."""
     return any(limit is not None for limit in limits(viewer).values())
+
+
+def require_whole_house(viewer: Principal) -> None:
+    """`OneHouse` for whoever may see only a part: what counts for all is not theirs to change (R125)."""
+    if is_limited(viewer):
+        raise OneHouse

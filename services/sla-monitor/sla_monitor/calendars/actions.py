@@ -10,10 +10,12 @@ from shared.db import Tx
 from shared.db.audit import record
 from shared.db.locks import lock_subjects
 from shared.errors import AftercareError
+from shared.http.auth import Principal
 from shared.http.etag import Precondition
 from shared.http.strict import pointer
 from sla_monitor.calendars import store
 from sla_monitor.calendars.versions import Content, Fault, Version, effective_from, faults
+from sla_monitor.scope import require_whole_house
 
 
 class CalendarRefused(AftercareError):
@@ -36,12 +38,13 @@ def check(content: Content) -> None:
 
 
 async def publish(
-    tx: Tx, name: str, content: Content, valid_from: datetime | None, by: str, seen: Precondition
+    tx: Tx, name: str, content: Content, valid_from: datetime | None, by: Principal, seen: Precondition
 ) -> Version:
     """Add a version to a calendar, or begin a calendar with it; `seen` is its last version, 0 when it is new.
 
     Takes effect now, which is within two minutes, or at a later instant; never before.
     """
+    require_whole_house(by)
     check(content)
     begins = effective_from(valid_from, tx.now)
     if begins is None:
@@ -53,6 +56,6 @@ async def publish(
     head, days = store.rows_of(
         name, last + 1, begins, content.zone, content.week, content.days, content.source
     )
-    await store.save_version(tx, {**head, "made_by": by}, days)
-    await record(tx, by, "calendar published", name, {"version": last + 1, "digest": head["digest"]})
+    await store.save_version(tx, {**head, "made_by": by.id}, days)
+    await record(tx, by.id, "calendar published", name, {"version": last + 1, "digest": head["digest"]})
     return await store.load_version(tx, name, last + 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from typing import Annotated, Final, Literal
 
@@ -124,7 +124,7 @@ class ContentForm(BaseModel):
 class NewVersion(ContentForm):
     """A version to publish; it takes effect now, or at a later instant."""
 
-    valid_from: AwareDatetime | None = None
+    valid_from: Annotated[AwareDatetime, Field(lt=datetime(LAST_YEAR, 1, 1, tzinfo=UTC))] | None = None
 
 
 def _windows(hours: Iterable[Hours]) -> Windows:

@@ -95,7 +95,7 @@ async def step(
     try:
         if filled.step == "publish":
             seen = Precondition(frozenset({str(filled.seen)}))
-            await publish(tx, name, content, _instant(content, filled.valid_from), caller.id, seen)
+            await publish(tx, name, content, _instant(content, filled.valid_from), caller, seen)
             return RedirectResponse(f"/sla/calendars/{name}?year={filled.year}", 303)
         fresh, left_out = await _changed(content, filled)
         check(fresh)
@@ -233,6 +233,8 @@ def _instant(content: Content, text: str) -> datetime | None:
         shown = datetime.fromisoformat(text.strip()).replace(tzinfo=None)
     except ValueError:
         raise invalid("body", ("valid_from",), "This is no day and time", "datetime") from None
+    if not FIRST_YEAR <= shown.year < LAST_YEAR:
+        raise invalid("body", ("valid_from",), f"Between {FIRST_YEAR} and {LAST_YEAR}", "out_of_range")
     seconds = (shown - datetime.combine(shown.date(), datetime.min.time())) // timedelta(seconds=1)
     check(content)
     return instant_of(content.calendar(), shown.date(), seconds)

@@ -29,6 +29,7 @@ from sla_monitor.calendars.versions import (
     is_confirmed,
     provenances,
 )
+from sla_monitor.scope import is_limited
 
 MOST_YEARS: Final = 30  # of a country or a file at once
 Country = Path(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$", description="ISO 3166.", examples=["CN", "DE-BY"])
@@ -183,4 +184,4 @@ def _render(
 
 
 def _may_change(viewer: Principal) -> bool:
-    return bool(viewer.roles & {"operations", "admin"})
+    return bool(viewer.roles & {"operations", "admin"}) and not is_limited(viewer)

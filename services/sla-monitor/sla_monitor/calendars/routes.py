@@ -101,7 +101,7 @@ async def publish_version(
 
     If-Match is the ETag of the calendar, `"0"` where there is none of this name yet.
     """
-    made = await publish(tx, name, new.content(), new.valid_from, caller.id, seen)
+    made = await publish(tx, name, new.content(), new.valid_from, caller, seen)
     show_version(response, made.version)
     return HeadShown(zone=made.content.zone, source=made.content.source, **_head(made))
 

@@ -20,9 +20,9 @@ from sla_monitor.clocks.store import load_histories
 from sla_monitor.moves import store
 from sla_monitor.moves.rules import Difference, differences
 from sla_monitor.moves.store import Criteria, Moving
-from sla_monitor.policies.actions import OneHouse, policy_of
+from sla_monitor.policies.actions import policy_of
 from sla_monitor.policies.store import Move, load_moves, load_rulebook, save_moves
-from sla_monitor.scope import is_limited
+from sla_monitor.scope import require_whole_house
 
 BATCH: Final = 200
 """Subjects of one transaction."""
@@ -42,7 +42,7 @@ async def look_ahead(
     tx: Tx, viewer: Principal, version: int, criteria: Criteria, reached: UUID | None, limit: int
 ) -> Sequence[Foreseen]:
     """What a move to `version` would change for the next `limit` subjects after `reached`."""
-    _require_whole_view(viewer)
+    require_whole_house(viewer)
     rulebook = await load_rulebook(tx)
     policy_of(rulebook, version)
     ids = await store.list_fitting(tx, version, criteria, reached, limit)
@@ -60,7 +60,7 @@ async def look_ahead(
 
 async def begin(tx: Tx, by: Principal, version: int, criteria: Criteria) -> Moving:
     """Begin to move running subjects to `version`; a loop goes on with it."""
-    _require_whole_view(by)
+    require_whole_house(by)
     policy_of(await load_rulebook(tx), version)
     total = await store.count_fitting(tx, version, criteria)
     moving = Moving(uuid7(), version, criteria, by.id, tx.now, total, None, 0, 0, 0, None)
@@ -68,11 +68,6 @@ async def begin(tx: Tx, by: Principal, version: int, criteria: Criteria) -> Movi
     detail = {"criteria": criteria.model_dump(mode="json"), "total": total}
     await record(tx, by.id, "policy.subjects_moved", str(version), detail)
     return moving
-
-
-def _require_whole_view(viewer: Principal) -> None:
-    if is_limited(viewer):
-        raise OneHouse
 
 
 async def go_on(tx: Tx, now: datetime) -> datetime | None:

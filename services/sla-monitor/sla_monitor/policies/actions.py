@@ -12,6 +12,7 @@ from shared.errors import AftercareError
 from shared.http.auth import Principal
 from shared.http.strict import pointer
 from sla_monitor.calendars.rules import Calendar
+from sla_monitor.calendars.versions import SOONEST
 from sla_monitor.clocks.consumers import READ
 from sla_monitor.clocks.rules.history import Facts
 from sla_monitor.policies import store
@@ -19,12 +20,10 @@ from sla_monitor.policies.lint import Finding, lint, say
 from sla_monitor.policies.rules import Policy
 from sla_monitor.policies.store import Rulebook, Version, load_rulebook
 from sla_monitor.policies.vocabulary import vocabulary
-from sla_monitor.scope import is_limited
+from sla_monitor.scope import require_whole_house
 
 WORDS: Final = vocabulary(READ)
 FARTHEST: Final = timedelta(days=366)
-# What begins while a version is being stored obeys the one before it, and goes on to.
-SETTLING: Final = timedelta(seconds=2)
 
 
 class PolicyRefused(AftercareError):
@@ -47,12 +46,6 @@ class ValidityTaken(AftercareError):
     """Another version is valid from the same instant; choose another one."""
 
     kind = "conflict"
-
-
-class OneHouse(AftercareError):
-    """A policy is for all regions, product lines and customer levels; your view is limited to some."""
-
-    kind = "forbidden"
 
 
 class VersionUnknown(AftercareError):
@@ -100,8 +93,7 @@ async def publish(
 
     `PolicyRefused` for what the linter calls an error, `WarningsNotAccepted` for what it doubts.
     """
-    if is_limited(by):
-        raise OneHouse
+    require_whole_house(by)
     await lock_subjects(tx, {"policy_version"})
     rulebook = await load_rulebook(tx)
     newest = max(each.version for each in rulebook.policies)
@@ -109,7 +101,7 @@ async def publish(
     begins = valid_from or tx.now
     if not tx.now - timedelta(minutes=1) <= begins <= tx.now + FARTHEST:
         raise ValidityOutOfRange
-    begins = max(begins, tx.now + SETTLING)
+    begins = max(begins, tx.now + SOONEST)
     if any(each.valid_from == begins for each in rulebook.policies):
         raise ValidityTaken
     _accept(await check(tx, policy), accept_warnings)

@@ -19,12 +19,14 @@ from pydantic_core import PydanticCustomError
 from shared.events.terms import Code
 from sla_monitor.calendars.rules import Calendar, instant_on, is_open, next_working_day
 
-Kind = Annotated[str, StringConstraints(pattern=r"^[a-z]+\.[a-z_]+$")]
+Kind = Annotated[str, StringConstraints(pattern=r"^[a-z]+\.[a-z_]+$", max_length=100)]
+Kinds = Annotated[tuple[Kind, ...], Field(max_length=50)]
 Role = Literal["owner", "supervisor", "team_lead", "leadership"]
 Length = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=366))]
 Measure = Literal["wall", "working"]
 About = Literal["ticket", "request", "call"]
 NOTHING: Final = timedelta(0)
+MOST_PROMISES: Final = 200
 BREACHED: Final = 100  # percent of the time
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 2400  # nobody waits longer, and adding to what lies near 9999 overflows
@@ -88,7 +90,7 @@ class ByHours(_Data):
 Target: TypeAlias = Annotated[
     Wall | Working | NextWorkingDay | Appointed | ByHours, Field(discriminator="kind")
 ]
-When = dict[Code, tuple[str | bool, ...]]
+When = Annotated[dict[Code, Annotated[tuple[str | bool, ...], Field(max_length=200)]], Field(max_length=20)]
 
 
 class Case(_Data):
@@ -102,8 +104,8 @@ class Waiting(_Data):
     """The clock stands from one event to another."""
 
     kind: Literal["waiting"] = "waiting"
-    begins: tuple[Kind, ...]
-    ends: tuple[Kind, ...]
+    begins: Kinds
+    ends: Kinds
     reason: Code
 
 
@@ -126,7 +128,7 @@ class Step(_Data):
     """
 
     at: Annotated[int, Field(ge=1, le=BREACHED)]
-    tell: tuple[Role, ...] = Field(min_length=1)
+    tell: tuple[Role, ...] = Field(min_length=1, max_length=20)
     minutes_after: Annotated[int, Field(ge=0, le=7 * 24 * 60)] = 0
 
     @model_validator(mode="after")
@@ -158,14 +160,14 @@ class Promise(_Data):
     code: Code
     about: About
     per: Literal["subject", "episode", "start"]
-    starts: tuple[Kind, ...] = Field(min_length=1)
-    unless: tuple[Kind, ...] = ()
-    stops: tuple[Kind, ...] = Field(min_length=1)
-    cancels: tuple[Kind, ...] = ()
-    pauses: tuple[PauseRule, ...] = ()
-    cases: tuple[Case, ...] = Field(min_length=1)
+    starts: Kinds = Field(min_length=1)
+    unless: Kinds = ()
+    stops: Kinds = Field(min_length=1)
+    cancels: Kinds = ()
+    pauses: tuple[PauseRule, ...] = Field(default=(), max_length=20)
+    cases: tuple[Case, ...] = Field(min_length=1, max_length=50)
     regrades_past: bool = False
-    ladder: tuple[Step, ...] = LADDER
+    ladder: tuple[Step, ...] = Field(default=LADDER, max_length=50)
     is_response: bool = True
     enabled: bool = True
 
@@ -234,9 +236,10 @@ class Policy(_Data):
     """
 
     calendar: Code
-    promises: tuple[Promise, ...]
-    regional: dict[Code, Code] = {}
-    exempt: tuple[Exempt, ...] = (OF_THE_CALL,)
+    # Every part is checked against every other one, on the loop that alerts wait for.
+    promises: tuple[Promise, ...] = Field(max_length=MOST_PROMISES)
+    regional: dict[Code, Code] = Field(default={}, max_length=500)
+    exempt: tuple[Exempt, ...] = Field(default=(OF_THE_CALL,), max_length=MOST_PROMISES)
 
     @model_validator(mode="after")
     def _each_once(self) -> Policy:

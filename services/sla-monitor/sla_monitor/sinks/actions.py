@@ -15,6 +15,7 @@ from shared.db import Tx
 from shared.db.audit import record
 from shared.errors import AftercareError
 from shared.http.problem import InvalidInput, describe
+from sla_monitor.policies.rules import is_countable
 from sla_monitor.sinks import queue, store
 from sla_monitor.sinks.kind import Config, Kind
 from sla_monitor.sinks.messages import TEST, body_of
@@ -118,7 +119,9 @@ async def replay(tx: Tx, by: str, id: UUID, since: datetime, until: datetime) ->
 
     A receiver that has one drops it by its id; one whose fate is open is sent after all.
     """
-    if not since < until <= since + LONGEST_REPLAY:
+    # Subtracted, not added: nothing is added to the last days of the year 9999.
+    spans = timedelta(0) < until - since <= LONGEST_REPLAY
+    if not spans or not (is_countable(since) and is_countable(until)):
         raise ReplayOutOfRange(days=LONGEST_REPLAY.days)
     sink = await store.lock_sink(tx, id)
     number = await queue.send_again(tx, sink.id, since, until, tx.now, tx.now + KEEP_TRYING)

@@ -43,7 +43,8 @@ def episodes(ordered: Sequence[Happening]) -> dict[int, list[Happening]]:
     found: dict[int, list[Happening]] = {}
     current = 1
     for each in ordered:
-        current = each.facts.get("episode") or current
+        named = each.facts.get("episode")
+        current = named if isinstance(named, int) and named else current
         found.setdefault(current, []).append(each)
         if each.kind == _EPISODE_ENDS:
             current += 1
