@@ -143,9 +143,9 @@ async def test_the_form_follows_its_shape(room: Room) -> None:
         await page.locator(f'[data-act="add-step"][data-of="{ON_SITE}/ladder"]').click()
         await expect(page.locator(f'[data-at="{ON_SITE}/ladder/5/minutes_after"]')).to_have_value("90")
         await page.locator('[data-act="add-promise"]').click()
-        added = page.locator("#promise-house_10")
+        added = page.locator("#promise-house_11")
         await expect(added).to_be_visible()
-        await added.locator('[data-act="remove"][data-of="/promises/9"]').click()
+        await added.locator('[data-act="remove"][data-of="/promises/10"]').click()
         await expect(added).to_have_count(0)
         draft = json.loads(await page.locator("[data-json]").input_value())
         target = draft["promises"][4]["cases"][0]["target"]

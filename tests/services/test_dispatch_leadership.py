@@ -184,12 +184,20 @@ async def test_the_same_key_is_the_same_answer(desk: Desk) -> None:
     assert answers[0].json() == answers[1].json()
 
 
-async def test_work_goes_on_beside_it(desk: Desk) -> None:
+async def test_nobody_at_work_is_sent_back_to_read_that_leadership_knows(desk: Desk) -> None:
     ticket = await desk.ticket(await desk.ask("urgent"))
-    expert = desk.acting(EXPERT_D, "engineer")
-    taken = await post(expert, ticket.id, "accept", ticket.version)
+    expert, dispatcher = desk.acting(EXPERT_D, "engineer"), desk.acting(DUTY_LEAD_G, "dispatcher")
     assert (await acknowledge(desk, ticket.id, CHIEF, "operations")).status_code == 200
-    await post(expert, ticket.id, "depart", taken["version"] + 1)
+    path = f"/dispatch/tickets/{ticket.id}/accept"
+    told = await expert.post(path, json={}, headers={"if-match": f'"{ticket.version}"'})
+    assert told.status_code == 412  # an ETag is about what was read, to the letter
+    older = await expert.post(path, json={"base_version": ticket.version - 1})
+    assert (older.status_code, older.json()["current"]) == (412, ticket.version + 1)
+    taken = await post(expert, ticket.id, "accept", ticket.version)
+    assert taken["version"] == ticket.version + 2
+    order = {"base_version": ticket.version, "person_id": str(LEADER_E), "reason": "Nearer"}
+    overtaken = await dispatcher.post(f"/dispatch/tickets/{ticket.id}/assign", json=order)
+    assert overtaken.status_code == 412  # somebody took it meanwhile, and that does matter
 
 
 # The page.

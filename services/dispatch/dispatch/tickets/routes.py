@@ -228,7 +228,8 @@ class Work:
             if command.base_version is None:
                 raise PreconditionMissing
             seen = Precondition(frozenset({str(command.base_version)}))
-        asked = Asked(Viewer.of(self._principal), seen, self._public_url)
+        viewer = Viewer.of(self._principal)
+        asked = Asked(viewer, seen, self._public_url, to_the_letter=self._told is not None)
         changed = await perform(self.tx, self._ticket_id, command, asked)
         show_version(self._response, changed.version)
         return TicketSummary.of(changed)

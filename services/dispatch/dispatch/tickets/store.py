@@ -26,6 +26,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
+    func,
     or_,
     select,
     text,
@@ -221,6 +222,15 @@ async def list_history(tx: Tx, ticket_id: UUID) -> list[Mapping[str, Any]]:
     """What became of a ticket, the newest first."""
     chosen = select(history).where(history.c.ticket_id == ticket_id).order_by(history.c.version.desc())
     return [dict(row) for row in (await tx.execute(chosen)).mappings()]
+
+
+async def last_change(tx: Tx, ticket_id: UUID, *, but: str) -> int:
+    """The newest version of a ticket that something else than `but` made."""
+    newest = select(func.max(history.c.version)).where(
+        history.c.ticket_id == ticket_id, history.c.what != but
+    )
+    version: int = (await tx.execute(newest)).scalar_one()
+    return version
 
 
 _SHIFT: Final = text(
