@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 from functools import partial
@@ -11,13 +12,14 @@ from uuid import UUID
 import pytest_asyncio
 
 from contracts.clocking import ARRIVED, DUE, ENGINEER, HOUR, MINUTE, SECOND, TEN, Desk, clocking
-from contracts.posting import Post, later, posting
+from contracts.posting import KEY, Post, later, posting
 from contracts.receiving import WebReceiver, receiving
 from shared.clock import clock
 from shared.events.dispatch import OwnerChanged, TicketRegraded
 from sla_monitor.alerts.climbing import look_up_again
 from sla_monitor.sinks.actions import replay
-from sla_monitor.sinks.rules import Terms
+from sla_monitor.sinks.queue import list_due
+from sla_monitor.sinks.rules import KEEP_TRYING, Terms
 
 NEXT = UUID(int=41)
 REGRADED = TicketRegraded(severity="important", previous_severity="urgent", by=UUID(int=2), reason="-")
@@ -156,3 +158,56 @@ async def test_a_breach_that_stays_one_under_another_grade_is_no_second_one(post
     assert [each.json["type"] for each in receiver.got] == ["sla.breach"]
     assert await post.desk.alerts(ticket) == [(75, 0), (100, 0)]
     assert (await post.desk.clock(ticket))["deadline"] == TEN + 24 * HOUR
+
+
+async def test_the_first_of_its_kind_goes_at_once_however_many_others_wait(post: Post) -> None:
+    _, receiver = await post.web(terms=Terms(window=3600, gather=600, language="en"))
+    await post.missed()
+    await only(post, "breach")
+    await post.deliver()
+    await post.desk.admin.execute(
+        """
+        INSERT INTO notice (id, alert_id, sink_id, rung, what, tell, owner, region, promise, raised_at, state)
+        SELECT gen_random_uuid(), alert_id, sink_id, 'n' || number, what, tell,
+               CASE number WHEN 1100 THEN 'another' ELSE owner END, region, promise,
+               raised_at + number * interval '1 ms', 'waiting'
+        FROM notice, generate_series(1, 1100) AS number WHERE state = 'told'
+        """
+    )
+    await post.deliver()
+    assert [len(each.json["data"]["alerts"]) for each in receiver.got] == [1, 1]
+    later(10 * MINUTE)
+    for _ in range(3):
+        await post.deliver()
+    assert sum(len(each.json["data"]["alerts"]) for each in receiver.got) == 1101
+
+
+async def test_two_who_add_a_sink_of_one_name_at_once_get_an_answer_each(post: Post) -> None:
+    admin = post.desk.client("admin")
+    body = {
+        "kind": "webhook", "name": "The only one", "config": {"url": "https://example.com"}, "secret": KEY,
+    }  # fmt: skip
+    answers = await asyncio.gather(*(admin.post("/sla/sinks", json=body) for _ in range(6)))
+    assert sorted(each.status_code for each in answers) == [201, *5 * [409]]
+
+
+async def test_what_became_of_an_alert_that_was_given_up_waits_without_keeping_anybody_busy(
+    post: Post,
+) -> None:
+    id, receiver = await post.web(WebReceiver(answers=lambda number: 500 if number < 3 else 204))
+    (ticket,) = await post.missed()
+    await only(post, "breach")
+    begun = clock.now() - MINUTE
+    await post.deliver()
+    later(KEEP_TRYING)
+    await post.deliver()
+    await post.desk.happen(ticket, ARRIVED, DUE + HOUR)
+    await post.desk.admin.execute("DELETE FROM notice WHERE promise <> 'on_site'")
+    later(MINUTE)  # the sink has rested
+    assert await post.desk.database.transact(lambda tx: list_due(tx, clock.now())) == []
+    again = partial(replay, by="me", id=id, since=begun, until=clock.now())
+    assert await post.desk.database.transact(again) == 1
+    later(MINUTE)
+    for _ in range(2):
+        await post.deliver()
+    assert [each.json["type"] for each in receiver.got][2:] == ["sla.breach", "sla.ended"]

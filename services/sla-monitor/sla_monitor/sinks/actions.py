@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from shared.clock import uuid7
-from shared.db import Tx
+from shared.db import Tx, lock_subjects
 from shared.db.audit import record
 from shared.errors import AftercareError
 from shared.http.problem import InvalidInput, describe
@@ -141,6 +141,7 @@ def _checked(kind: Kind, config: Mapping[str, Any], secret: str, outgoing: Outgo
 
 
 async def _save(tx: Tx, by: str, action: str, sink: Sink) -> None:
+    await lock_subjects(tx, {"names of sinks"})
     if any(each.name == sink.name and each.id != sink.id for each in await store.list_sinks(tx)):
         raise NameTaken(name=sink.name)
     await store.save_sink(tx, sink)

@@ -33,12 +33,27 @@ message = Table(
     Column("last_error", Text),
 )
 
+# What became of an alert is told only after the alert itself has arrived, and after all else that is told of
+# it: a receiver that is told of it again would take it for one that stands. Of an alert that was given up it
+# waits until that is sent again.
+_TIMELY: Final = """
+    (what NOT IN ('retraction', 'ended') OR EXISTS (
+        SELECT FROM notice AS told JOIN message ON message.id = told.message_id
+        WHERE told.alert_id = notice.alert_id AND told.sink_id = notice.sink_id
+          AND message.state IN ('sent', 'unknown')
+    ) AND NOT EXISTS (
+        SELECT FROM notice AS told LEFT JOIN message ON message.id = told.message_id
+        WHERE told.alert_id = notice.alert_id AND told.sink_id = notice.sink_id
+          AND told.what NOT IN ('retraction', 'ended')
+          AND (told.state = 'waiting' OR message.next_attempt_at IS NOT NULL)
+    ))
+"""
 _DUE: Final = text(
-    """
+    f"""
     SELECT sink.id FROM sink
     WHERE enabled AND retired_at IS NULL AND (resume_at IS NULL OR resume_at <= :now)
       AND (EXISTS (SELECT FROM message WHERE sink_id = sink.id AND next_attempt_at <= :now)
-           OR EXISTS (SELECT FROM notice WHERE sink_id = sink.id AND state = 'waiting'))
+           OR EXISTS (SELECT FROM notice WHERE sink_id = sink.id AND state = 'waiting' AND {_TIMELY}))
     ORDER BY id
     """
 )
@@ -63,23 +78,16 @@ _MOOT: Final = text(
                  AND told.what NOT IN ('retraction', 'ended') AND told.state <> 'moot')))
     """
 )
-# What became of an alert is told only after the alert itself has arrived, and after all else that is told of
-# it: a receiver that is told of it again would take it for one that stands. Warnings that are held back over
-# night stand behind everything else.
+# Warnings that are held back over night stand behind everything else, and what waits for others like it
+# behind the first of each kind, which may go at once.
 _WAITING: Final = text(
-    """
-    SELECT id, alert_id, what, owner, region, promise, raised_at FROM notice
-    WHERE sink_id = :sink AND state = 'waiting'
-      AND (what NOT IN ('retraction', 'ended') OR EXISTS (
-          SELECT FROM notice AS told JOIN message ON message.id = told.message_id
-          WHERE told.alert_id = notice.alert_id AND told.sink_id = notice.sink_id
-            AND message.state IN ('sent', 'unknown'))
-        AND NOT EXISTS (
-          SELECT FROM notice AS told LEFT JOIN message ON message.id = told.message_id
-          WHERE told.alert_id = notice.alert_id AND told.sink_id = notice.sink_id
-            AND told.what NOT IN ('retraction', 'ended')
-            AND (told.state = 'waiting' OR message.next_attempt_at IS NOT NULL)))
-    ORDER BY what = 'warning', raised_at, id LIMIT :most
+    f"""
+    SELECT id, alert_id, what, owner, region, promise, raised_at FROM (
+      SELECT *, row_number() OVER (PARTITION BY what, owner, region, promise ORDER BY raised_at, id) AS place
+      FROM notice WHERE sink_id = :sink AND state = 'waiting'
+    ) AS notice
+    WHERE {_TIMELY}
+    ORDER BY what = 'warning', place > 1, raised_at, id LIMIT :most
     """
 )
 _LATEST: Final = text(
