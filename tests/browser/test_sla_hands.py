@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,13 +16,16 @@ from playwright.async_api import Browser, ConsoleMessage, Locator, Page, expect
 from sqlalchemy import text
 
 from contracts.dispatching import EXPERT_D, JUNIOR_A, SAMPLE, heard, registered
+from contracts.hearing import told_event
 from contracts.serving import Port, Served, serving
 from dispatch.app import service as dispatch
 from dispatch.organisation.actions import import_organisation
-from shared.clock import uuid7
+from shared.clock import clock, uuid7
 from shared.db import Database, Tx
+from shared.events.dispatch import EngineerArrived
 from shared.http.auth import Principal, Role, mint
 from shared.http.etag import Precondition
+from shared.i18n import ZONE
 from shared.inbox import Receiver
 from sla_monitor.app import service as sla
 from sla_monitor.sinks.actions import Wanted, add_sink
@@ -266,3 +270,103 @@ async def test_leadership_is_told_once_and_the_row_says_when(room: Room) -> None
         await expect(row.get_by_role("button", name="Reassign").first).to_be_visible()
         hidden = page.get_by_role("button", name="Tell leadership").locator("visible=true")
         await expect(hidden).to_have_count(0)
+
+
+# Pause for a reason.
+
+
+async def test_a_promise_is_paused_with_a_reason_and_counts_again(room: Room) -> None:
+    ticket = await room.ticket("The mixer hums")
+    async with room.board() as page:
+        row = row_of(page, "mixer")
+        await row.get_by_role("button", name="Pause").click()
+        dialog = page.locator("#hand-pause")
+        await dialog.get_by_label("Reason").select_option("site_not_accessible")
+        await dialog.get_by_role("button", name="Pause").click()
+        await expect(dialog).to_be_visible()  # a pause without a note is none
+        await dialog.get_by_label("Note").fill("The gate is locked until Monday")
+        await picture(page, "pause")
+        await page.keyboard.press("Enter")
+        await expect(row.locator(".said.good")).to_have_text("Paused.")
+        await expect(row.locator(".pause")).to_contain_text("the site is not accessible – The gate is locked")
+        await expect(row).to_have_class(re.compile(r"\bpaused\b"))
+        await picture(page, "paused")
+        other = row_of(page, "mixer", "Solve the problem")
+        await expect(other.get_by_role("button", name="Pause")).to_be_visible()
+        await row.locator(".title a").focus()
+        await page.keyboard.press("p")
+        again = page.locator("#hand-resume")
+        await expect(again).to_be_visible()
+        await page.keyboard.press("Enter")
+        await expect(row.locator(".said.good")).to_have_text("It counts again.")
+        await expect(row.get_by_role("button", name="Pause")).to_be_visible()
+        await page.goto(f"/sla/subjects/{ticket}")
+        proof = page.locator(".proof", has_text="Arrive on site")
+        paused = proof.locator("tr.paused")
+        await expect(paused).to_contain_text("the site is not accessible: The gate is locked until Monday")
+        await expect(paused).to_contain_text("paused by hand by")
+        await expect(page.locator(".history")).to_contain_text("counts again, by hand")
+        await expect(page.locator(".verdict.good")).to_be_visible()
+        await picture(page, "dossier")
+
+
+async def test_all_promises_stand_until_an_instant_of_the_house(room: Room) -> None:
+    await room.ticket("The saw is blunt")
+    async with room.board() as page:
+        row = row_of(page, "saw")
+        await row.get_by_role("button", name="Pause").click()
+        dialog = page.locator("#hand-pause")
+        await dialog.get_by_label("Note").fill("after the fair")
+        noon = (clock.now() + timedelta(days=2)).astimezone(ZONE).replace(hour=12, minute=0)
+        await dialog.get_by_label("Until").fill(f"{noon:%Y-%m-%dT%H:%M}")
+        await dialog.get_by_label("All promises of this ticket").check()
+        await dialog.get_by_role("button", name="Pause").click()
+        for promise in ("Arrive on site", "Solve the problem", "Accept the task"):
+            await expect(row_of(page, "saw", promise).locator(".pause")).to_contain_text(
+                "12:00: the customer"
+            )
+        await row.get_by_role("button", name="Let it count again").click()
+        await page.locator("#hand-resume").get_by_label("All promises of this ticket").check()
+        await page.locator("#hand-resume").get_by_role("button", name="Let it count again").click()
+        for promise in ("Arrive on site", "Solve the problem", "Accept the task"):
+            await expect(row_of(page, "saw", promise).locator(".pause")).to_have_count(0)
+
+
+async def test_who_pauses_too_late_hears_it_beside_the_row_or_where_it_was(room: Room) -> None:
+    ticket = await room.ticket("The pump is loud")
+    async with room.board() as page:
+        row = row_of(page, "pump")
+        dialog = page.locator("#hand-pause")
+        await row.get_by_role("button", name="Pause").click()
+        await dialog.get_by_label("Note").fill("too late")
+        headers = {"authorization": f"Bearer {room.served.token('operations')}", "accept": "application/json"}
+        faster = await room.served.client().post(
+            f"/sla/clocks/{await row.get_attribute('data-row')}/pause",
+            json={"reason": "third_party", "note": "the crane is hired"},
+            headers=headers,
+        )
+        assert faster.status_code == 200, faster.text
+        await dialog.get_by_role("button", name="Pause").click()
+        await expect(dialog).to_be_hidden()
+        await expect(row.locator(".said.bad")).to_contain_text("paused by hand already")
+        await expect(row.locator(".pause")).to_contain_text("the crane is hired")
+        await row.get_by_role("button", name="Let it count again").click()
+        arrived = told_event(EngineerArrived(engineer_id=EXPERT_D), subject=ticket, version=9)
+        await Receiver(room.served.database, sla.consumers).receive([arrived], "live")
+        await expect(row).to_have_count(0)
+        again = page.locator("#hand-resume")
+        await again.get_by_role("button", name="Let it count again").click()
+        await expect(page.locator("#notice")).to_contain_text("it is met")
+
+
+async def test_on_a_phone_a_pause_fits_in_both_languages(room: Room) -> None:
+    await room.ticket("The drill is dull")
+    for locale, verb, promise in (("zh-CN", "暂停", "到达现场"), ("en-GB", "Pause", "Arrive on site")):
+        async with room.board(locale=locale, width=360, height=740) as page:
+            button = row_of(page, "drill", promise).get_by_role("button", name=verb)
+            await button.click()
+            dialog = page.locator("#hand-pause")
+            await expect(dialog).to_be_visible()
+            await picture(page, f"phone-pause-{locale}")
+            assert await dialog.evaluate("(it) => it.scrollWidth <= it.clientWidth")
+            assert await page.evaluate("document.documentElement.scrollWidth") <= 360

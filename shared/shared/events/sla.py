@@ -64,6 +64,11 @@ class ClockPaused(_Clock):
     type: ClassVar[str] = "sla.clock_paused.v1"
 
     reason: Note
+    until: datetime | None = None
+    """When it ends, where that is known."""
+    note: Note = ""
+    """What a person said beside the reason who paused it by hand."""
+    by: PersonId | None = None
 
 
 class ClockResumed(_Clock):
@@ -134,6 +139,33 @@ class AlertEscalated(_Clock):
     minutes: int
     """After the breach."""
     roles: tuple[Literal["owner", "supervisor", "team_lead", "leadership"], ...]
+
+
+class PromisesPaused(Payload):
+    """A person lets promises to a ticket stand, for a reason; subject: the ticket's id."""
+
+    type: ClassVar[str] = "sla.promises_paused.v1"
+
+    about: UUID
+    about_kind: Literal["ticket", "request", "call"]
+    promise: Code | None = None
+    """The only one that is meant; without it all that its policy lets a person pause."""
+    reason: Code
+    note: Note
+    until: datetime | None = None
+    by: PersonId | None = None
+
+
+class PromisesResumed(Payload):
+    """A person lets promises that stood count again; subject: the ticket's id."""
+
+    type: ClassVar[str] = "sla.promises_resumed.v1"
+
+    about: UUID
+    about_kind: Literal["ticket", "request", "call"]
+    promise: Code | None = None
+    """The only one that is meant."""
+    by: PersonId | None = None
 
 
 class LeadershipCalled(_Clock):

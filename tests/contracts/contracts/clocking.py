@@ -95,7 +95,7 @@ class Desk(Hearing):
         return [
             (each["type"].split(".")[1].removeprefix("clock_"), each["data"])
             for each in events
-            if (each["data"]["about"], each["data"]["promise"]) == (str(subject), promise)
+            if (each["data"]["about"], each["data"].get("promise")) == (str(subject), promise)
         ]
 
     async def words(self, subject: UUID, promise: str = "on_site") -> list[str]:

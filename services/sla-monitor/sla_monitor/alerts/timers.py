@@ -90,7 +90,10 @@ _SETTLE: Final = text(
              AS done (clock, done) WHERE clock_id = clock AND threshold = done.done
     )
     UPDATE clock SET outcome = judged.outcome, pause_reason = judged.pause_reason,
-        paused_from = judged.paused_from, paused_until = judged.paused_until, warned = judged.warned,
+        paused_from = judged.paused_from, paused_until = judged.paused_until,
+        pause_by = CASE WHEN judged.pause_reason IS NOT NULL THEN clock.pause_by END,
+        pause_note = CASE WHEN judged.pause_reason IS NOT NULL THEN clock.pause_note END,
+        warned = judged.warned,
         alerted_at = judged.alerted_at, confirmed = judged.confirmed, version = judged.version
     FROM unnest(CAST(:ids AS uuid[]), CAST(:outcomes AS text[]), CAST(:reasons AS text[]),
                 CAST(:froms AS timestamptz[]), CAST(:untils AS timestamptz[]), CAST(:warned AS smallint[]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -14,7 +15,7 @@ from fastapi.responses import Response
 from shared.http.auth import Caller, Principal, Role, allow
 from shared.http.pages import Link, Site, page
 from shared.http.transaction import ReadTx, ServiceRoute
-from shared.i18n import N_
+from shared.i18n import N_, ZONE
 from sla_monitor.alerts.page import LINK as ALERTS
 from sla_monitor.board import feeds, store, words
 from sla_monitor.board.past import load_pasts
@@ -85,6 +86,7 @@ async def board(request: Request, tx: ReadTx, viewer: Caller, asked: Annotated[A
         feed=partial(_feed, view),
         may_acknowledge=bool(viewer.roles & {"operations", "admin"}),
         may=_hands(viewer),
+        offset=_offset(tx.now),
         wall=asked.wall,
         words=words,
     )
@@ -94,7 +96,14 @@ async def board(request: Request, tx: ReadTx, viewer: Caller, asked: Annotated[A
 _HANDS: Final[Mapping[str, frozenset[Role]]] = {
     "reassign": frozenset({"operations", "dispatcher", "admin"}),
     "leadership": frozenset({"operations", "admin"}),
+    "pause": frozenset({"operations", "admin"}),
 }
+
+
+def _offset(now: datetime) -> str:
+    """What a browser's field for a time, which knows no zone, is to be read with: `+08:00`."""
+    minutes = int((now.astimezone(ZONE).utcoffset() or timedelta(0)).total_seconds()) // 60
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
 
 def _hands(viewer: Principal) -> Sequence[str]:

@@ -47,6 +47,8 @@ class Entry:
     pause_reason: str | None
     paused_from: datetime | None
     paused_until: datetime | None
+    pause_by: str | None
+    pause_note: str | None
     stopped_at: datetime | None
     alerted_at: datetime | None
     confirmed: bool | None
@@ -60,6 +62,8 @@ class Entry:
     policy_version: int
     open: tuple[tuple[datetime, datetime], ...] = ()
     """When people work between start and deadline, where only that counts."""
+    pausable: bool = False
+    """Whether its policy lets a person pause it."""
 
     @property
     def promise_name(self) -> str:
@@ -84,6 +88,10 @@ class Entry:
         return self.subject_id.hex[-6:]
 
     @property
+    def paused_by_hand(self) -> bool:
+        return self.pause_reason is not None and self.pause_by is not None
+
+    @property
     def pause_name(self) -> str:
         return words.REASONS.get(self.pause_reason or "", self.pause_reason or "")
 
@@ -93,7 +101,8 @@ _ENTRY: Final = f"""
            coalesce(subject.channel, request.channel) AS channel, subject.product_line,
            subject.customer_level, clock.promise, clock.requirement, clock.rule, clock.severity,
            clock.started_at, clock.deadline, clock.allowance, clock.standing, clock.pause_reason,
-           clock.paused_from, clock.paused_until, clock.stopped_at, clock.alerted_at, clock.confirmed,
+           clock.paused_from, clock.paused_until, clock.pause_by, clock.pause_note, clock.stopped_at,
+           clock.alerted_at, clock.confirmed,
            alert.id AS alert_id, alert.version AS alert_version, alert.acknowledged_by,
            alert.snoozed_until,
            (SELECT (SELECT min(at) FROM alert_deed WHERE alert_id = latest.id AND {LEADERSHIP_TOLD})
@@ -117,7 +126,15 @@ async def load_running(tx: Tx, view: View) -> Sequence[Entry]:
     """What runs, the soonest deadline first."""
     found = await tx.execute(within(_ENTRY + _RUNNING, view), {"most": MOST, **view.parameters})
     rulebook = await load_rulebook(tx)
-    return tuple(replace(each, open=_open(each, rulebook)) for each in _entries(found))
+    return tuple(
+        replace(each, open=_open(each, rulebook), pausable=_pausable(each, rulebook))
+        for each in _entries(found)
+    )
+
+
+def _pausable(entry: Entry, rulebook: Rulebook) -> bool:
+    promise = rulebook.policy(entry.policy_version).promise(entry.promise)
+    return promise is not None and promise.by_hand
 
 
 def _open(entry: Entry, rulebook: Rulebook) -> tuple[tuple[datetime, datetime], ...]:

@@ -90,7 +90,14 @@ RULES: Final = {
     "next_working_day": N_("By a set time of the next working day, {} in all"),
     "appointed": N_("By the time that was agreed on, {} in all"),
 }
-REASONS: Final = {
+HAND_REASONS: Final = {
+    "customer_asked": N_("the customer asked to wait"),
+    "site_not_accessible": N_("the site is not accessible"),
+    "third_party": N_("waiting for a third party"),
+    "force_majeure": N_("weather or another force majeure"),
+    "other": N_("another reason"),
+}
+REASONS: Final = HAND_REASONS | {
     "customers_wish": N_("a later visit at the customer's wish"),
     "awaiting_acceptance": N_("the customer tries the result"),
     "wall_clock": N_("counts, by the wall clock"),
@@ -128,6 +135,8 @@ HAPPENED: Final = EVENTS | {
     "dispatch.ticket_regraded": N_("severity changed"),
     "dispatch.ticket_resolved": N_("engineer is done"),
     "dispatch.result_rejected": N_("customer rejected the result"),
+    "sla.promises_paused": N_("paused by hand"),
+    "sla.promises_resumed": N_("counts again, by hand"),
 }
 SAID: Final = {
     "clock_started": N_("started"),
@@ -248,12 +257,29 @@ def _written(value: Any, zone: str) -> str:
             return gettext(OUTCOMES.get(value, str(value)))
 
 
+def _said_by_hand(told: Mapping[str, Any]) -> dict[str, str]:
+    """Which promise somebody let stand, why and how long; or that it counts again."""
+    by = told.get("paused_by") or told.get("resumed_by")
+    if by is None:
+        return {}
+    known = {"which": gettext(promise(told["promise"])) if "promise" in told else gettext(EVERY)}
+    if "pause_reason" in told:
+        reason = gettext(HAND_REASONS.get(told["pause_reason"], told["pause_reason"]))
+        known |= {"why": f"{reason} ({told['pause_note']})"}
+    if "until" in told:
+        until = current_language().moment(datetime.fromisoformat(told["until"]))
+        known |= {"until": gettext("until {moment}").format(moment=until)}
+    return {**known, "by": by}
+
+
+EVERY: Final = N_("all promises that may be paused")
 _SHOWN: Final = ("severity", "channel", "centre", "region", "starts_at", "at_customers_wish", "reason")
 
 
 def facts(told: Mapping[str, Any]) -> str:
     """Of what an event told, that by which promises are decided."""
     known = {name: told[name] for name in _SHOWN if told.get(name) not in (None, False)}
+    known |= _said_by_hand(told)
     if "starts_at" in known:
         known["starts_at"] = current_language().moment(datetime.fromisoformat(known["starts_at"]))
     if known.pop("at_customers_wish", None):

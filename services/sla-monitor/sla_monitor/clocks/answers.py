@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.events.terms import Severity
 from sla_monitor.clocks.attainment import Attainment, Today
 from sla_monitor.clocks.dossier import Difference, Dossier, Heard, Line, Proof, Withdrawn
 from sla_monitor.clocks.evidence import Raised, Said
+from sla_monitor.clocks.pausing import Wish
 from sla_monitor.clocks.rules import Interval, Outcome, Pause
+from sla_monitor.clocks.rules.hand import Reason
 from sla_monitor.clocks.rules.history import SubjectKind
+from sla_monitor.clocks.store import pause_of
 
 
 class PauseShown(BaseModel):
@@ -23,10 +26,37 @@ class PauseShown(BaseModel):
     begins: datetime
     ends: datetime | None
     reason: str = Field(examples=["customers_wish"])
+    by: str | None = Field(description="Who paused it by hand; null where an event did.")
+    note: str | None
 
     @classmethod
     def of(cls, pause: Pause) -> PauseShown:
-        return cls(begins=pause.begins, ends=pause.ends, reason=pause.reason)
+        return cls(**_same(cls, pause))
+
+
+class Pausing(BaseModel):
+    """Why a promise is to stand, and until when if that is known."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Reason
+    note: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)] = Field(
+        description="What the dossier says beside the reason; without names and numbers: it travels."
+    )
+    until: AwareDatetime | None = None
+    whole: bool = Field(default=False, description="All promises of the ticket that may be paused by hand.")
+
+    @property
+    def wish(self) -> Wish:
+        return Wish(self.reason, self.note, self.until, self.whole)
+
+
+class Resuming(BaseModel):
+    """Which promises count again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    whole: bool = Field(default=False, description="All promises of the ticket that somebody paused by hand.")
 
 
 class ClockShown(BaseModel):
@@ -53,7 +83,7 @@ class ClockShown(BaseModel):
 
     @classmethod
     def of(cls, row: Any) -> ClockShown:
-        pause = Pause(row.paused_from, row.paused_until, row.pause_reason) if row.pause_reason else None
+        pause = pause_of(row)
         return cls(
             about=row.subject_id,
             about_kind=row.kind,
@@ -75,6 +105,8 @@ class IntervalShown(BaseModel):
     seconds: float | None
     counted: bool
     why: str = Field(examples=["wall_clock"])
+    by: str | None = Field(description="Of a pause by hand: who said so.")
+    note: str | None
 
     @classmethod
     def of(cls, piece: Interval) -> IntervalShown:

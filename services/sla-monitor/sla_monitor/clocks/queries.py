@@ -26,9 +26,28 @@ class ClockUnknown(AftercareError):
 _SHOWN: Final = """
     clock.id, clock.subject_id, clock.promise, clock.occurrence, clock.requirement, clock.rule,
     clock.severity, clock.started_at, clock.deadline, clock.pause_reason, clock.paused_from,
-    clock.paused_until, clock.outcome, clock.stopped_at, clock.confirmed, clock.revision, clock.version,
+    clock.paused_until, clock.pause_by, clock.pause_note, clock.outcome, clock.stopped_at, clock.confirmed,
+    clock.revision, clock.version,
     subject.kind, subject.title, subject.region
 """
+
+
+_ONE: Final = limited(
+    text(
+        f"""
+        SELECT {_SHOWN} FROM clock JOIN subject ON subject.id = subject_id
+        WHERE clock.id = :id AND {WITHIN}
+        """
+    )
+)
+
+
+async def load_clock(tx: Tx, viewer: Principal, id: UUID) -> Any:
+    """A clock with its subject; `ClockUnknown` when there is none that `viewer` may see."""
+    row = (await tx.execute(_ONE, {"id": id, **limits(viewer)})).first()
+    if row is None:
+        raise ClockUnknown(id=id)
+    return row
 
 
 def _list(direction: str) -> Any:

@@ -10,11 +10,13 @@ from fastapi import APIRouter, Depends, Query
 from shared.events.terms import Code
 from shared.http.auth import Caller, allow
 from shared.http.cursor import Page, Paged
-from shared.http.transaction import ReadTx, ServiceRoute
+from shared.http.idempotency import idempotent
+from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
 from sla_monitor.clocks import queries
-from sla_monitor.clocks.answers import AttainmentShown, ClockShown, DossierShown
+from sla_monitor.clocks.answers import AttainmentShown, ClockShown, DossierShown, Pausing, Resuming
 from sla_monitor.clocks.attainment import attainment_today, tickets_today
 from sla_monitor.clocks.dossier import load_dossier
+from sla_monitor.clocks.pausing import pause_clock, resume_clock
 from sla_monitor.clocks.rules import Outcome
 from sla_monitor.clocks.view import Filters, View
 
@@ -39,6 +41,22 @@ async def clocks(
 async def dossier(tx: ReadTx, viewer: Caller, id: UUID) -> DossierShown:
     """The clocks of a ticket, request or call, folded anew from its history, with every interval and why."""
     return DossierShown.of(id, await load_dossier(tx, viewer, id))
+
+
+@router.post(
+    "/clocks/{id}/pause", dependencies=[Depends(allow("operations", "admin")), Depends(idempotent())]
+)
+async def pause(tx: WriteTx, viewer: Caller, id: UUID, body: Pausing) -> ClockShown:
+    """Let a promise stand from now on, for a reason: until it is resumed, or until an instant."""
+    return ClockShown.of(await pause_clock(tx, viewer, id, body.wish))
+
+
+@router.post(
+    "/clocks/{id}/resume", dependencies=[Depends(allow("operations", "admin")), Depends(idempotent())]
+)
+async def resume(tx: WriteTx, viewer: Caller, id: UUID, body: Resuming) -> ClockShown:
+    """Let a promise that was paused by hand count again from now on."""
+    return ClockShown.of(await resume_clock(tx, viewer, id, body.whole))
 
 
 @router.get("/attainment", dependencies=[Depends(allow("operations", "dispatcher", "admin"))])

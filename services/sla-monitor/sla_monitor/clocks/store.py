@@ -79,6 +79,8 @@ clock = Table(
     Column("pause_reason", Text),
     Column("paused_from", _moment),
     Column("paused_until", _moment),
+    Column("pause_by", Text),
+    Column("pause_note", Text),
     Column("outcome", Text, nullable=False),
     Column("stopped_at", _moment),
     Column("reason", Text),
@@ -158,8 +160,14 @@ async def load_clocks(tx: Tx, subject_id: UUID) -> list[StoredClock]:
 def stored(row: Any) -> StoredClock:
     """A row that has every column of the clock table, as a value."""
     known = {name: getattr(row, name) for name in StoredClock.__slots__ if name != "pause"}
-    pause = Pause(row.paused_from, row.paused_until, row.pause_reason) if row.pause_reason else None
-    return StoredClock(**known, pause=pause)
+    return StoredClock(**known, pause=pause_of(row))
+
+
+def pause_of(row: Any) -> Pause | None:
+    """The pause in a row that has its columns; only the reason tells whether there is one."""
+    if row.pause_reason is None:
+        return None
+    return Pause(row.paused_from, row.paused_until, row.pause_reason, row.pause_by, row.pause_note)
 
 
 def _row(each: StoredClock) -> dict[str, Any]:
@@ -170,6 +178,8 @@ def _row(each: StoredClock) -> dict[str, Any]:
         "pause_reason": pause.reason if pause else None,
         "paused_from": pause.begins if pause else None,
         "paused_until": pause.ends if pause else None,
+        "pause_by": pause.by if pause else None,
+        "pause_note": pause.note if pause else None,
     }
 
 

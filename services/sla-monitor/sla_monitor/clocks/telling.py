@@ -24,7 +24,7 @@ from shared.events.sla import (
     LeadershipCalled,
     TicketUncovered,
 )
-from sla_monitor.clocks.rules import Outcome
+from sla_monitor.clocks.rules import Outcome, Pause
 from sla_monitor.clocks.rules.changes import Change, StoredClock, Telling
 from sla_monitor.clocks.rules.history import Subject
 
@@ -43,11 +43,16 @@ def payload_of(what: Telling, change: Change, subject: Subject) -> Payload:
             return ClockCancelled(**known, reason=clock.reason or "")
         case "paused":
             assert clock.pause is not None
-            return ClockPaused(**known, reason=clock.pause.reason)
+            return _paused(known, clock.pause)
         case "resumed":
             return resumed(clock, subject)
         case "amended":
             return amended(clock, subject, change.previous)
+
+
+def _paused(known: dict[str, Any], pause: Pause) -> ClockPaused:
+    by = person(pause.by) if pause.by else None
+    return ClockPaused(**known, reason=pause.reason, until=pause.ends, note=pause.note or "", by=by)
 
 
 def resumed(clock: StoredClock, subject: Subject) -> ClockResumed:

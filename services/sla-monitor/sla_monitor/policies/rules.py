@@ -141,6 +141,9 @@ class Step(_Data):
 LADDER: Final = (Step(at=75, tell=("owner",)), Step(at=BREACHED, tell=("owner", "supervisor")))
 
 
+LEADERSHIP_ACKNOWLEDGED: Final = "leadership_acknowledged"
+
+
 class Promise(_Data):
     """One promise.
 
@@ -153,6 +156,7 @@ class Promise(_Data):
     cases         how much time, by the facts of the start and the severity
     regrades_past whether another severity changes the judgement after the stop, too (decision 18)
     ladder        whom to tell at which step, the earliest first
+    pausable      whether a person may let it stand for a reason; None as `by_hand` says
     is_response   whether it counts into the response-time attainment (R110, decision 7)
     enabled       whether it is promised at all
     """
@@ -168,6 +172,7 @@ class Promise(_Data):
     cases: tuple[Case, ...] = Field(min_length=1, max_length=50)
     regrades_past: bool = False
     ladder: tuple[Step, ...] = Field(default=LADDER, max_length=50)
+    pausable: bool | None = Field(default=None, exclude_if=lambda value: value is None)
     is_response: bool = True
     enabled: bool = True
 
@@ -186,6 +191,18 @@ class Promise(_Data):
         if rungs != sorted(set(rungs)):
             raise PydanticCustomError("tangled_ladder", "The steps of a ladder rise, and none is there twice")
         return self
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person may let it stand: work at a customer's may have to wait for the customer.
+
+        A call is answered or not, an agreed time is moved by agreeing on another one, and that leadership has
+        taken note hangs on nobody outside.
+        """
+        if self.pausable is not None:
+            return self.pausable
+        is_agreed = all(isinstance(case.target, Appointed) for case in self.cases)
+        return self.about == "ticket" and not is_agreed and self.code != LEADERSHIP_ACKNOWLEDGED
 
     @property
     def warns(self) -> tuple[int, ...]:

@@ -12,10 +12,17 @@
   const key = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
   function say(id, text, tone) {
+    if (!rowAt(id)) return tell(text); // it is over, and its row has gone
     clearTimeout(said.get(id)?.ends);
     said.set(id, { text, tone, ends: setTimeout(() => (said.delete(id), show()), SAID) });
     document.querySelector("[data-announce]").textContent = text;
     show();
+  }
+
+  function tell(text) {
+    const notice = document.getElementById("notice");
+    notice.querySelector("p").textContent = text;
+    notice.hidden = false;
   }
 
   /** Each outcome beside its row, wherever that is now. */
@@ -155,11 +162,37 @@
     return dialog.dataset.done;
   }
 
+  // Pause for a reason, and let it count again.
+
+  const PAUSE = "hand-pause";
+  const RESUME = "hand-resume";
+
+  const plainly = (id) => (row) => open(document.getElementById(id), row);
+
+  async function sendTo(what, dialog, body) {
+    await ask("POST", `/sla/clocks/${about.row}/${what}`, { body, headers: { "idempotency-key": about.key } });
+    return dialog.dataset.done;
+  }
+
+  function sendPause(given, dialog) {
+    const until = given.get("until");
+    return sendTo("pause", dialog, {
+      reason: given.get("reason"),
+      note: given.get("note"),
+      whole: given.has("whole"),
+      ...(until ? { until: `${until.length === 16 ? `${until}:00` : until}${dialog.dataset.offset}` } : {}),
+    });
+  }
+
+  const sendResume = (given, dialog) => sendTo("resume", dialog, { whole: given.has("whole") });
+
   const HANDS = {
     [REASSIGN]: { open: openReassign, send: sendReassign, present: presentReassign },
-    [LEADERSHIP]: { open: (row) => open(document.getElementById(LEADERSHIP), row), send: sendLeadership },
+    [LEADERSHIP]: { open: plainly(LEADERSHIP), send: sendLeadership },
+    [PAUSE]: { open: plainly(PAUSE), send: sendPause },
+    [RESUME]: { open: plainly(RESUME), send: sendResume },
   };
-  const KEYS = { r: "reassign", l: "leadership" };
+  const KEYS = { r: "reassign", l: "leadership", p: "pause" };
 
   async function begin(button) {
     const row = rowOf(button);
@@ -183,7 +216,8 @@
   function pressed(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not(.pick), select, textarea, dialog")) return;
     const hand = KEYS[event.key.toLowerCase()];
-    const button = hand && rowOf(document.activeElement)?.querySelector(`[data-hand="${hand}"]`);
+    const wanted = hand === "pause" ? '[data-hand="pause"], [data-hand="resume"]' : `[data-hand="${hand}"]`;
+    const button = hand && rowOf(document.activeElement)?.querySelector(wanted);
     if (!button?.checkVisibility()) return;
     event.preventDefault();
     begin(button);

@@ -172,7 +172,16 @@ def _current(folded: Clock, now: datetime) -> Pause | None:
     if folded.outcome != "running":
         return None
     lasting = [each for each in folded.pauses if each.ends is None or each.ends > now]
-    return max(lasting, key=lambda each: each.begins, default=None)
+    return max(lasting, key=_lasts, default=None)
+
+
+def _lasts(pause: Pause) -> tuple[bool, float, bool, datetime]:
+    """Of several at once the one that lasts longest: when it ends, the clock counts again.
+
+    Among those without an end the one that a person may end.
+    """
+    ends = pause.ends.timestamp() if pause.ends else 0.0
+    return pause.ends is None, ends, pause.by is not None, pause.begins
 
 
 def _tellings(before: StoredClock, after: StoredClock) -> list[Telling]:

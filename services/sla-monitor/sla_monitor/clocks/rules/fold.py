@@ -118,7 +118,7 @@ def _timed(
     if fit.withdrawal is not None:
         ending, before = fit.withdrawal, [each for each in before if each.at < fit.withdrawal.at]
     timeline = Timeline(calendar, start.at, allowance)
-    pauses = pauses_in(before, promise.pauses, timeline, ending.at if ending else None)
+    pauses = pauses_in(before, promise, timeline, ending.at if ending else None)
     deadline, standing = timeline.deadline(pauses)
     warnings = [(share, *timeline.reach(allowance.amount * share / 100, pauses)) for share in promise.warns]
     return Clock(

@@ -11,6 +11,10 @@ from uuid import UUID
 Facts: TypeAlias = Mapping[str, Any]
 SubjectKind = Literal["ticket", "request", "call"]
 _EPISODE_ENDS: Final = "dispatch.ticket_closed"
+# What a person says here about a subject of others; in its history it is an event like theirs.
+PAUSED: Final = "sla.promises_paused"
+RESUMED: Final = "sla.promises_resumed"
+SAID_HERE: Final = (PAUSED, RESUMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def describe(history: Sequence[Happening]) -> Subject:
     # The engineer is asked, the owner is accountable; whoever is accountable is told (R24).
     owner = known.get("owner_id") or known.get("engineer_id")
     return Subject(
-        kind=kind_of(ordered[0].kind),
+        kind=_kind(ordered),
         title=known.get("title"),
         region=known.get("region"),
         severity=known.get("severity"),
@@ -96,9 +100,14 @@ def describe(history: Sequence[Happening]) -> Subject:
 
 def _channel(ordered: Sequence[Happening]) -> str | None:
     """The one it came in by: an answer may take another."""
-    if kind_of(ordered[0].kind) == "call":
+    if _kind(ordered) == "call":
         return "phone"
     return next((each.facts["channel"] for each in ordered if "channel" in each.facts), None)
+
+
+def _kind(ordered: Sequence[Happening]) -> SubjectKind:
+    """What its owner's events say; what is said here may be said of anything."""
+    return kind_of(next((each.kind for each in ordered if each.kind not in SAID_HERE), ordered[0].kind))
 
 
 def known_facts(history: Sequence[Happening]) -> Facts:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sla_monitor.calendars.rules import Calendar, add_working, open_between, working_between
-from sla_monitor.clocks.rules.history import Happening
+from sla_monitor.clocks.rules.history import PAUSED, SAID_HERE, Happening
 from sla_monitor.policies.rules import (
     Allowance,
     AtCustomersWish,
     Measure,
-    PauseRule,
+    Promise,
     Waiting,
     instant_in,
 )
@@ -20,21 +20,29 @@ from sla_monitor.policies.rules import (
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Time that does not count; `ends` is None while nobody knows."""
+    """Time that does not count; `ends` is None while nobody knows.
+
+    by    the person who said so, by hand; None where an event did
+    note  what they said beside the reason
+    """
 
     begins: datetime
     ends: datetime | None
     reason: str
+    by: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A piece of a clock's time: counted, or not, and why."""
+    """A piece of a clock's time: counted, or not, and why; of a pause by hand, who said so and what."""
 
     begins: datetime
     ends: datetime | None
     counted: bool
     why: str
+    by: str | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +101,15 @@ def _merged(pauses: Sequence[Pause]) -> Iterator[tuple[datetime, datetime | None
 
 
 def pauses_in(
-    events: Sequence[Happening], rules: Sequence[PauseRule], timeline: Timeline, ended: datetime | None
+    events: Sequence[Happening], promise: Promise, timeline: Timeline, ended: datetime | None
 ) -> tuple[Pause, ...]:
     """The pauses of a clock in the events before it ended."""
     pauses: list[Pause] = []
     for each in events:
-        for rule in rules:
+        if each.kind in SAID_HERE:
+            _by_hand(promise, each, pauses)
+            continue
+        for rule in promise.pauses:
             match rule:
                 case Waiting():
                     _wait(rule, each, pauses)
@@ -109,7 +120,11 @@ def pauses_in(
 
 
 def _wait(rule: Waiting, event: Happening, pauses: list[Pause]) -> None:
-    waits = [at for at, each in enumerate(pauses) if each.reason == rule.reason and each.ends is None]
+    waits = [
+        at
+        for at, each in enumerate(pauses)
+        if each.reason == rule.reason and each.ends is None and each.by is None
+    ]
     if event.kind in rule.begins and not waits:
         pauses.append(Pause(event.at, None, rule.reason))
     elif event.kind in rule.ends and waits:
@@ -118,13 +133,34 @@ def _wait(rule: Waiting, event: Happening, pauses: list[Pause]) -> None:
 
 def _wish(rule: AtCustomersWish, event: Happening, pauses: list[Pause], timeline: Timeline) -> None:
     # Another agreement takes the place of the one before it.
-    pauses[:] = [_cut(each, event.at) if each.reason == rule.reason else each for each in pauses]
+    pauses[:] = [
+        _cut(each, event.at) if each.reason == rule.reason and each.by is None else each for each in pauses
+    ]
     starts_at = instant_in(event.facts, "starts_at")
     if starts_at is None or not event.facts.get("at_customers_wish"):
         return
-    deadline, _ = timeline.deadline(pauses)
+    # Who stands by hand has the time that is left, and not the instant at which it would have been over.
+    deadline, _ = timeline.deadline([_over(each, event.at) if each.by else each for each in pauses])
     if event.at < deadline < starts_at:
         pauses.append(Pause(event.at, starts_at, rule.reason))
+
+
+def _by_hand(promise: Promise, event: Happening, pauses: list[Pause]) -> None:
+    """What a person said last holds: until when it stands and why, or that it counts again."""
+    if not promise.by_hand or event.facts.get("promise") not in (None, promise.code):
+        return
+    pauses[:] = [_cut(each, event.at) if each.by is not None else each for each in pauses]
+    if event.kind == PAUSED:
+        facts = event.facts
+        ends = instant_in(facts, "until")
+        if ends is None or ends > event.at:
+            pauses.append(
+                Pause(event.at, ends, facts["pause_reason"], facts["paused_by"], facts["pause_note"])
+            )
+
+
+def _over(pause: Pause, at: datetime) -> Pause:
+    return replace(pause, ends=at) if pause.ends is None else pause
 
 
 def _cut(pause: Pause, at: datetime) -> Pause:
@@ -149,10 +185,10 @@ def explain(
         begins = max(pause.begins, cursor)
         pieces += _counted(calendar, measure, cursor, begins)
         if pause.ends is None:
-            return (*pieces, Interval(begins, None, False, pause.reason))
+            return (*pieces, Interval(begins, None, False, pause.reason, pause.by, pause.note))
         cursor = max(pause.ends, begins)
         if cursor > begins:
-            pieces.append(Interval(begins, cursor, False, pause.reason))
+            pieces.append(Interval(begins, cursor, False, pause.reason, pause.by, pause.note))
     return (*pieces, *_counted(calendar, measure, cursor, until))
 
 
