@@ -23,7 +23,7 @@ PROMISES: Final = {
     "visit_agreed": N_("Agree on a visit"),
     "appointment_kept": N_("Keep the appointment"),
     "resolution": N_("Solve the problem"),
-    "leadership_acknowledged": N_("Leadership acknowledges"),
+    "leadership_acknowledged": N_("Leadership knows"),
     "progress": N_("Tell how it goes"),
 }
 SUBJECTS: Final = {
