@@ -19,9 +19,9 @@ from uuid import UUID
 import httpx
 from playwright.async_api import Browser, async_playwright
 
-from allinone import sample
+from allinone import histories, sample, whatif
 from allinone.installation import RECORD
-from allinone.visitor import Visitor
+from allinone.visitor import Visitor, until
 from localservers.loopback import free_ports
 from shared.clock import clock
 from shared.db import Database
@@ -30,6 +30,7 @@ from shared.settings import Settings, load
 
 CHROMIUM: Final = "/usr/bin/chromium"
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "pictures"
+EXAMPLES: Final = FOLDER.parent / "examples"
 PLAYED: Final = b"A sample day has been played"
 WIDE, PHONE, SCREEN = (
     {"width": width, "height": height} for width, height in ((1280, 800), (400, 720), (1920, 1080))
@@ -88,11 +89,13 @@ async def views(settings: Settings) -> list[View]:
         await visitor.press(await visitor.link(rated, "please_accept"), verdict="accept")
         survey = await visitor.link(rated, "survey")
         urgent = await _urgent(visitor)
+        history = await _history(visitor, settings)
         return [
             View("start", "/", "operations", WIDE),
             View("promises", "/sla/board", "operations", WIDE),
             View("promises-zh", "/sla/board", "operations", WIDE, "zh-CN"),
             View("wall", "/sla/board?wall=1", "operations", SCREEN),
+            View("history", history, "operations", WIDE),
             View("proof", f"/sla/subjects/{urgent}", "operations", WIDE),
             View("service-desk", "/intake/desk", "care", WIDE),
             View("request", f"/intake/desk/{asked}", "care", WIDE),
@@ -110,6 +113,29 @@ async def views(settings: Settings) -> list[View]:
 async def _urgent(visitor: Visitor) -> UUID:
     found = await visitor.as_("dispatcher", "GET", "/dispatch/tickets")
     return UUID(next(each["id"] for each in found.json()["items"] if each["severity"] == "urgent"))
+
+
+async def _history(visitor: Visitor, settings: Settings) -> str:
+    """The sample history imported and judged; where the board shows it."""
+    files = EXAMPLES / "tickets.csv", EXAMPLES / "tickets.toml"
+    await histories.send(*files, settings.public_url, whatif.to_stderr)
+    wanted = {
+        "policy_version": 1, "source": "sample-desk",
+        "begins": "2026-01-01T00:00:00+08:00", "ends": "2027-01-01T00:00:00+08:00",
+    }  # fmt: skip
+
+    async def arrived() -> str | None:
+        page = await visitor.as_("operations", "GET", "/sla/replays", headers={"accept": "text/html"})
+        return page.text if "sample-desk (6" in page.text else None
+
+    await until(arrived)
+    where = (await visitor.as_("operations", "POST", "/sla/replays", json=wanted)).headers["location"]
+
+    async def done() -> bool | None:
+        return (await visitor.as_("operations", "GET", where)).json()["state"] == "done" or None
+
+    await until(done)
+    return where.replace("/sla/replays", "/sla/board/replays")
 
 
 async def take(browser: Browser, view: View, settings: Settings) -> None:
