@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.requests import HTTPConnection, Request
 from fastapi.responses import HTMLResponse
@@ -21,13 +21,16 @@ from markupsafe import Markup
 
 from shared.clock import clock
 from shared.http.assets import Assets
-from shared.http.auth import Principal, Role
+from shared.http.auth import Role
 from shared.http.scope import settings_of
 from shared.http.sessions import Session, csrf_token, renew, session_of
 from shared.http.sse import LiveFeed, Row, Streams, Watch
 from shared.i18n import LANGUAGES, Language, gettext, negotiate, ngettext, speaking
 from shared.i18n.catalogues import load
 from shared.i18n.language import current_language
+
+if TYPE_CHECKING:
+    from shared.http.directory import Directory
 
 HERE: Final = Path(__file__).parent
 LANGUAGE_COOKIE: Final = "language"
@@ -59,6 +62,7 @@ class Pages:
 
     sites: Mapping[str, Site]
     streams: Streams
+    directory: Directory
     shared: Assets = field(default_factory=lambda: Assets(HERE / "static", "/static"))
 
     def __post_init__(self) -> None:
@@ -81,17 +85,6 @@ class Pages:
         """What the reader chose, else the best of what their browser accepts."""
         tag = negotiate(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language"))
         return self._languages[self.service_at(request.scope["path"]), tag]
-
-    def links(self, viewer: Principal | None, tag: str) -> list[Link]:
-        """Where `viewer` may go, in the order of the services, each in the words of its own."""
-        roles = viewer.roles if viewer else frozenset()
-        return [
-            replace(link, label=say(link.label), about=say(link.about))
-            for name, site in self.sites.items()
-            for say in [self._languages[name, tag].messages.gettext]
-            for link in site.links
-            if link.roles & roles
-        ]
 
     @property
     def live_url(self) -> str:
@@ -180,7 +173,7 @@ def _surroundings(
         "viewer": viewer,
         "viewing": hashlib.sha256(session.id.encode()).hexdigest()[:16] if session else "",
         "csrf": csrf_token(session, settings_of(request)) if session else "",
-        "links": pages.links(viewer, language.tag),
+        "links": pages.directory.links(viewer.roles, language.tag) if viewer else [],
         "here": request.url.path,
         "here_again": target_of(request),
         "now": clock.now() if clock.synced else None,

@@ -18,6 +18,7 @@ from shared import logs
 from shared.bus import Topology
 from shared.http.app import build_app
 from shared.http.auth import public
+from shared.http.directory import Directory
 from shared.http.install import install_pages
 from shared.http.refusal import Protocol
 from shared.process.assembly import Process
@@ -53,7 +54,7 @@ async def serve(services: tuple[Service, ...], settings: dict[str, Settings], to
     app = build_app(process.contexts, {each.name: each.router for each in services}, process)
     app.include_router(events_router(services, topology))
     sites = {each.name: each.site for each in services if each.site}
-    streams = install_pages(app, sites, process.contexts)
+    streams = install_pages(app, sites, process.contexts, Directory.load())
     process.follow_commits(streams.wake)
     server = _Server(
         uvicorn.Config(
