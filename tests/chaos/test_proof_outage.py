@@ -27,6 +27,7 @@ CLAIM = """While the broker is down writes go on at their rate, `/health/ready` 
 POSTERS = 4
 # Of the rate before. The short form runs beside other tests, and shows only that writes never stop.
 SLOWEST, SLOWEST_BESIDE_OTHERS = 0.5, 0.05
+REST, REST_BESIDE_OTHERS = 0.0, 0.05  # seconds from an answer to the next request
 RED_WITHIN = 5.0  # seconds
 
 
@@ -61,6 +62,7 @@ class Window:
 async def prove(seconds: float, proof: Proof, ground: Ground, watchdog: RabbitBus) -> None:
     replicas = [replica_of(each, 1, ground, proof.folder, proof.timeline) for each in ("maker", "keeper")]
     ports = [replicas[0].port]
+    rest = REST if proof.published else REST_BESIDE_OTHERS
     async with (
         running(*replicas),
         watching(replicas) as watch,
@@ -69,7 +71,7 @@ async def prove(seconds: float, proof: Proof, ground: Ground, watchdog: RabbitBu
         over = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             for _ in range(POSTERS):
-                group.create_task(post(load.client, load.things, over))
+                group.create_task(post(load.client, load.things, over, rest))
             await watch.until(0, green, within=30)
             before, during = await take_broker_away(ground, load.client, seconds)
             over.set()
@@ -101,9 +103,10 @@ async def prove(seconds: float, proof: Proof, ground: Ground, watchdog: RabbitBu
         await proof.conclude(ground, [*reports, *verdict])
 
 
-async def post(client: Client, things: Things, until: asyncio.Event) -> None:
+async def post(client: Client, things: Things, until: asyncio.Event, rest: float) -> None:
     while not until.is_set():
         await client.make(things.draw())
+        await asyncio.sleep(rest)
 
 
 async def take_broker_away(ground: Ground, client: Client, seconds: float) -> tuple[Window, Window]:
