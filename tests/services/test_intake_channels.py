@@ -1,4 +1,4 @@
-"""The doors of the channels on a real database: mails, signed webhooks, telephone events."""
+"""The doors of the channels on a real database: mails, forms, telephone events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from uuid import UUID
 import httpx
 import pytest
 import pytest_asyncio
-from standardwebhooks.webhooks import Webhook
 
 from contracts.hearing import Hearing, hearing
 from intake.app import service
@@ -138,85 +137,89 @@ async def test_the_worst_mails_are_kept(desk: Hearing, raw: bytes) -> None:
     assert await desk.admin.fetchval("SELECT count(*) FROM source WHERE body = $1", raw) == 1
 
 
-async def secret_of(desk: Hearing, source: str) -> str:
-    answer = await desk.client("admin").get(f"/intake/channels/webhook/{source}/secret")
-    return str(answer.json()["secret"])
+def pointers(answer: httpx.Response) -> list[tuple[str, str]]:
+    return [(each["source"], each["pointer"]) for each in answer.json()["errors"]]
 
 
-async def signed(
-    desk: Hearing, body: str, *, id: str = "w1", age: timedelta = timedelta(0)
-) -> dict[str, str]:
-    at = clock.now() - age
-    signature = Webhook(await secret_of(desk, "crm")).sign(id, at, body)
-    return {
-        "webhook-id": id,
-        "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": signature,
-        "content-type": "application/json",
-    }
-
-
-async def post_webhook(
-    desk: Hearing, body: str, headers: dict[str, str], source: str = "crm"
-) -> httpx.Response:
-    return await desk.client().post(f"/intake/channels/webhook/{source}", content=body, headers=headers)
-
-
-async def test_the_same_webhook_five_times_is_one_request(desk: Hearing) -> None:
-    body = json.dumps(REQUEST)
-    headers = await signed(desk, body, id="five")
-    answers = [await post_webhook(desk, body, headers) for _ in range(5)]
-    assert {answer.status_code for answer in answers} == {202}
-    [id] = {answer.json()["request_id"] for answer in answers}
-    assert [said["channel"] for _, _, said in await desk.told(UUID(id))] == ["webhook"]
-
-
-async def test_a_signature_that_does_not_fit_is_refused_before_anything_is_read(desk: Hearing) -> None:
-    body = json.dumps(REQUEST)
-    good = await signed(desk, body)
-    version, _, encoded = good["webhook-signature"].partition(",")
-    refused = [
-        {},
-        good | {"webhook-signature": ""},
-        good | {"webhook-signature": f"{version},{'A' * len(encoded)}"},
-        good | {"webhook-signature": f"v1a,{encoded}"},
-        good | {"webhook-signature": good["webhook-signature"][:-5]},
-        good | {"webhook-signature": " ".join([f"v1,{'A' * 43}="] * 1000)},
-        good | {"webhook-id": "w2"},
-        good | {"webhook-id": ""},
-        good | {"webhook-timestamp": "inf"},
-        good | {"webhook-timestamp": str(int(good["webhook-timestamp"]) + 1)},
-        await signed(desk, body, age=timedelta(minutes=6)),
-        await signed(desk, body, age=-timedelta(minutes=6)),
-    ]
-    before = await stored(desk)
-    statuses = [(await post_webhook(desk, body, headers)).status_code for headers in refused]
-    statuses.append(
-        (await post_webhook(desk, json.dumps(REQUEST, indent=1), good)).status_code
-    )  # re-serialised
-    statuses.append((await post_webhook(desk, "{ not even JSON", good)).status_code)
-    statuses.append((await post_webhook(desk, body, good, source="erp")).status_code)
-    assert statuses == [401] * len(statuses)
-    assert await stored(desk) == before
+_LONG_AGO = {"occurred_at": "2001-01-01T00:00:00Z"}
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("wrong", "pointer"),
     [
-        "",
-        "{",
-        "[]",
-        '{"a":1,"a":2}',
-        json.dumps(REQUEST | {"canary": 1}),
-        json.dumps(REQUEST | {"customer": {}}),
+        ({"description": " \n\u3000"}, "/description"),
+        ({"latitude": 31.2}, "/longitude"),
+        ({"longitude": 121.4}, "/longitude"),
+        (_LONG_AGO, "/occurred_at"),
+        ({"external_id": " "}, "/external_id"),
+        ({"customer": {"phone": "none"}}, "/customer/phone"),
+        ({"customer": {"email": "nobody", "phone": "13800000000"}}, "/customer/email"),
+        ({"customer": {"external_id": " "}}, "/customer/external_id"),
+        ({"customer": {"name": "Sample"}}, "/customer"),
     ],
+    ids=str,
 )
-async def test_what_is_signed_but_no_request_is_told_so(desk: Hearing, body: str) -> None:
+async def test_a_request_that_cannot_be_worked_with_says_where(
+    desk: Hearing, wrong: dict[str, Any], pointer: str
+) -> None:
+    """R03: who, what, where and when are there and can be read, or the sender learns what is not."""
     before = await stored(desk)
-    answer = await post_webhook(desk, body, await signed(desk, body, id="bad"))
-    assert answer.status_code in (400, 422)
-    assert answer.headers["content-type"] == "application/problem+json"
+    answer = await post_request(desk, wrong)
+    assert answer.status_code == 422, answer.text
+    assert pointers(answer) == [("body", pointer)]
     assert await stored(desk) == before
+
+
+async def test_seconds_are_no_date_and_time(desk: Hearing) -> None:
+    seconds = int(clock.now().timestamp())
+    for sent in (seconds, float(seconds), str(seconds), True):
+        answer = await post_request(desk, {"occurred_at": sent})
+        assert (answer.status_code, pointers(answer)) == (422, [("body", "/occurred_at")])
+    assert (await post_request(desk, {"occurred_at": clock.now().isoformat()})).status_code == 202
+
+
+async def post_request(desk: Hearing, changes: dict[str, Any]) -> httpx.Response:
+    headers = {"idempotency-key": str(uuid7())}
+    return await desk.client("adapter").post("/intake/requests", json=REQUEST | changes, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("where", "pointer"),
+    [
+        ({"regoin": "east"}, "/regoin"),
+        ({"account": " "}, "/account"),
+        ({"occurred_at": "1763800000"}, "/occurred_at"),
+        (_LONG_AGO, "/occurred_at"),
+    ],
+    ids=str,
+)
+async def test_what_an_adapter_tells_wrongly_of_a_mail_is_refused(
+    desk: Hearing, where: dict[str, str], pointer: str
+) -> None:
+    before = await stored(desk)
+    answer = await post_mail(desk, mail_of(), **where)
+    assert (answer.status_code, pointers(answer)) == (422, [("query", pointer)])
+    assert await stored(desk) == before
+
+
+async def test_a_form_with_an_impossible_number_is_asked_again(desk: Hearing) -> None:
+    filled = {"phone": "nobody", "region": "east", "city": "shanghai", "description": "漏水"}
+    answer = await desk.client().post("/intake/form", data=filled, headers={"sec-fetch-site": "same-origin"})
+    assert (answer.status_code, pointers(answer)) == (422, [("body", "/phone")])
+
+
+async def test_the_description_tells_what_each_door_takes(desk: Hearing) -> None:
+    """Who knows only /openapi.json can send a mail and a signed message."""
+    description = (await desk.client().get("/openapi.json")).json()
+    mail = description["paths"]["/intake/channels/email"]["post"]
+    assert list(mail["requestBody"]["content"]) == ["message/rfc822"]
+    queries = {each["name"] for each in mail["parameters"] if each["in"] == "query"}
+    assert queries == {"account", "region", "city", "product_line", "occurred_at"}
+    hook = description["paths"]["/intake/channels/webhook/{source}"]["post"]
+    headers = {each["name"] for each in hook["parameters"] if each["in"] == "header" and each["required"]}
+    assert headers == {"webhook-id", "webhook-timestamp", "webhook-signature"}
+    shape = hook["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    assert "description" in description["components"]["schemas"][shape.rpartition("/")[2]]["properties"]
 
 
 async def call(
@@ -288,6 +291,8 @@ async def test_a_ring_without_any_end_is_missed_two_minutes_after_it_began(desk:
         {"event": "exploded"},
         {"call_id": ""},
         {"call_id": "x" * 201},
+        {"call_id": " "},
+        {"occurred_at": 1763800000},
         {"by": "me"},
         {"region": "东 区"},
         {"owner": "x"},
@@ -304,6 +309,22 @@ async def test_a_call_event_that_is_none_changes_nothing(desk: Hearing, wrong: d
     )
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
     assert await stored(desk) == before
+
+
+async def test_a_call_event_told_again_is_not_fresh(desk: Hearing) -> None:
+    client, told = desk.client("adapter", channel="phone"), {"call_id": "c10", "event": "rang"}
+    answers = [
+        await client.post("/intake/channels/phone", json=told, headers={"idempotency-key": key})
+        for key in ("k1", "k1", "k2", "k1")
+    ]
+    assert [answer.status_code for answer in answers] == [202] * 4
+    assert [answer.json()["fresh"] for answer in answers] == [True, False, False, False]
+    assert len({answer.json()["call_id"] for answer in answers}) == 1
+    assert answers[1].headers["idempotent-replayed"] == "true"
+    assert answers[1].headers["content-type"] == "application/json"
+    other = {"call_id": "c10", "event": "ended"}
+    reused = await client.post("/intake/channels/phone", json=other, headers={"idempotency-key": "k1"})
+    assert (reused.status_code, reused.json()["type"]) == (422, "/problems/idempotency-key-reused")
 
 
 async def test_the_telephone_needs_a_key_and_its_own_adapter(desk: Hearing) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import httpx
 import pytest
 import pytest_asyncio
 
-from contracts.hearing import Hearing, hearing
+from contracts.hearing import Hearing, hearing, told_event
 from intake.app import service
 from intake.desk import feeds
 from intake.requests import store
 from shared.clock import uuid7
+from shared.events import feedback
 
 FORM = {
     "phone": "13800000009",
@@ -141,3 +143,18 @@ async def test_the_live_list_notices_what_is_new_and_what_changed(desk: Hearing)
     async with desk.database.transaction() as tx:
         seen.append(await feeds.REQUESTS.version(tx))
     assert len(set(seen)) == 3
+
+
+async def test_links_to_the_customer_are_absolute_whoever_made_them(desk: Hearing) -> None:
+    """R90: the survey's link is sent by mail or text message, where a path alone leads nowhere."""
+    id = UUID(await filled_in(desk))
+    house = desk.served.settings.public_url.rstrip("/")
+    for link in ("/feedback/survey/x", f"{house}/dispatch/acceptance/x"):
+        asked = feedback.CustomerMessageRequested(request_id=id, template="survey", link=link)
+        await desk.receive(told_event(asked, subject=uuid7(), version=1))
+    said = (await desk.client("care").get(f"/intake/requests/{id}/messages")).json()
+    assert [each["link"] for each in said] == [
+        None,
+        f"{house}/feedback/survey/x",
+        f"{house}/dispatch/acceptance/x",
+    ]

@@ -14,7 +14,8 @@ import pytest_asyncio
 
 from contracts.hearing import Hearing, hearing, told_event
 from intake.app import service
-from intake.channels.routes import NewRequest, normalise
+from intake.channels.input import NewRequest
+from intake.channels.routes import normalise
 from intake.messages import store as messages
 from intake.requests import actions
 from intake.requests.loops import watch_for_tickets

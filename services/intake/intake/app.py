@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from intake.calls.actions import miss_forgotten
 from intake.calls.routes import router as calls
 from intake.channels.routes import router as channels
+from intake.channels.webhook import router as webhook
 from intake.desk import feeds
 from intake.desk.routes import router as desk
 from intake.imports.routes import router as imports
@@ -28,7 +29,7 @@ from shared.process.service import Service
 PACKAGE = Path(__file__).parent
 
 router = APIRouter()
-for feature in (channels, calls, requests, imports, desk):
+for feature in (channels, webhook, calls, requests, imports, desk):
     router.include_router(feature)
 
 

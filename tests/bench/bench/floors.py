@@ -23,7 +23,8 @@ from pydantic import BaseModel
 from sqlalchemy.engine import make_url
 
 from bench.stage import sync_clock
-from intake.channels.routes import Accepted, NewRequest
+from intake.channels.input import NewRequest
+from intake.channels.routes import Accepted
 from shared.clock import uuid7
 from shared.settings import Settings, load
 from toy.services import MadeThing, NewThing

@@ -6,18 +6,19 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from intake.calls import actions, rules
-from intake.channels.routes import Customer, require_channel
+from intake.channels.input import Customer, Instant, NotBlank
 from intake.channels.routes import identities as identities_of
+from intake.channels.routes import require_channel
 from intake.requests.actions import register
 from intake.requests.rules import UNKNOWN, Normalised, plausible, title_of
 from shared.events.terms import Code
 from shared.http.auth import Caller, allow
-from shared.http.idempotency import idempotent
-from shared.http.transaction import ServiceRoute, WriteTx
+from shared.http.idempotency import MandatoryKey, idempotent
+from shared.http.transaction import Answered, ServiceRoute, WriteTx
 
 router = APIRouter(route_class=ServiceRoute)
 
@@ -31,7 +32,7 @@ class Noted(BaseModel):
     city: Code = UNKNOWN
     product_line: Code | None = None
     title: Annotated[str, StringConstraints(max_length=500)] = ""
-    description: Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
+    description: Annotated[str, StringConstraints(min_length=1, max_length=20_000), NotBlank]
 
 
 class CallTold(BaseModel):
@@ -44,24 +45,39 @@ class CallTold(BaseModel):
         },
     )
 
-    account: Annotated[str, StringConstraints(min_length=1, max_length=200)] = "default"
-    call_id: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    account: Annotated[str, StringConstraints(min_length=1, max_length=200), NotBlank] = "default"
+    call_id: Annotated[str, StringConstraints(min_length=1, max_length=200), NotBlank]
     event: rules.Event
     region: Code = UNKNOWN
     by: UUID | None = None
-    occurred_at: AwareDatetime | None = None
+    occurred_at: Instant | None = None
     request: Noted | None = None
 
 
 class CallKnown(BaseModel):
-    """The call, and the request it became."""
+    """The call, and the request it became; `fresh` is false when this event of it was known already."""
 
     call_id: UUID
     fresh: bool
     request_id: UUID | None = None
 
 
-_DOOR = [Depends(allow("adapter", "care", "admin")), Depends(idempotent(required=True))]
+_once = idempotent(required=True)
+
+
+async def _once_fresh(request: Request, caller: Caller, tx: WriteTx, sent: MandatoryKey) -> None:
+    """The first answer again under the same key, except that the event is no news any more."""
+    try:
+        await _once(request, caller, tx, sent)
+    except Answered as repeated:
+        first = repeated.response
+        known = CallKnown.model_validate_json(bytes(first.body)).model_copy(update={"fresh": False})
+        again = Response(known.model_dump_json(), first.status_code)
+        again.raw_headers += [each for each in first.raw_headers if each[0] != b"content-length"]
+        raise Answered(again) from None
+
+
+_DOOR = [Depends(allow("adapter", "care", "admin")), Depends(_once_fresh)]
 
 
 @router.post("/channels/phone", status_code=202, dependencies=_DOOR)

@@ -10,7 +10,8 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from intake.channels.routes import Customer, NewRequest, normalise
+from intake.channels.input import Customer, NewRequest, Phone
+from intake.channels.routes import normalise
 from intake.customers import store as customers
 from intake.desk import feeds
 from intake.messages import store as messages
@@ -38,7 +39,7 @@ class CustomerForm(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, StringConstraints(max_length=200, strip_whitespace=True)] = ""
-    phone: Annotated[str, StringConstraints(min_length=5, max_length=64, strip_whitespace=True)]
+    phone: Annotated[str, StringConstraints(min_length=5, max_length=64, strip_whitespace=True), Phone]
     region: Code
     city: Code
     description: Annotated[str, StringConstraints(min_length=1, max_length=5_000, strip_whitespace=True)]

@@ -20,7 +20,7 @@ from shared.http.auth import Caller, Principal, allow
 from shared.http.cursor import Page, Paged
 from shared.http.etag import IfMatch, show_version
 from shared.http.idempotency import idempotent
-from shared.http.scope import service_of
+from shared.http.scope import service_of, settings_of
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
 from shared.logs import redact
 
@@ -61,7 +61,7 @@ class RequestView(BaseModel):
 
 
 class MessageView(BaseModel):
-    """One thing said, by either side."""
+    """One thing said, by either side; a link is absolute, as customers need it."""
 
     id: UUID
     direction: str
@@ -137,7 +137,8 @@ async def read_customer(id: UUID, request: Request, principal: Caller) -> Custom
 @router.get("/requests/{id}/messages", dependencies=_DESK)
 async def read_messages(id: UUID, request: Request, principal: Caller) -> list[MessageView]:
     """The conversation, in order; customers write their numbers into it, so looking is recorded."""
-    return await service_of(request).database.transact(partial(_conversation, id=id, actor=principal.id))
+    look = partial(_conversation, id=id, actor=principal.id, public_url=settings_of(request).public_url)
+    return await service_of(request).database.transact(look)
 
 
 @router.post("/requests/{id}/answers", status_code=201, dependencies=[*_AGENTS, Depends(idempotent())])
@@ -182,10 +183,16 @@ async def _customer(tx: Tx, id: UUID, actor: str) -> CustomerView:
     )
 
 
-async def _conversation(tx: Tx, id: UUID, actor: str) -> list[MessageView]:
+async def _conversation(tx: Tx, id: UUID, actor: str, public_url: str) -> list[MessageView]:
     await look_at_customer(tx, await store.load(tx, id), actor)
     said = await messages.load_conversation(tx, id)
-    return [MessageView.model_validate(row, from_attributes=True) for row in said]
+    views = [MessageView.model_validate(row, from_attributes=True) for row in said]
+    return [view.model_copy(update={"link": absolute(view.link, public_url)}) for view in views]
+
+
+def absolute(link: str | None, public_url: str) -> str | None:
+    """A link that leads there from anywhere: events carry some without the address of the house."""
+    return public_url.rstrip("/") + link if link and link.startswith("/") else link
 
 
 async def look_at_customer(tx: Tx, asked: store.Request, actor: str) -> Any:

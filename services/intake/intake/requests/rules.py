@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import ClassVar, Final
 from uuid import UUID
 
 from shared.errors import AftercareError
@@ -27,6 +27,13 @@ _LONGEST_NATIONAL: Final = 11  # digits after the trunk prefix 0; what is longer
 
 class ImplausibleTime(AftercareError):
     """occurred_at may lie at most 7 days back and 60 seconds ahead; look at the sender's clock."""
+
+    shown: ClassVar = ("errors",)
+
+    def __init__(self, source: str = "body") -> None:
+        told = "At most 7 days back and 60 seconds ahead"
+        fault = {"source": source, "pointer": "/occurred_at", "detail": told, "code": "implausible_time"}
+        super().__init__(errors=[fault])
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +107,10 @@ def title_of(subject: str, text: str) -> str:
     return line[: LONGEST_TITLE - 1] + "…" if len(line) > LONGEST_TITLE else line or "—"
 
 
-def plausible(occurred_at: datetime | None, now: datetime) -> datetime:
-    """When it happened, as a trusted adapter says; now when it does not say."""
+def plausible(occurred_at: datetime | None, now: datetime, source: str = "body") -> datetime:
+    """When it happened, as a trusted adapter says in `source` (body or query); now when it does not say."""
     if occurred_at is None:
         return now
     if not now - OLDEST <= occurred_at <= now + NEWEST:
-        raise ImplausibleTime
+        raise ImplausibleTime(source)
     return occurred_at
