@@ -139,6 +139,8 @@ async def test_the_page_asks_watches_and_reports(desk: Desk) -> None:
     assert f'href="/sla/subjects/{ticket}"' in report
     assert "1 hr allowed instead of 2 hr" in report
     assert "kept becomes missed" in report
+    assert "<dt>Missed, per ticket</dt>" in report  # other promises than R50–R58 are in the tables only
+    assert "Per ticket only the response promises count (R50–R58)" in report
     for wrong, said in (
         ({"draft": "{"}, "The draft is no policy"),
         ({"ends": "2026-11-01"}, "ends before it begins"),

@@ -50,6 +50,7 @@ class Entry:
     pause_by: str | None
     pause_note: str | None
     stopped_at: datetime | None
+    reason: str | None
     alerted_at: datetime | None
     confirmed: bool | None
     alert_id: UUID | None
@@ -64,6 +65,8 @@ class Entry:
     """When people work between start and deadline, where only that counts."""
     pausable: bool = False
     """Whether its policy lets a person pause it."""
+    kept: bool = True
+    """Whether what ended it was promised, if too late; another assignment, say, only takes it away."""
 
     @property
     def promise_name(self) -> str:
@@ -81,6 +84,10 @@ class Entry:
     def reach_name(self) -> str:
         """Whether the engineer's way is across regions: that decides how much time there is."""
         return words.REACH.get(self.requirement, "")
+
+    @property
+    def otherwise_name(self) -> str:
+        return words.otherwise(self.reason)
 
     @property
     def short_id(self) -> str:
@@ -102,7 +109,7 @@ _ENTRY: Final = f"""
            subject.customer_level, clock.promise, clock.requirement, clock.rule, clock.severity,
            clock.started_at, clock.deadline, clock.allowance, clock.standing, clock.pause_reason,
            clock.paused_from, clock.paused_until, clock.pause_by, clock.pause_note, clock.stopped_at,
-           clock.alerted_at, clock.confirmed,
+           clock.reason, clock.alerted_at, clock.confirmed,
            alert.id AS alert_id, alert.version AS alert_version, alert.acknowledged_by,
            alert.snoozed_until,
            (SELECT (SELECT min(at) FROM alert_deed WHERE alert_id = latest.id AND {LEADERSHIP_TOLD})
@@ -148,7 +155,14 @@ async def load_missed(tx: Tx, view: View) -> Sequence[Entry]:
     """What became known today as missed, the latest first."""
     since = (await today(tx)).begins
     query = within(_ENTRY + _MISSED, view)
-    return _entries(await tx.execute(query, {"since": since, "most": MOST, **view.parameters}))
+    found = await tx.execute(query, {"since": since, "most": MOST, **view.parameters})
+    rulebook = await load_rulebook(tx)
+    return tuple(replace(each, kept=_kept(each, rulebook)) for each in _entries(found))
+
+
+def _kept(entry: Entry, rulebook: Rulebook) -> bool:
+    promise = rulebook.policy(entry.policy_version).promise(entry.promise)
+    return promise is None or entry.reason in promise.stops
 
 
 def _entries(found: Any) -> tuple[Entry, ...]:
@@ -174,6 +188,11 @@ class Tile:
         if not self.whole:
             return words.promise(self.code)
         return (words.PAST if self.past else words.WHOLE)[self.code]
+
+    @property
+    def counted(self) -> str:
+        """Which promises a whole figure counts; the others have tiles of their own."""
+        return words.COUNTED[self.code] if self.whole else ""
 
     @property
     def tone(self) -> str:

@@ -74,10 +74,20 @@ WHOLE: Final = {
     "tickets": N_("Tickets in time today"),
     "clocks": N_("Promises in time today"),
 }
+COUNTED: Final = {
+    "tickets": N_("All response promises of a ticket, R50–R58"),
+    "clocks": N_("Response promises, R50–R58"),
+}
+"""What the whole figures count (R110, decision 7): the other promises have figures of their own."""
 PAST: Final = {
     "tickets": N_("Tickets in time"),
     "clocks": N_("Promises in time"),
 }
+OTHERWISE: Final = {
+    "dispatch.ticket_assigned": N_("handed on {}"),
+    "dispatch.assignment_declined": N_("declined {}"),
+}
+"""How a missed promise ended that nobody kept; see `otherwise`."""
 OUTCOMES: Final = {
     "running": N_("running"),
     "met": N_("kept"),
@@ -215,6 +225,14 @@ def _fraction(microseconds: int) -> str:
 def ended(reason: str) -> str:
     """What ended a clock, to be translated."""
     return EVENTS.get(reason) or HAPPENED.get(reason, reason)
+
+
+def otherwise(reason: str | None) -> str:
+    """How a missed promise that was never kept ended, to be translated; `{}` is when."""
+    return OTHERWISE.get(reason or "", ENDED)
+
+
+ENDED: Final = N_("ended {}")
 
 
 def said(event: Said) -> str:
