@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from shared.i18n import N_, gettext
@@ -249,6 +250,14 @@ def said(event: Said) -> str:
         before=gettext(OUTCOMES.get(data.get("previous_outcome", ""), "")),
         after=gettext(OUTCOMES.get(data.get("outcome", ""), "")),
     )
+
+
+def person(id: str) -> str:
+    """Who did something: the name they sign in with; of an identifier, which says nothing, its end."""
+    try:
+        return gettext("somebody (…{})").format(UUID(id).hex[-6:])
+    except ValueError:
+        return id
 
 
 def done(deed: Deed) -> str:

@@ -36,10 +36,11 @@ class SubjectUnknown(AftercareError):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the arithmetic: a piece of time, and how much has been counted by its end."""
+    """One line of the arithmetic: a piece of time, how much has been counted by its end, and by now."""
 
     piece: Interval
     sum: timedelta
+    so_far: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +137,10 @@ async def load_dossier(tx: Tx, viewer: Principal, id: UUID) -> Dossier:
     )
 
 
-def proof_of(clock: Clock, calendar: Calendar) -> Proof:
-    """The arithmetic of a clock that is compared with nothing."""
+def proof_of(clock: Clock, calendar: Calendar, now: datetime | None = None) -> Proof:
+    """The arithmetic of a clock that is compared with nothing; of one that runs, as far as it is at `now`."""
     pieces = explain(calendar, clock.measure, clock.started_at, clock.deadline, clock.pauses)
-    return Proof(clock, None, tuple(_summed(pieces)), (), (), ())
+    return Proof(clock, None, tuple(_summed(pieces, now if clock.outcome == "running" else None)), (), (), ())
 
 
 def _prove(
@@ -151,7 +152,7 @@ def _prove(
     raised: Mapping[UUID, Sequence[Raised]],
 ) -> Proof:
     return replace(
-        proof_of(clock, governing.calendar),
+        proof_of(clock, governing.calendar, now),
         stored=stored,
         differences=tuple(_compare(clock, stored, now)),
         said=said.get(stored.id, ()) if stored else (),
@@ -159,12 +160,14 @@ def _prove(
     )
 
 
-def _summed(pieces: Sequence[Interval]) -> Iterator[Line]:
-    counted = timedelta(0)
+def _summed(pieces: Sequence[Interval], now: datetime | None) -> Iterator[Line]:
+    counted = so_far = timedelta(0)
     for piece in pieces:
         if piece.counted and piece.ends is not None:
             counted += piece.ends - piece.begins
-        yield Line(piece, counted)
+            ends = piece.ends if now is None else min(piece.ends, now)
+            so_far += max(ends - piece.begins, timedelta(0))
+        yield Line(piece, counted, so_far)
 
 
 def _compare(clock: Clock, stored: StoredClock | None, now: datetime) -> Iterator[Difference]:
