@@ -200,7 +200,7 @@ async def test_it_leads_to_the_record_of_the_service_that_has_the_work(desk: Des
     assert "/intake/desk/" not in await page(desk, call)
 
 
-async def test_a_clock_that_runs_shows_what_is_counted_until_now_and_who_did_what_in_short(desk: Desk) -> None:
+async def test_a_clock_that_runs_shows_what_is_counted_until_now_and_who_did_what(desk: Desk) -> None:
     ticket = await desk.urgent(clock.now() - 13 * MINUTE)
     shown = await page(desk, ticket)
     row = shown.partition("Arrive on site</h2>")[2].partition("</tbody>")[0].rpartition("<tr")[2]

@@ -17,6 +17,7 @@ from sla_monitor.calendars.rules import open_between
 from sla_monitor.clocks.attainment import Attainment, attainment_today, tickets_today, today
 from sla_monitor.clocks.view import FROM, View, within
 from sla_monitor.policies.store import Rulebook, load_rulebook
+from sla_monitor.sinks.notices import leadership_heard
 
 MOST: Final = 60  # rows of each list; nobody acts on more at once
 COUNTED: Final = 1_000  # beyond that a list only says that there are more
@@ -65,6 +66,8 @@ class Entry:
     """When people work between start and deadline, where only that counts."""
     pausable: bool = False
     """Whether its policy lets a person pause it."""
+    leadership_hears: bool = True
+    """Whether a notification channel is there for leadership in its region."""
     kept: bool = True
     """Whether what ended it was promised, if too late; another assignment, say, only takes it away."""
 
@@ -133,8 +136,14 @@ async def load_running(tx: Tx, view: View) -> Sequence[Entry]:
     """What runs, the soonest deadline first."""
     found = await tx.execute(within(_ENTRY + _RUNNING, view), {"most": MOST, **view.parameters})
     rulebook = await load_rulebook(tx)
+    hears = await leadership_heard(tx)
     return tuple(
-        replace(each, open=_open(each, rulebook), pausable=_pausable(each, rulebook))
+        replace(
+            each,
+            open=_open(each, rulebook),
+            pausable=_pausable(each, rulebook),
+            leadership_hears=hears(each.region),
+        )
         for each in _entries(found)
     )
 
@@ -157,7 +166,11 @@ async def load_missed(tx: Tx, view: View) -> Sequence[Entry]:
     query = within(_ENTRY + _MISSED, view)
     found = await tx.execute(query, {"since": since, "most": MOST, **view.parameters})
     rulebook = await load_rulebook(tx)
-    return tuple(replace(each, kept=_kept(each, rulebook)) for each in _entries(found))
+    hears = await leadership_heard(tx)
+    return tuple(
+        replace(each, kept=_kept(each, rulebook), leadership_hears=hears(each.region))
+        for each in _entries(found)
+    )
 
 
 def _kept(entry: Entry, rulebook: Rulebook) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -46,6 +46,12 @@ async def tell_sinks(tx: Tx, tellings: Sequence[Telling]) -> int:
     ]
     await store.save_notices(tx, rows)
     return len(rows)
+
+
+async def leadership_heard(tx: Tx) -> Callable[[str | None], bool]:
+    """Whether, of a region, a sink is there by which leadership is told of what somebody tells it of."""
+    heard = [terms.regions for _, terms in await store.load_listening(tx) if "leadership" in terms.roles]
+    return lambda region: any(regions is None or region in regions for regions in heard)
 
 
 def _concerned(telling: Telling, terms: Terms) -> tuple[Told, ...]:

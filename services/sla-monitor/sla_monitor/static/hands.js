@@ -115,7 +115,7 @@
     if (!others.length) throw new Error(dialog.dataset.none);
     choose(dialog.querySelector("select"), others, ticket.decisions[0]?.candidates ?? []);
     open(dialog, row, { subject, version: ticket.version, names });
-    dialog.querySelector("[name=reason]").value = why;
+    dialog.querySelector("datalist option").value = why; // offered, not said for them
   }
 
   /** Whom the rules weighed for this ticket, the best first, before those they did not. */
@@ -157,6 +157,16 @@
 
   const LEADERSHIP = "hand-leadership";
 
+  /** Where nobody would hear of it, that is said before and not after. */
+  function openLeadership(row) {
+    const dialog = document.getElementById(LEADERSHIP);
+    const isDeaf = "deaf" in row.querySelector(".hands").dataset;
+    dialog.querySelector("[data-reached]").hidden = isDeaf;
+    dialog.querySelector(".primary").disabled = isDeaf; // before it opens: it has the focus then
+    open(dialog, row);
+    if (isDeaf) wrong(dialog, dialog.dataset.deaf);
+  }
+
   async function sendLeadership(given, dialog) {
     await ask("POST", `/sla/clocks/${about.row}/leadership`, { headers: { "idempotency-key": about.key } });
     return dialog.dataset.done;
@@ -188,7 +198,7 @@
 
   const HANDS = {
     [REASSIGN]: { open: openReassign, send: sendReassign, present: presentReassign },
-    [LEADERSHIP]: { open: plainly(LEADERSHIP), send: sendLeadership },
+    [LEADERSHIP]: { open: openLeadership, send: sendLeadership },
     [PAUSE]: { open: plainly(PAUSE), send: sendPause },
     [RESUME]: { open: plainly(RESUME), send: sendResume },
   };
