@@ -35,6 +35,8 @@ _HOP_BY_HOP: Final = {
     b"upgrade",
 }
 NO_ANSWER: Final = "does not answer"
+WHOLE: Final = 1 << 20
+"""Bytes of an answer up to which nothing is passed on before all of it has arrived."""
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -99,15 +101,13 @@ class Gateway:
         )
         try:
             answer = await self._client.send(sent, stream=True)
+            response = await _passed_on(answer)
         except TimeoutError:
             return problem_of(BodyTooSlow()).response()
         except httpx.TransportError:
             return _unavailable(name if name in self._ports else self._first)
         except ClientDisconnect:  # in the middle of its body: nobody is there to read an answer
             return Response(status_code=499)
-        response = StreamingResponse(
-            answer.aiter_raw(), status_code=answer.status_code, background=BackgroundTask(answer.aclose)
-        )
         response.raw_headers = [
             (key.lower(), value) for key, value in answer.headers.raw if key.lower() not in _HOP_BY_HOP
         ]
@@ -137,6 +137,25 @@ async def _arriving(request: Request) -> AsyncIterator[bytes]:
         if piece is None:
             return
         yield piece
+
+
+async def _passed_on(answer: httpx.Response) -> Response:
+    """A short answer whole, so that a service that dies in the middle of it can still be said to restart."""
+    if int(answer.headers.get("content-length", WHOLE + 1)) > WHOLE:
+        closing = BackgroundTask(answer.aclose)
+        return StreamingResponse(_flowing(answer), status_code=answer.status_code, background=closing)
+    body = b"".join([piece async for piece in answer.aiter_raw()])
+    return Response(body, status_code=answer.status_code)
+
+
+async def _flowing(answer: httpx.Response) -> AsyncIterator[bytes]:
+    """A long answer as it comes. Where a service dies, its event streams end, and readers come back."""
+    try:
+        async for piece in answer.aiter_raw():
+            yield piece
+    except httpx.TransportError:
+        if not answer.headers.get("content-type", "").startswith("text/event-stream"):
+            raise  # cut off, so that nobody takes what arrived for the whole
 
 
 def _unavailable(service: str) -> Response:
