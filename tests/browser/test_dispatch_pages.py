@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -197,3 +198,29 @@ async def test_the_pages_fit_a_phone_in_both_languages(room: Room) -> None:
             await no_overflow(page)
             await page.goto(f"/dispatch/tickets/{ticket.id}/page")
             await no_overflow(page)
+
+
+@pytest.mark.parametrize(
+    ("locale", "said", "button"),
+    [("en-GB", "the visit must lie ahead", "Agree"), ("zh-CN", "上门时间必须在将来", "约定")],
+)
+async def test_what_is_wrong_with_a_visit_stands_beside_its_field(
+    room: Room, locale: str, said: str, button: str
+) -> None:
+    ticket = await room.desk.ticket(await room.desk.ask("important", title="The line stands still"))
+    assert ticket.engineer_id
+    async with room.page(width=PHONE, locale=locale) as page:
+        path = f"/dispatch/tickets/{ticket.id}/page"
+        await room.open(page, path, ticket.engineer_id, "engineer")
+        await page.locator("form:has([value=accept]) button").first.click()
+        form = page.locator("#agree_visit form")
+        starts = form.locator("[name=starts_at]")
+        await starts.fill("2020-01-02T09:00")
+        await form.locator("button").click()
+        await expect(form.locator(".field:has([name=starts_at]) .error")).to_have_text(said)
+        await expect(page.locator("#notice")).to_be_hidden()
+        await expect(starts).to_be_focused()
+        if at := os.environ.get("AFTERCARE_TEST_SCREENSHOTS"):
+            await page.screenshot(path=f"{at}/visit-{locale}.png")
+        await no_overflow(page)
+        room.said.clear()  # the browser itself notes the 422

@@ -16,6 +16,7 @@ from shared.errors import AftercareError
 from shared.http import strict
 from shared.http.clean import check_text
 from shared.http.problem import invalid
+from shared.i18n.language import N_
 
 _JSON: Final = re.compile(r"application/(?:[\w.-]+\+)?json[ \t]*(?:;.*)?", re.IGNORECASE)
 _ENCODED_FORM: Final = "application/x-www-form-urlencoded"
@@ -86,7 +87,9 @@ class StrictRequest(Request):
         for name, value in (await self.form()).multi_items():
             text = value if isinstance(value, str) else value.filename or ""
             if not strict.storable(name + text):
-                raise invalid("body", (name,), "a text has a character that cannot be stored", "character")
+                raise invalid(
+                    "body", (name,), N_("a text has a character that cannot be stored"), "character"
+                )
 
     def _uploads(self) -> list[UploadFile]:
         values = self._form.multi_items() if self._form is not None else []

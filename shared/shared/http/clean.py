@@ -13,6 +13,7 @@ from starlette.types import Scope
 
 from shared.errors import AftercareError
 from shared.http.problem import invalid
+from shared.i18n.language import N_
 
 LONGEST_TARGET: Final = 8192  # bytes of path and query
 
@@ -56,7 +57,7 @@ def check_headers(scope: Scope) -> int | None:
     chunked = False
     for name, value in scope["headers"]:
         if b"\0" in value:
-            raise invalid("header", (), "a character that cannot be stored", "character")
+            raise invalid("header", (), N_("a character that cannot be stored"), "character")
         if name == b"content-length":
             if length is not None or not value.isdigit():
                 raise MalformedRequest(fault="Content-Length must stand once, as a number")
@@ -75,8 +76,8 @@ def check_headers(scope: Scope) -> int | None:
 def check_text(source: str, raw: bytes) -> None:
     """Refuse percent-decoded bytes that are not UTF-8 or hold U+0000; `source` as in `invalid`."""
     if b"\0" in raw:
-        raise invalid(source, (), "a character that cannot be stored", "character")
+        raise invalid(source, (), N_("a character that cannot be stored"), "character")
     try:
         raw.decode()
     except UnicodeDecodeError:
-        raise invalid(source, (), "not UTF-8", "character") from None
+        raise invalid(source, (), N_("not UTF-8"), "character") from None

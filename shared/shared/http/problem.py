@@ -28,7 +28,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.db.engine import is_database_outage, retryable, sqlstate
 from shared.errors import AftercareError, Kind, Outage
 from shared.http.strict import pointer
-from shared.i18n.language import current_language, explain
+from shared.http.wording import wording
+from shared.i18n.language import current_language, explain, gettext
 from shared.trace import trace_id
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -57,8 +58,11 @@ class InvalidInput(AftercareError):
 
 
 def invalid(source: str, path: Sequence[str | int], detail: str, code: str) -> InvalidInput:
-    """One thing wrong with one part: `source` is body, query, path, header or cookie."""
-    return InvalidInput(errors=[_error(source, path, detail, code)])
+    """One thing wrong with one part: `source` is body, query, path, header or cookie.
+
+    `detail` is told in the reader's language where it is marked with `N_`.
+    """
+    return InvalidInput(errors=[_error(source, path, gettext(detail), code)])
 
 
 def _error(source: str, path: Sequence[str | int], detail: str, code: str) -> dict[str, str]:
@@ -160,26 +164,9 @@ def describe(faults: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     `source` is body, query, path, header or cookie; `pointer` is RFC 6901 within it.
     """
     return [
-        _error(str(fault["loc"][0]), fault["loc"][1:], _explain(fault), fault["type"])
+        _error(str(fault["loc"][0]), fault["loc"][1:], wording(fault), fault["type"])
         for fault in faults[:MOST_ERRORS]
     ]
-
-
-def _explain(fault: Mapping[str, Any]) -> str:
-    """Pydantic's message where it is known to hold no input.
-
-    A ValueError's text often quotes what it could not read; a validator that has something to say raises
-    `PydanticCustomError`, whose text is its author's.
-    """
-    match fault["type"]:
-        case "value_error" | "assertion_error":
-            return "The value is not acceptable"
-        case "union_tag_invalid":
-            return f"Input tag should be one of: {fault['ctx']['expected_tags']}"
-        case str(code) if code.endswith(("_parsing", "_type", "_error")):
-            return str(fault["msg"]).partition(", ")[0]
-        case _:
-            return str(fault["msg"])
 
 
 async def answer(_: Request, error: Exception) -> Response:

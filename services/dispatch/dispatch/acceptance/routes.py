@@ -19,6 +19,7 @@ from shared.http.problem import invalid
 from shared.http.scope import settings_of
 from shared.http.sessions import require_same_origin
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
+from shared.i18n import N_
 
 router: Final = APIRouter(route_class=ServiceRoute, include_in_schema=False)
 
@@ -62,6 +63,6 @@ async def decide(
     if not proves(proof, token, tx.now, settings):
         raise NotFromThePage
     if verdict == "reject" and not reason.strip():
-        raise invalid("body", ("reason",), "say what is not right", "missing")
+        raise invalid("body", ("reason",), N_("say what is not right"), "missing")
     await answer(tx, token, verdict == "accept", reason.strip() or None)
     return RedirectResponse(f"/dispatch/acceptance/{token}", 303)

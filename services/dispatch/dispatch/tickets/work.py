@@ -25,6 +25,7 @@ from shared.errors import AftercareError
 from shared.events.dispatch import VisitAgreed
 from shared.http.etag import Precondition
 from shared.http.problem import invalid
+from shared.i18n import N_
 
 
 class NoEngineer(AftercareError):
@@ -99,7 +100,7 @@ async def _depart(tx: Tx, ticket: Ticket, command: commands.Depart) -> Change:
 
 async def _arrive(tx: Tx, ticket: Ticket, command: commands.Arrive) -> Change:
     if command.device_time is not None and not is_plausible(command.device_time, tx.now):
-        raise invalid("body", ("device_time",), "the clock of the device is wrong", "device_time")
+        raise invalid("body", ("device_time",), N_("the clock of the device is wrong"), "device_time")
     await end_visits(tx, [ticket.id], "kept")
     return Change(ticket, rules.arrive(ticket, command.device_time))
 

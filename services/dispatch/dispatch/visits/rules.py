@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from shared.i18n import N_
+
 EARLIEST: Final = timedelta(hours=-1)  # a visit may be noted down when one is on the way to it already
 LATEST: Final = timedelta(days=90)
 LONGEST: Final = timedelta(hours=24)
@@ -14,10 +16,12 @@ DEVICE_AHEAD: Final = timedelta(seconds=60)
 
 def fault_of_visit(starts_at: datetime, ends_at: datetime, now: datetime) -> tuple[str, str] | None:
     """The wrong field of a visit and what is wrong with it; None when it can be agreed."""
-    if not now + EARLIEST <= starts_at <= now + LATEST:
-        return "starts_at", "a visit begins within the next 90 days"
+    if starts_at < now + EARLIEST:
+        return "starts_at", N_("the visit must lie ahead")
+    if starts_at > now + LATEST:
+        return "starts_at", N_("a visit begins within the next 90 days")
     if not starts_at < ends_at <= starts_at + LONGEST:
-        return "ends_at", "a visit ends after it begins, within 24 hours"
+        return "ends_at", N_("a visit ends after it begins, within 24 hours")
     return None
 
 

@@ -19,7 +19,7 @@ from shared.http.auth import Caller, allow
 from shared.http.etag import Precondition
 from shared.http.problem import invalid
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
-from shared.i18n.language import explain
+from shared.i18n.language import N_, explain
 from sla_monitor.calendars import pages
 from sla_monitor.calendars.actions import check, publish
 from sla_monitor.calendars.answers import ContentForm, Hours, How
@@ -178,7 +178,7 @@ async def _changed(content: Content, filled: Filled) -> tuple[Content, int]:
         case "confirm":
             return confirm(content, filled.year), 0
         case _:
-            raise invalid("body", ("file",), "Choose a file first", "missing")
+            raise invalid("body", ("file",), N_("Choose a file first"), "missing")
 
 
 def _marks(filled: Filled) -> Marks:
@@ -232,7 +232,7 @@ def _instant(content: Content, text: str) -> datetime | None:
     try:
         shown = datetime.fromisoformat(text.strip()).replace(tzinfo=None)
     except ValueError:
-        raise invalid("body", ("valid_from",), "This is no day and time", "datetime") from None
+        raise invalid("body", ("valid_from",), N_("This is no day and time"), "datetime") from None
     if not FIRST_YEAR <= shown.year < LAST_YEAR:
         raise invalid("body", ("valid_from",), f"Between {FIRST_YEAR} and {LAST_YEAR}", "out_of_range")
     seconds = (shown - datetime.combine(shown.date(), datetime.min.time())) // timedelta(seconds=1)

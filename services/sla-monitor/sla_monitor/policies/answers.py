@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from shared.events.terms import Code, Note
 from shared.http.strict import pointer
+from shared.i18n import N_
 from shared.i18n.catalogues import load
 from sla_monitor.clocks.answers import IntervalShown
 from sla_monitor.policies.lint import Finding, Level, say
@@ -101,7 +102,7 @@ class Findings(BaseModel):
 
 def _countable(instant: datetime) -> datetime:
     if not is_countable(instant):
-        raise PydanticCustomError("uncountable", "Nothing is counted from a year so far away")
+        raise PydanticCustomError("uncountable", N_("Nothing is counted from a year so far away"))
     return instant
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from pydantic_core import PydanticCustomError
 
 from shared.events.terms import Code
+from shared.i18n import N_
 from sla_monitor.calendars.rules import Calendar, instant_on, is_open, next_working_day
 
 Kind = Annotated[str, StringConstraints(pattern=r"^[a-z]+\.[a-z_]+$", max_length=100)]
@@ -134,7 +135,7 @@ class Step(_Data):
     @model_validator(mode="after")
     def _later_only_from_the_breach(self) -> Step:
         if self.minutes_after and self.at != BREACHED:
-            raise PydanticCustomError("early_step", "Minutes are counted from the breach, at 100 percent")
+            raise PydanticCustomError("early_step", N_("Minutes are counted from the breach, at 100 percent"))
         return self
 
 
@@ -189,7 +190,9 @@ class Promise(_Data):
     def _climbs(self) -> Promise:
         rungs = [(step.at, step.minutes_after) for step in self.ladder]
         if rungs != sorted(set(rungs)):
-            raise PydanticCustomError("tangled_ladder", "The steps of a ladder rise, and none is there twice")
+            raise PydanticCustomError(
+                "tangled_ladder", N_("The steps of a ladder rise, and none is there twice")
+            )
         return self
 
     @property
@@ -262,7 +265,7 @@ class Policy(_Data):
     def _each_once(self) -> Policy:
         codes = [promise.code for promise in self.promises]
         if len(set(codes)) < len(codes):
-            raise PydanticCustomError("promise_twice", "Each promise has a code of its own")
+            raise PydanticCustomError("promise_twice", N_("Each promise has a code of its own"))
         return self
 
     def calendar_of(self, region: str | None) -> str:

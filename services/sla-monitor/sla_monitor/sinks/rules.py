@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_core import PydanticCustomError
 
 from shared.events.terms import Code
+from shared.i18n import N_
 
 Role = Literal["owner", "supervisor", "team_lead", "leadership", "assignee"]
 ROLES: Final[tuple[Role, ...]] = ("owner", "supervisor", "team_lead", "leadership", "assignee")
@@ -58,15 +59,15 @@ class Terms(BaseModel):
     @classmethod
     def _known_zone(cls, zone: str) -> str:
         if zone not in available_timezones():
-            raise PydanticCustomError("zone_unknown", "There is no such time zone")
+            raise PydanticCustomError("zone_unknown", N_("There is no such time zone"))
         return zone
 
     @model_validator(mode="after")
     def _whole(self) -> Terms:
         if (self.quiet_from is None) != (self.quiet_until is None):
-            raise PydanticCustomError("half_quiet", "Quiet hours have a beginning and an end")
+            raise PydanticCustomError("half_quiet", N_("Quiet hours have a beginning and an end"))
         if any(each is not None and each.tzinfo is not None for each in (self.quiet_from, self.quiet_until)):
-            raise PydanticCustomError("zoned_quiet", "Quiet hours are local times in `zone`")
+            raise PydanticCustomError("zoned_quiet", N_("Quiet hours are local times in `zone`"))
         return self
 
 

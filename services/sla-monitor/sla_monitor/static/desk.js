@@ -57,7 +57,7 @@
     const { failed, offline } = document.getElementById("notice").dataset;
     if (!answer) return offline;
     const isProblem = answer.headers.get("content-type")?.startsWith("application/problem+json");
-    return (isProblem && (await answer.json()).detail) || failed;
+    return (isProblem && problemText(await answer.json())) || failed;
   }
 
   function tell(text) {

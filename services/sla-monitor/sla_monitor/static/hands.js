@@ -75,8 +75,7 @@
   async function refused(dialog, error) {
     about.key = key(); // what is sent next is another request
     if (error.status === 422) {
-      const named = (error.problem?.errors ?? []).map((each) => each.detail);
-      return wrong(dialog, [error.message, ...named].join(" "));
+      return wrong(dialog, problemText(error.problem) || error.message);
     }
     const { row } = about;
     dialog.close();

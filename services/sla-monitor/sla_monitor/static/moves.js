@@ -21,7 +21,7 @@
     if (method === "POST") headers["idempotency-key"] = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16)).join("");
     const answer = await fetch(address, { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) });
     const told = await answer.json();
-    if (!answer.ok) throw new Error(told.detail);
+    if (!answer.ok) throw new Error(problemText(told));
     return told;
   }
 

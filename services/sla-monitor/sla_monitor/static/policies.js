@@ -285,7 +285,7 @@
     if (answer.ok) return location.assign(`/sla/policies/${(await answer.json()).version}`);
     dialog().dataset.key = key(); // what is sent next is another request
     const problem = await answer.json();
-    return tell([problem.detail, ...(problem.errors ?? []).map((each) => each.detail)].join(" "));
+    return tell(problemText(problem));
   }
 
   document.addEventListener("DOMContentLoaded", () => {

@@ -19,9 +19,53 @@
     notice.hidden = false;
   }
 
-  function explain({ detail: { xhr } }) {
+  const lastOf = (pointer) => pointer.slice(pointer.lastIndexOf("/") + 1);
+
+  /** What a problem says: what is wrong with which part, after what is wrong altogether where that says more. */
+  function textOf(problem) {
+    const { type, detail = "", errors = [] } = problem ?? {};
+    if (!errors.length) return detail;
+    if (!["/problems/invalid-input", "/problems/unacceptable-json"].includes(type)) return [detail, ...errors.map((each) => each.detail)].join(" ");
+    return errors.map((each) => [lastOf(each.pointer ?? ""), each.detail].filter(Boolean).join(": ")).join(" · ");
+  }
+  globalThis.problemText = textOf; // for the scripts of single pages
+
+  function unmark(form) {
+    for (const old of form?.querySelectorAll("[data-fault]") ?? []) old.remove();
+    for (const old of form?.querySelectorAll(".wrong") ?? []) {
+      old.classList.remove("wrong");
+      const control = old.querySelector("[aria-invalid]");
+      control?.removeAttribute("aria-invalid");
+      control?.removeAttribute("aria-describedby");
+      if (control?.dataset.described) control.setAttribute("aria-describedby", control.dataset.described);
+    }
+  }
+
+  /** Whether the form has a field for this error, which then has the error's text beside it. */
+  function mark(form, { pointer, detail }) {
+    const control = form?.elements?.[lastOf(pointer ?? "")];
+    const field = control?.closest?.(".field");
+    if (!field || control.type === "hidden") return false;
+    const id = `${control.id || control.name}-fault`;
+    field.append(Object.assign(document.createElement("p"), { id, className: "error", textContent: detail }));
+    field.lastElementChild.dataset.fault = "";
+    field.classList.add("wrong");
+    control.dataset.described ??= control.getAttribute("aria-describedby") ?? "";
+    control.setAttribute("aria-invalid", "true");
+    control.setAttribute("aria-describedby", `${control.dataset.described} ${id}`.trim());
+    return true;
+  }
+
+  function explain({ detail: { xhr, elt } }) {
+    const notice = document.getElementById("notice");
     const isProblem = xhr.getResponseHeader("content-type")?.startsWith("application/problem+json");
-    tell((isProblem && JSON.parse(xhr.responseText).detail) || document.getElementById("notice").dataset.failed);
+    const problem = isProblem ? JSON.parse(xhr.responseText) : null;
+    const form = elt.closest("form");
+    unmark(form);
+    const left = (problem?.errors ?? []).filter((each) => !mark(form, each));
+    notice.hidden = true;
+    if (left.length || !problem?.errors?.length) tell(textOf({ ...problem, errors: left }) || notice.dataset.failed);
+    form?.querySelector(".wrong [aria-invalid]")?.focus();
   }
 
   // The promise counts by the server's clock: the one on the desk may be wrong.

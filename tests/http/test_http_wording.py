@@ -1,0 +1,70 @@
+"""What is wrong with a value is said in the words of JSON, whole, and in the reader's language."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from shared.http.problem import describe
+from shared.i18n.catalogues import SHARED, load
+from shared.i18n.language import Language, speaking
+
+
+class Mail(BaseModel):
+    kind: Literal["mail"]
+
+
+class Call(BaseModel):
+    kind: Literal["call"]
+
+
+class Asked(BaseModel):
+    channel: Literal["email", "web", "phone"] = "web"
+    event: Literal["rang", "answered"] = "rang"
+    by: Annotated[Mail | Call, Field(discriminator="kind")] = Mail(kind="mail")
+    lines: tuple[int, ...] = ()
+    length: Annotated[timedelta, Field(gt=timedelta(0))] = timedelta(1)
+
+
+def told(value: object, chinese: bool = False) -> dict[str, str]:
+    """What a client hears: pointer, detail."""
+    language = Language("zh-CN", load(SHARED, "zh-CN")) if chinese else Language("en")
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(Asked).validate_python(value, from_attributes=True)
+    faults: list[dict[str, Any]] = [{**each, "loc": ("body", *each["loc"])} for each in caught.value.errors()]
+    with speaking(language):
+        return {each["pointer"]: each["detail"] for each in describe(faults)}
+
+
+@pytest.mark.parametrize(
+    ("value", "pointer", "english", "chinese"),
+    [
+        (
+            {"channel": "fax"},
+            "/channel",
+            "Input should be 'email', 'web' or 'phone'",
+            "应为 'email', 'web' 或 'phone'",
+        ),
+        ({"event": "zz"}, "/event", "Input should be 'rang' or 'answered'", "应为 'rang' 或 'answered'"),
+        (
+            {"by": {"kind": "fax"}},
+            "/by",
+            "kind should be one of: 'mail', 'call'",
+            "kind 应为以下之一：'mail', 'call'",
+        ),
+        (None, "", "must be a JSON object", "必须是 JSON 对象"),
+        ([], "", "must be a JSON object", "必须是 JSON 对象"),
+        (1, "", "must be a JSON object", "必须是 JSON 对象"),
+        ({"by": 1}, "/by", "must be a JSON object", "必须是 JSON 对象"),
+        ({"lines": 1}, "/lines", "must be a JSON array", "必须是 JSON 数组"),
+        ({"length": "-PT5M"}, "/length", "Input should be greater than 0 sec", "应大于 0秒"),
+    ],
+)
+def test_values_are_named_whole_and_types_as_json_has_them(
+    value: object, pointer: str, english: str, chinese: str
+) -> None:
+    assert told(value) == {pointer: english}
+    assert told(value, chinese=True) == {pointer: chinese}
