@@ -4,6 +4,7 @@
 (() => {
   const EVERY = 10_000; // ms between looks at what is new
   const chosen = new Set();
+  let looks = 0;
   const body = () => document.getElementById("alerts");
   const rows = () => [...body().querySelectorAll("tr[data-id]")];
   const box = (row) => row.querySelector("input");
@@ -33,10 +34,11 @@
   }
 
   async function refresh() {
+    const look = ++looks;
     const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
     if (!answer?.ok || answer.redirected) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("alerts");
-    if (!fresh) return;
+    if (!fresh || look !== looks) return; // what was asked for later is newer
     const focused = document.activeElement?.closest?.("tr[data-id]")?.dataset.id;
     body().replaceWith(document.adoptNode(fresh));
     show();
