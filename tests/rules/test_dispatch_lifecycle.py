@@ -13,10 +13,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from dispatch.acceptance.rules import CLOSE_AFTER, REMIND_AFTER, Acceptance, due, next_at
 from dispatch.assignment.rules import Assignment, Candidate, Decision, Kept, NobodyAvailable
+from dispatch.progress.rules import INFORMED
 from dispatch.tickets import rules
 from dispatch.tickets.rules import ALLOWED, STATES, WORKING, Command, Steps, Ticket, TicketNotReady
 from dispatch.visits.rules import fault_of_visit, is_plausible
-from shared.events.dispatch import TicketResolved, VisitAgreed
+from shared.events.dispatch import CustomerInformed, TicketResolved, VisitAgreed
 from shared.events.terms import PartLine, Severity, Site
 
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -95,6 +96,7 @@ DO: dict[Command, Callable[[Ticket], Steps]] = {
     "request_parts": lambda ticket: rules.request_parts(
         ticket, UUID(int=8), (PartLine(part_number="P", quantity=1),)
     ),
+    "inform_customer": lambda ticket: rules.inform_customer(ticket, ENGINEER, NOW),
     "resolve": lambda ticket: rules.resolve(ticket, None, "done", True),
     "accept_result": rules.accept_result,
     "reject_result": lambda ticket: rules.reject_result(ticket, "it leaks"),
@@ -175,6 +177,15 @@ def test_a_first_visit_is_one_only_if_nobody_came_twice_r113(visits: int, claime
     [step] = rules.resolve(ticket, None, "done", claimed)
     assert isinstance(step.payload, TicketResolved)
     assert step.payload.first_visit == first
+
+
+def test_telling_the_customer_changes_nothing_but_the_version_and_keeps_its_time_r62() -> None:
+    ticket = after("accept", "depart")
+    earlier = NOW - timedelta(minutes=20)
+    [step] = rules.inform_customer(ticket, OTHER, earlier, {"text": "On the way"})
+    assert (step.what, step.at, step.payload) == (INFORMED, earlier, CustomerInformed(by=OTHER))
+    assert (step.ticket.state, step.ticket.version) == ("travelling", ticket.version + 1)
+    assert (step.ticket.engineer_id, step.notes) == (ENGINEER, {"text": "On the way"})
 
 
 def test_the_three_ends_differ_decision_10() -> None:

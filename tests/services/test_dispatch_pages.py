@@ -123,9 +123,9 @@ async def test_a_form_that_was_tampered_with_changes_nothing(desk: Desk, filled:
 async def test_each_sees_the_steps_that_are_theirs(desk: Desk) -> None:
     ticket = await desk.ticket(await desk.ask("important"))
     for who, role, commands in (
-        (SENIOR_C, "engineer", {"accept", "decline"}),
+        (SENIOR_C, "engineer", {"accept", "decline", "inform_customer"}),
         (SUPERVISOR_F, "engineer", set()),
-        (DUTY_LEAD_G, "dispatcher", {"accept", "decline", "assign"}),
+        (DUTY_LEAD_G, "dispatcher", {"accept", "decline", "inform_customer", "assign"}),
         (DUTY_LEAD_G, "operations", {"assign"}),
     ):
         browser = await desk.browser(who, role)  # type: ignore[arg-type]
@@ -183,6 +183,7 @@ async def test_what_a_customer_or_engineer_wrote_is_text_and_nothing_else(desk: 
     await send(engineer, ticket.id, "accept")
     await send(engineer, ticket.id, "depart")
     await send(engineer, ticket.id, "arrive")
+    await send(engineer, ticket.id, "inform_customer", text=HOSTILE)
     await send(engineer, ticket.id, "resolve", work_note=HOSTILE)
     link = await desk.link_to(ticket.id)
     page = f"/dispatch/tickets/{ticket.id}/page"

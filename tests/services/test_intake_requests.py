@@ -312,12 +312,13 @@ async def test_overruling_keeps_both_judgements_and_is_recorded(desk: Hearing) -
     assert [tuple(row) for row in kept] == [("triage_overruled", AGENT)]
 
 
-async def test_only_the_first_answer_stops_the_clock(desk: Hearing) -> None:
+async def test_only_the_first_answer_stops_the_clock_and_each_is_progress(desk: Hearing) -> None:
     id, care = await registered(desk), desk.client("care", id=AGENT)
     for text in ("我们马上来", "明天九点到"):
         assert (await care.post(f"/intake/requests/{id}/answers", json={"text": text})).status_code == 201
     told = [(name, version) for name, version, _ in await desk.told(id)]
-    assert told == [("request_registered", 1), ("request_answered", 2)]  # R52, R53
+    assert told[:2] == [("request_registered", 1), ("request_answered", 2)]  # R52, R53
+    assert told[2:] == [("answer_given", 2), ("answer_given", 3)]  # R62
     said = (await care.get(f"/intake/requests/{id}/messages")).json()
     assert [(each["direction"], each["text"]) for each in said] == [  # R04
         ("in", "水泵坏了，漏水"), ("out", "我们马上来"), ("out", "明天九点到"),
@@ -386,14 +387,13 @@ async def test_requests_without_a_ticket_after_a_minute_raise_the_alarm(
 @pytest.mark.parametrize("owner", [dispatch, feedback], ids=lambda owner: owner.__name__.rpartition(".")[2])
 async def test_what_others_want_to_tell_the_customer_waits_once(desk: Hearing, owner: Any) -> None:
     id = await registered(desk)
-    asked = owner.CustomerMessageRequested(
-        request_id=id, template="please_accept", link="http://127.0.0.1:8000/x"
-    )
+    facts = (("title", "Pump"), ("text", "备件明天到"))
+    asked = owner.CustomerMessageRequested(request_id=id, template="progress", facts=facts)
     message = told_event(asked, subject=uuid7(), version=1)
     await desk.receive(message, message)
     await desk.receive(message)
     async with desk.database.transaction() as tx:
         said = [each for each in await messages.load_conversation(tx, id) if each.direction == "out"]
-    assert [(each.template, each.state, each.channel) for each in said] == [
-        ("please_accept", "waiting", "web_form")
+    assert [(each.template, each.text, each.state, each.channel) for each in said] == [
+        ("progress", "备件明天到", "waiting", "web_form")
     ]

@@ -13,12 +13,13 @@ from dispatch.board import feeds
 from dispatch.board import routes as board
 from dispatch.leadership import routes as leadership
 from dispatch.organisation import routes as organisation
+from dispatch.progress.consumers import on_answer_given
 from dispatch.supply.consumers import on_parts_reserved, on_parts_short
 from dispatch.tables import metadata
 from dispatch.tickets import pages as ticket_pages
 from dispatch.tickets import routes as tickets
 from dispatch.tickets.consumers import on_request_reclassified, on_request_registered
-from shared.events.intake import RequestReclassified, RequestRegistered
+from shared.events.intake import AnswerGiven, RequestReclassified, RequestRegistered
 from shared.events.parts import PartsReserved, PartsShort
 from shared.http.pages import Link, Site
 from shared.i18n import N_
@@ -37,6 +38,7 @@ service: Final = Service(
     consumers=(
         on(RequestRegistered, on_request_registered),  # first: what is in one batch with it finds its ticket
         on(RequestReclassified, on_request_reclassified),
+        on(AnswerGiven, on_answer_given),
         on(PartsReserved, on_parts_reserved),
         on(PartsShort, on_parts_short),
     ),

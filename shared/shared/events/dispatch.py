@@ -141,6 +141,18 @@ class EngineerArrived(Payload):
     device_time: datetime | None = None
 
 
+class CustomerInformed(Payload):
+    """The customer heard from a person how it goes, at the desk or from the ticket (R62).
+
+    The event's time is when: what was answered at the desk may come to be known later.
+    """
+
+    type: ClassVar[str] = "dispatch.customer_informed.v1"
+
+    by: PersonId | None = None
+    """None where an account that is no employee's did it."""
+
+
 class TicketResolved(Payload):
     """完成: the engineer says it works; the customer has the last word."""
 

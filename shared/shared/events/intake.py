@@ -54,6 +54,15 @@ class RequestAnswered(Payload):
     by: PersonId
 
 
+class AnswerGiven(Payload):
+    """A person answered the customer: each time, the first time too (R62)."""
+
+    type: ClassVar[str] = "intake.answer_given.v1"
+
+    channel: Channel
+    by: PersonId
+
+
 class _Call(Payload):
     region: Code
     request_id: UUID | None = None

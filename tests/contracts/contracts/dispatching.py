@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from dispatch.organisation.rules import Organisation
 from shared.clock import clock, uuid7
 from shared.db import Tx
 from shared.events import Payload
-from shared.events.intake import RequestReclassified, RequestRegistered
+from shared.events.intake import AnswerGiven, RequestReclassified, RequestRegistered
 from shared.events.terms import Site
 from shared.http.auth import Principal, Role, mint
 from shared.http.etag import Precondition
@@ -39,14 +39,18 @@ NORTH_DUTY_LEAD = person(16)
 SHANGHAI = Site(region="east", city="shanghai", latitude=31.23, longitude=121.47)
 
 
-def heard(payload: Payload, subject: UUID, version: int = 1) -> bytes:
-    """A message of one event."""
-    return told_event(payload, subject=subject, version=version)
+def heard(payload: Payload, subject: UUID, version: int = 1, at: datetime | None = None) -> bytes:
+    """A message of one event; `at` is when it happened, by default now."""
+    return told_event(payload, subject=subject, version=version, at=at)
 
 
 def registered(severity: str = "general", **changes: Any) -> RequestRegistered:
     asked = {"kind": "fault", "site": SHANGHAI, "title": "The pump makes a noise", "customer_id": uuid7()}
     return RequestRegistered(channel="email", severity=severity, **(asked | changes))
+
+
+def answered(**changes: Any) -> AnswerGiven:
+    return AnswerGiven(**({"channel": "email", "by": person(24)} | changes))
 
 
 def reclassified(severity: str, **changes: Any) -> RequestReclassified:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, TypeAlias
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic_core import PydanticCustomError
 
 from dispatch.tickets.rules import Command as Name
 from shared.events.terms import Code, PartLine, PersonId
+from shared.i18n import N_
+from shared.logs import redact
 
 Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 """Without names, numbers or addresses: it travels in events."""
@@ -86,6 +89,23 @@ class RequestParts(_Command):
         return tuple(Line(part_number=number, quantity=count) for number, count in sorted(wanted.items()))
 
 
+class InformCustomer(_Command):
+    """Tell the customer how it goes (R62); intake sends it, so the text travels in an event."""
+
+    name: ClassVar[Name] = "inform_customer"
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+
+    @field_validator("text")
+    @classmethod
+    def _without_contact_data(cls, text: str) -> str:
+        """Events are kept for ever, so none may hold what a customer can ask us to forget."""
+        if redact(text) != text:
+            raise PydanticCustomError(
+                "contact_data", N_("write it without telephone numbers, mail addresses and long numbers")
+            )
+        return text
+
+
 class Resolve(_Command):
     """完成; the work note is for the customer too."""
 
@@ -103,4 +123,6 @@ class Assign(_Command):
     reason: Why
 
 
-Command: TypeAlias = Accept | Decline | AgreeVisit | Depart | Arrive | RequestParts | Resolve | Assign
+Command: TypeAlias = (
+    Accept | Decline | AgreeVisit | Depart | Arrive | RequestParts | InformCustomer | Resolve | Assign
+)

@@ -37,7 +37,15 @@ class Filled(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     command: Literal[
-        "accept", "decline", "agree_visit", "depart", "arrive", "request_parts", "resolve", "assign"
+        "accept",
+        "decline",
+        "agree_visit",
+        "depart",
+        "arrive",
+        "request_parts",
+        "inform_customer",
+        "resolve",
+        "assign",
     ]
     base_version: Annotated[int, Field(ge=1, le=2**53)]
     csrf: str = ""
@@ -48,6 +56,7 @@ class Filled(BaseModel):
     at_customers_wish: bool = False
     part_number: str = ""
     quantity: int = 1
+    text: str = ""
     work_note: str = ""
     fault_code: str = ""
     first_visit: bool = False
@@ -70,6 +79,7 @@ _MAKE: Final[dict[str, type[commands.Command]]] = {
     "depart": commands.Depart,
     "arrive": commands.Arrive,
     "request_parts": commands.RequestParts,
+    "inform_customer": commands.InformCustomer,
     "resolve": commands.Resolve,
     "assign": commands.Assign,
 }
@@ -86,6 +96,8 @@ def _fields(filled: Filled) -> dict[str, Any]:
             return {"starts_at": begins, "ends_at": ends, "at_customers_wish": filled.at_customers_wish}
         case "request_parts":
             return {"lines": [{"part_number": filled.part_number, "quantity": filled.quantity}]}
+        case "inform_customer":
+            return {"text": filled.text}
         case "resolve":
             code = filled.fault_code.strip() or None
             return {"work_note": filled.work_note, "fault_code": code, "first_visit": filled.first_visit}

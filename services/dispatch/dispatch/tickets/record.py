@@ -52,4 +52,11 @@ async def record(tx: Tx, changes: Sequence[Change], by: str | None) -> None:
         for step in change.steps:
             if step.payload is not None:
                 ticket = step.ticket
-                emit(tx, step.payload, subject=ticket.id, sequence=ticket.version, cause=change.cause)
+                emit(
+                    tx,
+                    step.payload,
+                    subject=ticket.id,
+                    sequence=ticket.version,
+                    time=step.at,
+                    cause=change.cause,
+                )

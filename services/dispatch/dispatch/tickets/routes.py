@@ -274,6 +274,12 @@ async def request_parts(work: Working, command: commands.RequestParts) -> Ticket
     return await work.do(command)
 
 
+@router.post("/tickets/{ticket_id}/inform", dependencies=_WORKING)
+async def inform_customer(work: Working, command: commands.InformCustomer) -> TicketSummary:
+    """Tell the customer how it goes; they get the text on the channel that their request came in by (R62)."""
+    return await work.do(command)
+
+
 @router.post("/tickets/{ticket_id}/resolve", dependencies=_WORKING)
 async def resolve(work: Working, command: commands.Resolve) -> TicketSummary:
     """完成: done, says the engineer; the customer is asked whether they agree."""

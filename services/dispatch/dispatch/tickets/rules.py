@@ -41,6 +41,7 @@ Command = Literal[
     "depart",
     "arrive",
     "request_parts",
+    "inform_customer",
     "resolve",
     "accept_result",
     "reject_result",
@@ -49,13 +50,13 @@ Command = Literal[
 
 STATES: Final[tuple[State, ...]] = get_args(State)
 ALLOWED: Final[Mapping[State, frozenset[Command]]] = {
-    "opened": frozenset({"assign"}),
-    "needs_decision": frozenset({"assign"}),
-    "assigned": frozenset({"assign", "accept", "decline"}),
-    "accepted": frozenset({"assign", "agree_visit", "depart", "request_parts"}),
-    "visit_agreed": frozenset({"assign", "agree_visit", "depart", "request_parts"}),
-    "travelling": frozenset({"assign", "arrive"}),
-    "on_site": frozenset({"assign", "agree_visit", "request_parts", "resolve"}),
+    "opened": frozenset({"assign", "inform_customer"}),
+    "needs_decision": frozenset({"assign", "inform_customer"}),
+    "assigned": frozenset({"assign", "accept", "decline", "inform_customer"}),
+    "accepted": frozenset({"assign", "agree_visit", "depart", "request_parts", "inform_customer"}),
+    "visit_agreed": frozenset({"assign", "agree_visit", "depart", "request_parts", "inform_customer"}),
+    "travelling": frozenset({"assign", "arrive", "inform_customer"}),
+    "on_site": frozenset({"assign", "agree_visit", "request_parts", "inform_customer", "resolve"}),
     "resolved": frozenset({"accept_result", "reject_result", "close_unconfirmed"}),
     "closed": frozenset(),
 }
@@ -140,12 +141,16 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One version of a ticket: as it is afterwards, what happened, what the world is told, what is noted."""
+    """One version of a ticket: as it is afterwards, what happened, what the world is told, what is noted.
+
+    `at` is when it happened, where that was before it came to be known here.
+    """
 
     ticket: Ticket
     what: str
     payload: Payload | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
+    at: datetime | None = None
 
 
 Steps: TypeAlias = tuple[Step, ...]
@@ -337,6 +342,14 @@ def request_parts(ticket: Ticket, requisition_id: UUID, lines: tuple[PartLine, .
         requisition_id=requisition_id, engineer_id=ticket.given_to, centre=ticket.centre, lines=lines
     )
     return (_step(ticket, payload),)
+
+
+def inform_customer(
+    ticket: Ticket, by: PersonId | None, told_at: datetime, notes: Mapping[str, Any] | None = None
+) -> Steps:
+    """The customer has heard how it goes (R62); what is to be done stays as it is."""
+    step = _step(ticket, events.CustomerInformed(by=by), notes)
+    return (replace(step, at=told_at),)
 
 
 def resolve(ticket: Ticket, fault_code: str | None, work_note: str, claims_first_visit: bool) -> Steps:

@@ -198,12 +198,12 @@ def _update() -> TextClause:
 
 
 async def add_history(tx: Tx, steps: Iterable[Step], by: str | None, at: datetime) -> None:
-    """One line per step."""
+    """One line per step; `at` is when those happened that do not say it themselves."""
     rows = [
         {
             "ticket_id": step.ticket.id,
             "version": step.ticket.version,
-            "at": at,
+            "at": step.at or at,
             "what": step.what,
             "by": by,
             "facts": _facts(step),
@@ -224,10 +224,10 @@ async def list_history(tx: Tx, ticket_id: UUID) -> list[Mapping[str, Any]]:
     return [dict(row) for row in (await tx.execute(chosen)).mappings()]
 
 
-async def last_change(tx: Tx, ticket_id: UUID, *, but: str) -> int:
-    """The newest version of a ticket that something else than `but` made."""
+async def last_change(tx: Tx, ticket_id: UUID, *, but: Collection[str]) -> int:
+    """The newest version of a ticket that something else than any of `but` made."""
     newest = select(func.max(history.c.version)).where(
-        history.c.ticket_id == ticket_id, history.c.what != but
+        history.c.ticket_id == ticket_id, history.c.what.not_in(but)
     )
     version: int = (await tx.execute(newest)).scalar_one()
     return version

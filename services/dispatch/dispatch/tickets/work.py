@@ -12,6 +12,8 @@ from dispatch.access import Viewer, lock_ticket
 from dispatch.assignment.rules import Finding, decide, give_to
 from dispatch.assignment.store import lock_staff
 from dispatch.leadership.rules import ACKNOWLEDGED
+from dispatch.progress.actions import send
+from dispatch.progress.rules import INFORMED
 from dispatch.supply.store import save_requisitions
 from dispatch.tickets import commands, rules
 from dispatch.tickets.record import Change, record
@@ -26,6 +28,9 @@ from shared.events.dispatch import VisitAgreed
 from shared.http.etag import Precondition
 from shared.http.problem import invalid
 from shared.i18n import N_
+
+# Nobody at work waits for these: leadership knows (R23), the customer has heard how it goes (R62).
+_ASIDE: Final = (ACKNOWLEDGED, INFORMED)
 
 
 class NoEngineer(AftercareError):
@@ -51,18 +56,25 @@ async def perform(tx: Tx, ticket_id: UUID, command: commands.Command, asked: Ask
     rules.require(ticket, command.name)  # tells a phone that was away more than its old version would
     if asked.to_the_letter or not await _is_decided_on(tx, ticket, asked.seen):
         asked.seen.require(ticket.version)
-    change = await _DO[type(command)](tx, ticket, command)
+    if isinstance(command, commands.InformCustomer):
+        by = asked.viewer.employee_id
+        change = Change(ticket, rules.inform_customer(ticket, by, tx.now, {"text": command.text}))
+    else:
+        change = await _DO[type(command)](tx, ticket, command)
     await record(tx, [change], asked.viewer.id)
-    if command.name == "resolve":
-        await ask_customer(tx, change.after, asked.public_url)
+    match command:
+        case commands.Resolve():
+            await ask_customer(tx, change.after, asked.public_url)
+        case commands.InformCustomer():
+            send(tx, change.after, command.text)
     return change.after
 
 
 async def _is_decided_on(tx: Tx, ticket: Ticket, seen: Precondition) -> bool:
-    """Whether nothing has changed since but that leadership knows (R23): nobody at work waits for that."""
+    """Whether nothing has changed since but what nobody at work waits for."""
     if str(ticket.version) in seen.seen:
         return True
-    decided_on = await last_change(tx, ticket.id, but=ACKNOWLEDGED)
+    decided_on = await last_change(tx, ticket.id, but=_ASIDE)
     return any(str(version) in seen.seen for version in range(decided_on, ticket.version))
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from intake.messages import store
 from intake.requests.store import load_channels
 from shared.clock import uuid7
 from shared.db import Tx
 from shared.events import Event, dispatch, feedback
+
+# The fact that is what a person wrote; the other facts are for what a template says.
+_WRITTEN: Final = "text"
 
 Asked = Event[dispatch.CustomerMessageRequested] | Event[feedback.CustomerMessageRequested]
 
@@ -25,7 +29,7 @@ async def on_customer_message_requested(tx: Tx, events: Sequence[Asked]) -> None
             "author": event.source,
             "template": event.data.template,
             "link": event.data.link,
-            "text": "",
+            "text": dict(event.data.facts).get(_WRITTEN, ""),
             "state": "waiting",
             "cause": event.id,
         }

@@ -20,7 +20,7 @@ from shared.db import Tx
 from shared.db.engine import sqlstate
 from shared.db.rows import Rows
 from shared.errors import AftercareError
-from shared.events.intake import RequestAnswered, RequestReclassified, RequestRegistered
+from shared.events.intake import AnswerGiven, RequestAnswered, RequestReclassified, RequestRegistered
 from shared.events.terms import Kind, Reason, Severity, Site
 from shared.logs import redact
 from shared.outbox.emit import emit
@@ -140,13 +140,13 @@ async def reclassify(
 
 
 async def answer(tx: Tx, request: store.Request, text: str, by: UUID) -> UUID:
-    """A person answers; the first answer stops the clock of R52 and R53. The request is locked."""
+    """A person answers; the first answer keeps R52 and R53, each is progress (R62). The request is locked."""
     channel: Any = request.channel
     message_id = await messages.save_answer(tx, request.id, request.channel, text, author=str(by))
-    if request.answered_at is None:
-        await store.save(tx, request.id, answered_at=tx.now)
-        answered = RequestAnswered(channel=channel, by=by)
-        emit(tx, answered, subject=request.id, sequence=request.version + 1)
+    await store.save(tx, request.id, answered_at=request.answered_at or tx.now)
+    told = (AnswerGiven,) if request.answered_at else (RequestAnswered, AnswerGiven)
+    for payload in told:
+        emit(tx, payload(channel=channel, by=by), subject=request.id, sequence=request.version + 1)
     return message_id
 
 
