@@ -78,7 +78,7 @@ bench: setup servers  ## the figures, each beside its floor, into docs/bench/ (O
 	PYTHONPATH=tests/bench:tests/toy:tests/chaos $(BIN)/python -m bench --into docs/bench $(if $(ONLY),--only $(ONLY))
 
 proof: setup servers  ## the long proofs; result files go to docs/proofs/
-	$(BIN)/python -m pytest -m proof
+	$(BIN)/python -m pytest -m proof --timeout=0
 
 pictures: setup servers  ## take the README's pictures anew, into docs/pictures/
 	$(BIN)/python tests/browser/pictures.py

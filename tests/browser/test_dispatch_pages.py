@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
+from contracts.browsing import enter
 from contracts.dispatching import DUTY_LEAD_G, JUNIOR_A, SAMPLE, SENIOR_C, Desk, dispatching, person
 from contracts.serving import Port
 from shared.clock import clock
@@ -45,10 +46,7 @@ class Room:
 
     async def open(self, page: Page, path: str, who: UUID, *roles: Role) -> None:
         """Sign in and be at `path`."""
-        await page.goto(path)
-        await page.locator("#token").fill(self.desk.token_of(who, *roles))
-        await page.locator("button.primary").click()
-        await page.wait_for_url(f"**{path}")
+        await enter(page, path, self.desk.token_of(who, *roles))
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

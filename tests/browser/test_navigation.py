@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
+from contracts.browsing import enter
 from contracts.serving import Port, Served, serving
 from dispatch.app import service as dispatch
 from feedback.app import service as feedback
@@ -38,11 +39,8 @@ async def signed_in(house: Served, browser: Browser, locale: str, width: int) ->
     )
     context.set_default_timeout(20_000)
     page = await context.new_page()
-    await page.goto("/sla/board")
     who = Principal(str(uuid7()), frozenset({"operations"}))
-    await page.locator("#token").fill(mint(who, house.settings, timedelta(hours=1)))
-    await page.locator("button.primary").click()
-    await page.wait_for_url("**/sla/board")
+    await enter(page, "/sla/board", mint(who, house.settings, timedelta(hours=1)))
     return page
 
 

@@ -12,6 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 from sqlalchemy import text
 
+from contracts.browsing import enter
 from contracts.hearing import told_event
 from contracts.serving import Port, Served, serving
 from feedback.app import service as feedback
@@ -69,10 +70,7 @@ class Counter:
         await context.close()
 
     async def sign_in(self, page: Page, path: str) -> None:
-        await page.goto(path)
-        await page.locator("#token").fill(self.served.token("storekeeper", "care"))
-        await page.locator("button.primary").click()
-        await page.wait_for_url(f"**{path}")
+        await enter(page, path, self.served.token("storekeeper", "care"))
         await expect(page.locator("[data-live-state=live]")).to_be_visible()
 
     def _hear(self, message: ConsoleMessage) -> None:

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
+from contracts.browsing import enter
 from contracts.clocking import ENGINEER, assigned
 from contracts.hearing import told_event
 from contracts.serving import Port, Served, serving
@@ -62,10 +63,7 @@ class Room:
         context.on("console", self._hear)
         context.on("weberror", lambda error: self.said.append(str(error.error)))
         page = await context.new_page()
-        await page.goto(path)
-        await page.locator("#token").fill(self.served.token("operations", "admin"))
-        await page.locator("button.primary").click()
-        await expect(page.locator("h1")).to_be_visible()
+        await enter(page, path, self.served.token("operations", "admin"))
         yield page
         await context.close()
 

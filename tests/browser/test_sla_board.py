@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
+from contracts.browsing import enter
 from contracts.serving import Port, Served, serving
 from shared.clock import clock, uuid7
 from shared.events import Payload
@@ -84,10 +85,7 @@ class Room:
         context.on("console", self._hear)
         context.on("weberror", lambda error: self.said.append(str(error.error)))
         page = await context.new_page()
-        await page.goto(f"/sla/board{query}")
-        await page.locator("#token").fill(self.served.token("operations"))
-        await page.locator("button.primary").click()
-        await at(page, f"/sla/board{query}")
+        await enter(page, f"/sla/board{query}", self.served.token("operations"))
         await expect(page.locator('[data-live-state="live"]')).to_be_visible()
         try:
             yield page

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, FilePayload, Page, expect
 
+from contracts.browsing import enter
 from contracts.serving import Port, Served, serving
 from sla_monitor.app import service
 
@@ -43,10 +44,7 @@ class Room:
         context.on("console", self._hear)
         context.on("weberror", lambda error: self.said.append(str(error.error)))
         page = await context.new_page()
-        await page.goto(f"/sla/calendars/{query}")
-        await page.locator("#token").fill(self.served.token("operations"))
-        await page.locator("button.primary").click()
-        await page.wait_for_url("**/sla/calendars/**")
+        await enter(page, f"/sla/calendars/{query}", self.served.token("operations"))
         yield page
         if SCREENSHOTS:
             name = f"{SCREENSHOTS}/calendar-{query.partition('?')[2]}-{locale}-{width}.png"

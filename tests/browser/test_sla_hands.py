@@ -15,6 +15,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, expect
 from sqlalchemy import text
 
+from contracts.browsing import enter
 from contracts.dispatching import EXPERT_D, JUNIOR_A, SAMPLE, heard, registered
 from contracts.hearing import told_event
 from contracts.serving import Port, Served, serving
@@ -89,12 +90,9 @@ class Room:
         context.on("console", self._hear)
         context.on("weberror", lambda error: self.said.append(str(error.error)))
         page = await context.new_page()
-        await page.goto("/sla/board")
         who = Principal(str(uuid7()), frozenset(roles or ("operations",)))
         token = mint(who, self.served.settings, timedelta(hours=1))
-        await page.locator("#token").fill(token)
-        await page.locator("button.primary").click()
-        await page.wait_for_url("**/sla/board")
+        await enter(page, "/sla/board", token)
         await expect(page.locator('[data-live-state="live"]')).to_be_visible()
         try:
             yield page

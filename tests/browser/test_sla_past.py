@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, Request, expect
 
+from contracts.browsing import enter
 from contracts.clocking import TEN, Desk, clocking
 from contracts.hearing import told_event
 from contracts.serving import Port
@@ -70,10 +71,7 @@ async def signed_in(
     context.set_default_timeout(10_000)
     context.on("console", hear)
     page = await context.new_page()
-    await page.goto("/sla/board")
-    await page.locator("#token").fill(running.served.token("operations"))
-    await page.locator("button.primary").click()
-    await page.wait_for_url("**/sla/board")
+    await enter(page, "/sla/board", running.served.token("operations"))
     yield page
     assert await page.evaluate("document.documentElement.scrollWidth") <= width
     await context.close()

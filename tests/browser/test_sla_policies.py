@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
+from contracts.browsing import enter
 from contracts.hearing import told_event
 from contracts.serving import Port, Served, serving
 from shared.clock import clock, uuid7
@@ -46,10 +47,7 @@ class Room:
         context.on("console", self._hear)
         context.on("weberror", lambda error: self.said.append(str(error.error)))
         page = await context.new_page()
-        await page.goto("/sla/policies")
-        await page.locator("#token").fill(self.served.token("operations"))
-        await page.locator("button.primary").click()
-        await page.wait_for_url("**/sla/policies")
+        await enter(page, "/sla/policies", self.served.token("operations"))
         await self.picture(page, f"policies-{locale}-{width}")
         await page.locator("a.button").click()
         await expect(page.locator(".foreseen").first).to_be_visible()

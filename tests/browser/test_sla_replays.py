@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
+from contracts.browsing import enter
 from contracts.clocking import TEN, Desk, clocking
 from contracts.hearing import told_event
 from contracts.serving import Port
@@ -67,10 +68,7 @@ def stricter() -> str:
 
 
 async def signed_in(desk: Desk, page: Page) -> None:
-    await page.goto("/sla/replays")
-    await page.locator("#token").fill(desk.served.token("operations"))
-    await page.locator("button.primary").click()
-    await page.wait_for_url("**/sla/replays")
+    await enter(page, "/sla/replays", desk.served.token("operations"))
 
 
 async def pictured(page: Page, name: str) -> None:

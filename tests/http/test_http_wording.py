@@ -26,6 +26,7 @@ class Asked(BaseModel):
     event: Literal["rang", "answered"] = "rang"
     by: Annotated[Mail | Call, Field(discriminator="kind")] = Mail(kind="mail")
     lines: tuple[int, ...] = ()
+    steps: Annotated[tuple[int, ...], Field(min_length=1)] = (1,)
     length: Annotated[timedelta, Field(gt=timedelta(0))] = timedelta(1)
 
 
@@ -59,6 +60,8 @@ def told(value: object, chinese: bool = False) -> dict[str, str]:
         ([], "", "must be a JSON object", "必须是 JSON 对象"),
         (1, "", "must be a JSON object", "必须是 JSON 对象"),
         ({"by": 1}, "/by", "must be a JSON object", "必须是 JSON 对象"),
+        ({"steps": ["one"]}, "/steps/0", "must be a whole number", "必须是整数"),
+        ({"steps": []}, "/steps", "should have at least 1 items", "至少 1 项"),
         ({"lines": 1}, "/lines", "must be a JSON array", "必须是 JSON 数组"),
         ({"length": "-PT5M"}, "/length", "Input should be greater than 0 sec", "应大于 0秒"),
     ],

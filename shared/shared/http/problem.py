@@ -165,8 +165,14 @@ def describe(faults: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """
     return [
         _error(str(fault["loc"][0]), fault["loc"][1:], wording(fault), fault["type"])
-        for fault in faults[:MOST_ERRORS]
+        for fault in _causes(faults)[:MOST_ERRORS]
     ]
+
+
+def _causes(faults: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Without lists that are called too short only because what is wrong in them was not counted."""
+    within = {fault["loc"][:depth] for fault in faults for depth in range(len(fault["loc"]))}
+    return [fault for fault in faults if fault["type"] != "too_short" or fault["loc"] not in within]
 
 
 async def answer(_: Request, error: Exception) -> Response:
