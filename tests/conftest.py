@@ -10,6 +10,7 @@ from datetime import datetime
 import asyncpg
 import pytest
 import pytest_asyncio
+import structlog
 from hypothesis import settings
 
 from allinone.access import NAMES
@@ -32,6 +33,15 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
 
+
+# A traceback with the values of all variables, drawn in boxes, takes a second each.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 DatabaseOf = Callable[[str], Awaitable[Database]]
 

@@ -53,7 +53,7 @@ class Form:
 
 
 # A crash point begins with kill -9 at a random instant, so the short form needs no kill of its own.
-SHORT = Form(events=600, servers=1, points=1, replicas=0, calm=(0.1, 0.5))
+SHORT = Form(events=300, servers=1, points=1, replicas=0, calm=(0.1, 0.5))
 LONG = Form(events=20_000, servers=4, points=4, replicas=12, calm=(0.5, 4.0))
 
 

@@ -44,16 +44,18 @@ class Form:
 
     replicas: int
     events: int
+    pace: Pace
     deck: list[tuple[int, Fault]]
 
 
 SHORT = Form(
     replicas=1,
-    events=500,
+    events=250,
+    pace=Pace(posters=4, rest=0.05),
     deck=[
-        (2, Fault("database cut", hold=exactly(0.4), arguments=INSIDE_COMMIT)),
-        (3, Fault("database lost", hold=between(0.8, 1.2), arguments=UNDER_WAY)),
-        (2, Fault("broker cut", hold=exactly(1.0), arguments=INSIDE_MESSAGE)),
+        (1, Fault("database cut", hold=exactly(0.4), arguments=INSIDE_COMMIT)),
+        (2, Fault("database lost", hold=between(0.8, 1.2), arguments=UNDER_WAY)),
+        (1, Fault("broker cut", hold=exactly(1.0), arguments=INSIDE_MESSAGE)),
         (1, Fault("broker cut", hold=exactly(0.6), arguments=INSIDE_CONFIRM)),
         (1, Fault("broker frozen", hold=exactly(4.0))),  # longer than a publisher waits for its confirmation
     ],
@@ -61,6 +63,7 @@ SHORT = Form(
 LONG = Form(
     replicas=2,
     events=10_000,
+    pace=Pace(posters=8, rest=0.02),
     deck=[
         (20, Fault("database cut", hold=exactly(0.5), arguments=INSIDE_COMMIT)),
         (20, Fault("database lost", hold=between(0.8, 2.0), arguments=UNDER_WAY)),
@@ -111,7 +114,7 @@ async def prove(form: Form, proof: Proof, ground: Ground) -> None:
         }
         async with running(*replicas), door, watching(replicas) as watch:
             ports = [door.port, *(each.port for each in replicas[1 : form.replicas])]
-            async with load_on(ground, ports, proof.journal, proof.seed, Pace(posters=8, rest=0.02)) as load:
+            async with load_on(ground, ports, proof.journal, proof.seed, form.pace) as load:
                 over = asyncio.Event()
                 async with asyncio.TaskGroup() as group:
                     group.create_task(load.flow(over))

@@ -43,9 +43,9 @@ class Form:
     rest_within: float
 
 
-SHORT = Form(requests=100, repairs=3, deaths=1, rest_within=60)
+SHORT = Form(requests=60, repairs=2, deaths=1, rest_within=60)
 LONG = Form(requests=2_000, repairs=40, deaths=1, rest_within=180)
-SHORT_ALONE = Form(requests=100, repairs=3, deaths=1, rest_within=60)
+SHORT_ALONE = Form(requests=60, repairs=2, deaths=1, rest_within=60)
 LONG_ALONE = Form(requests=2_000, repairs=40, deaths=5, rest_within=180)
 
 

@@ -52,7 +52,7 @@ class Form:
 
 
 # The short one runs beside other tests, on a machine that is busy.
-SHORT = Form(per_second=15, frozen=2.5, held_up=5.5, stopped=0.5, calm=0.5, caught_up=30, rest_within=60)
+SHORT = Form(per_second=8, frozen=2.5, held_up=5.5, stopped=0.5, calm=0.5, caught_up=30, rest_within=60)
 LONG = Form(per_second=20, frozen=30, held_up=60, stopped=20, calm=10, caught_up=10, rest_within=120)
 
 
