@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from playwright.async_api import Page
+
+BOXES: Final = "(all) => all.map((it) => it.getBoundingClientRect().toJSON())"
+"""For `Locator.evaluate_all`: where each of them is, in one question."""
 
 
 async def enter(page: Page, path: str, token: str) -> None:
