@@ -222,3 +222,44 @@ async def test_what_is_wrong_with_a_visit_stands_beside_its_field(
             await page.screenshot(path=f"{at}/visit-{locale}.png")
         await no_overflow(page)
         room.said.clear()  # the browser itself notes the 422
+
+
+@pytest.mark.parametrize(
+    ("locale", "width", "summary", "said", "told"),
+    [
+        ("en-GB", DESK, "Tell the customer how it goes", "write it without telephone", "Customer informed"),
+        ("zh-CN", 390, "告知客户进展", "请去掉电话号码", "已告知客户"),
+    ],
+)
+async def test_the_customer_is_told_by_keyboard(
+    room: Room, locale: str, width: int, summary: str, said: str, told: str
+) -> None:
+    """R62: the engineer tells how it goes from the ticket; what is wrong with it stands beside it."""
+    ticket = await room.desk.ticket(
+        await room.desk.ask("important", title="The line stands still / 产线停机")
+    )
+    assert ticket.engineer_id
+    at = os.environ.get("AFTERCARE_TEST_SCREENSHOTS")
+    async with room.page(width=width, locale=locale) as page:
+        await room.open(page, f"/dispatch/tickets/{ticket.id}/page", ticket.engineer_id, "engineer")
+        await page.get_by_text(summary).focus()
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Tab")
+        await expect(page.locator("#text")).to_be_focused()
+        await page.keyboard.type("13800000000")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".field:has([name=text]) .error")).to_contain_text(said)
+        await no_overflow(page)
+        if at:
+            await page.screenshot(path=f"{at}/inform-{locale}.png", full_page=True)
+        await expect(page.locator("#text")).to_be_focused()
+        await page.locator("#text").fill("备件明天到 / The part comes tomorrow")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".timeline li").first).to_contain_text(told)
+        await expect(page.locator(".timeline li").first).to_contain_text("备件明天到")
+        await no_overflow(page)
+        if at:
+            await page.screenshot(path=f"{at}/informed-{locale}.png", full_page=True)
+    room.said.clear()  # the browser itself notes the 422

@@ -102,11 +102,12 @@ async def room(running: Room) -> AsyncIterator[Room]:
 async def test_a_changed_target_shows_at_once_what_it_would_promise(room: Room) -> None:
     async with room.editor() as page:
         await page.locator("[data-start]").fill("2026-11-20T10:00")
-        await expect(page.locator('.foreseen time[datetime="2026-11-20T04:00:00+00:00"]')).to_be_visible()
+        foreseen = page.locator(".foreseen p", has_text="Arrive on site")
+        await expect(foreseen.locator('time[datetime="2026-11-20T04:00:00+00:00"]')).to_be_visible()
         length = page.locator(f'[data-at="{ON_SITE}/cases/0/target/length"] input')
         await length.fill("5")
         await length.blur()
-        await expect(page.locator('.foreseen time[datetime="2026-11-20T07:00:00+00:00"]')).to_be_visible()
+        await expect(foreseen.locator('time[datetime="2026-11-20T07:00:00+00:00"]')).to_be_visible()
         await expect(page.locator(".alterations li")).to_have_count(1)
         await expect(page.locator(".alterations")).to_contain_text("PT2H")
 

@@ -124,6 +124,17 @@ BREAKAGES = [
         "message_to_the_customer_repeated",
         f"UPDATE intake.message SET cause = {STRANGER} WHERE template = 'survey'",
     ),
+    (
+        "consequences",
+        "news_missing",
+        """DELETE FROM dispatch.event_log WHERE id =
+            (SELECT id FROM dispatch.event_log WHERE type = 'dispatch.customer_informed.v1' LIMIT 1)""",
+    ),
+    (
+        "consequences",
+        "news_repeated",
+        "DELETE FROM intake.event_log WHERE type = 'intake.answer_given.v1'",
+    ),
     ("consequences", "requisition_missing", "DELETE FROM parts.requisition"),
     ("consequences", "requisition_repeated", f"UPDATE parts.requisition SET id = {STRANGER}"),
     ("consequences", "survey_missing", "DELETE FROM feedback.survey"),
@@ -174,6 +185,7 @@ async def spend(visitor: Visitor, ground: Ground) -> None:
     await visitor.set_up()
     requests = [await visitor.mail(wish.body.decode(), wish.reference, "east", "shanghai") for wish in WISHES]
     ticket = await visitor.ticket_of(requests[0])
+    await visitor.answer(requests[0], "We are on it.")
     await visitor.repair(ticket["id"], clock.now())
     await visitor.press(await visitor.link(requests[0], "please_accept"), verdict="accept")
     db = await asyncpg.connect(ground.database_url("postgres"))
@@ -202,8 +214,9 @@ async def test_a_day_that_went_well_is_accepted(db: asyncpg.Connection) -> None:
     for report in reports.values():
         report.assert_clean()
     assert reports["tickets"].checked == reports["owners"].checked == 3
-    # A first reply, an acceptance, a visit, a solution each; one agreed on a time, one informed leadership.
-    assert reports["clocks"].checked == 14
+    # A first reply, an acceptance, a visit, a solution, news each; one agreed on a time, one informed
+    # leadership; one had more news: an answer, the agreed time, the engineer's word, and that they came.
+    assert reports["clocks"].checked == 14 + 3 + 4
 
 
 @pytest.mark.parametrize(

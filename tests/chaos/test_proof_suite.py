@@ -23,13 +23,13 @@ ON_RABBITMQ = """The suite as `make up` starts it: five processes and their gate
 PostgreSQL. Customers at 32 connections ask, half of it by forms, some of it twice, some of it
 nonsense, and engineers work, while RabbitMQ, PostgreSQL and each process are killed (-9) and come
 back: each accepted request is stored once and has exactly one ticket, owned from its first instant,
-and exactly the clocks that R52 to R61 give it; what was refused left nothing; every event reached
+and exactly the clocks that R52 to R62 give it; what was refused left nothing; every event reached
 each of its listeners once and had its effect once."""
 IN_ONE_PROCESS = """The suite as `make run` starts it: all five services in one process on the
 memory bus. Customers at 32 connections ask, half of it by forms, some of it twice, some of it
 nonsense, and engineers work, while PostgreSQL and the process are killed (-9) and come back: each
 accepted request is stored once and has exactly one ticket, owned from its first instant, and exactly
-the clocks that R52 to R61 give it; what was refused left nothing; every event reached each of its
+the clocks that R52 to R62 give it; what was refused left nothing; every event reached each of its
 listeners once and had its effect once."""
 
 

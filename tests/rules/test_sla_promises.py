@@ -157,7 +157,7 @@ def test_the_engineer_is_on_site_in_time_day_and_night(
 
 def test_a_general_ticket_has_a_visit_agreed_within_two_days_and_no_arrival_clock() -> None:
     story = ticket("general", friday(17)).then("visit_agreed", shanghai(11, 22, 17), starts_at="x")
-    assert story.promises() == ["accept", "resolution", "visit_agreed"]
+    assert story.promises() == ["accept", "resolution", "visit_agreed", "progress"]
     assert story.clock("visit_agreed").deadline == shanghai(11, 22, 17)  # Fri 17:00 + 48 h
     assert story.clock("visit_agreed").outcome == "met"
 

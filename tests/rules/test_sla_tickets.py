@@ -1,4 +1,4 @@
-"""Appointments, resolution and progress: what else a ticket is promised, and a policy as data."""
+"""Appointments and resolution: what else a ticket is promised, and a policy as data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from contracts.stories import CHINA, Story, agreed, friday, monday, request, ticket
 from sla_monitor.clocks.rules import evaluate
 from sla_monitor.policies.rules import Policy, Promise, Step, Wall
-from sla_monitor.policies.shipped import FIRST_REPLY, PROGRESS, SHIPPED
+from sla_monitor.policies.shipped import FIRST_REPLY, SHIPPED
 
 # Decision 6: an appointment is a promise of its own.
 
@@ -45,7 +45,7 @@ def test_an_agreement_on_no_time_to_come_promises_none(starts_at: str | None) ->
     assert "appointment_kept" not in story.promises()
 
 
-# R60 and R62, decision 13.
+# R60, decision 13.
 
 
 @pytest.mark.parametrize(("severity", "hours"), [("urgent", 24), ("important", 72), ("general", 7 * 24)])
@@ -58,18 +58,6 @@ def test_a_problem_is_solved_in_time_not_counting_while_the_customer_tries(sever
     story.then("ticket_resolved", clock.deadline + timedelta(days=2, minutes=59), episode=1)
     story.then("ticket_closed", clock.deadline + timedelta(days=9), severity=severity, episode=1)
     assert story.clock("resolution").outcome == "met"  # a minute of its last hour was left
-
-
-def test_the_cadence_of_progress_is_shipped_and_switched_on_where_a_house_wants_it() -> None:
-    story = agreed(ticket("urgent", friday(9)), friday(10), friday(11))
-    assert "progress" not in story.promises()
-    policy = Policy(calendar="cn", promises=(PROGRESS.model_copy(update={"enabled": True}),))
-    (clock,) = evaluate(policy, CHINA, story.events)
-    # It is the ticket that is urgent: the agreement itself does not say so.
-    assert (clock.deadline, clock.severity) == (friday(12), "urgent")
-    story.then("engineer_arrived", friday(11, 30)).then("ticket_resolved", friday(14), episode=1)
-    outcomes = [each.outcome for each in evaluate(policy, CHINA, story.events)]
-    assert outcomes == ["met", "breached"]  # 11:30 + 2 h < 14:00
 
 
 # A policy is data.

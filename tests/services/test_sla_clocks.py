@@ -29,7 +29,7 @@ from contracts.clocking import (
 )
 from shared.clock import uuid7
 from shared.db import Tx
-from shared.events.dispatch import TicketClosed, TicketRegraded
+from shared.events.dispatch import CustomerInformed, TicketClosed, TicketRegraded
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -61,7 +61,7 @@ async def test_events_carry_rising_versions_of_their_clock(desk: Desk) -> None:
     versions: dict[str, list[int]] = {}
     for row in rows:
         versions.setdefault(row["subject"], []).append(row["sequence"])
-    assert sorted(versions.values()) == [[1], [1, 2], [1, 2]]  # resolution, accept, on_site
+    assert sorted(versions.values()) == [[1], [1], [1, 2], [1, 2]]  # resolution, progress, accept, on_site
 
 
 async def test_an_arrival_that_is_told_before_the_assignment_counts(desk: Desk) -> None:
@@ -71,6 +71,21 @@ async def test_an_arrival_that_is_told_before_the_assignment_counts(desk: Desk) 
     assert await desk.clock(ticket) is None
     await desk.receive(started)
     assert (await desk.clock(ticket))["outcome"] == "met"
+
+
+async def test_a_customer_told_in_time_is_not_missed_however_late_it_becomes_known(desk: Desk) -> None:
+    """R62: due at 10:00 + 2 h; told at 11:50, known only after the miss was told."""
+    ticket = uuid7()
+    await desk.happen(ticket, opened(), TEN)
+    await desk.tick(DUE + MINUTE, dispatch=DUE + MINUTE)
+    told = desk.event(ticket, CustomerInformed(by=LEAD), DUE - 10 * MINUTE)
+    await desk.receive(told, told)
+    await desk.receive(told)
+    words = await desk.words(ticket, "progress")
+    assert words == ["started", "breached", "amended", "started"]
+    query = "SELECT outcome, deadline FROM clock WHERE promise = 'progress' ORDER BY deadline"
+    rows = await desk.admin.fetch(query)
+    assert [tuple(row) for row in rows] == [("met", DUE), ("running", DUE - 10 * MINUTE + 2 * HOUR)]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -92,11 +107,14 @@ async def test_any_order_of_delivery_leads_to_the_same_rows(desk: Desk, seed: in
     for body in delivered:
         await desk.receive(body)
     columns = "promise, occurrence, outcome, deadline, stopped_at, severity, standing, reason"
-    rows = await desk.admin.fetch(f"SELECT DISTINCT {columns} FROM clock ORDER BY promise")
+    rows = await desk.admin.fetch(f"SELECT DISTINCT {columns} FROM clock ORDER BY promise, occurrence")
     assert [tuple(row)[:3] for row in rows] == [
         ("accept", rows[0]["occurrence"], "running"),
         ("appointment_kept", 4, "met"),
         ("on_site", 1, "met"),
+        ("progress", 1, "met"),  # 10:00 + 2 h, agreed at 10:40
+        ("progress", 4, "breached"),  # 10:40 + 2 h, arrived 29 h later
+        ("progress", 5, "running"),
         ("resolution", 1, "running"),
         ("visit_agreed", 1, "cancelled"),
     ]

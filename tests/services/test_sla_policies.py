@@ -1,32 +1,23 @@
-"""Policies over HTTP: versions, the linter at the door, previews, pages, and upgrades."""
+"""Policies over HTTP: versions, the linter at the door, previews and pages."""
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
 
-from chaos.databases import Fresh, password_of
 from contracts.clocking import HOUR, Desk, clocking
 from contracts.promising import AUTHOR, Body, api, begin_anew, faster, promise, shipped
 from shared.clock import clock, uuid7
 from shared.db import Tx
-from shared.db.migrate import Migrations
-from shared.db.provision import provision
 from shared.events.dispatch import TicketRegraded
 from sla_monitor.app import service
-from sla_monitor.policies.rules import Policy
-from sla_monitor.policies.shipped import SHIPPED
 from sla_monitor.policies.store import load_rulebook
 
 MIGRATIONS = service.migrations or Path()
@@ -325,73 +316,3 @@ async def test_a_draft_comes_back_with_findings_changes_and_deadlines(desk: Desk
     for start in ("soon", "9999-12-31T23:59", "0001-01-01T00:00"):
         refused = await api(desk).post("/sla/policies/draft", json=asked | {"start": start})
         assert refused.status_code == 422
-
-
-# Upgrades.
-
-
-@asynccontextmanager
-async def installed(postgres_url: str, folder: Path) -> AsyncIterator[tuple[asyncpg.Connection, str]]:
-    """An installation at the newest migration in `folder`: its owner's connection, and the address."""
-    database = Fresh(postgres_url, f"test_{uuid7().hex}")
-    await provision(postgres_url, database.name, ["sla"], password_of)
-    try:
-        await Migrations("sla", folder).upgrade(database.url("sla_owner"))
-        owner = await asyncpg.connect(database.url("sla_owner"), server_settings={"search_path": "sla"})
-        yield owner, database.url("sla_owner")
-        await owner.close()
-    finally:
-        await database.drop()
-
-
-async def test_an_older_shipped_policy_stays_and_is_followed_by_what_ships_now(
-    postgres_url: str, tmp_path: Path
-) -> None:
-    older = shipped()
-    older["promises"] = older["promises"][:3]
-    for each in older["promises"]:
-        del each["ladder"], each["enabled"]
-        each["warns"] = [75]
-    for name in ("sla_0001_clocks.py", "sla_0002_calendars.py"):
-        shutil.copy(MIGRATIONS / name, tmp_path)
-    async with installed(postgres_url, tmp_path) as (owner, url):
-        await owner.execute("UPDATE policy_version SET digest = 'older', body = $1", json.dumps(older))
-        await Migrations("sla", MIGRATIONS).upgrade(url)
-        rows = await owner.fetch("SELECT version, source, body FROM policy_version ORDER BY version")
-    assert [(row["version"], row["source"]) for row in rows] == [(1, "shipped"), (2, "shipped")]
-    assert Policy.model_validate_json(rows[1]["body"]) == SHIPPED
-    assert [each.warns for each in Policy.model_validate_json(rows[0]["body"]).promises] == [(75,)] * 3
-
-
-@pytest.mark.parametrize(("own", "sources"), [(False, ["shipped"] * 2), (True, ["shipped", "edited"])])
-async def test_a_new_promise_reaches_who_has_what_shipped_and_nobody_who_has_their_own(
-    postgres_url: str, tmp_path: Path, own: bool, sources: list[str]
-) -> None:
-    """R23: an installation of before leadership acknowledged; what it published itself is its own word."""
-    older = shipped()
-    older["promises"] = [each for each in older["promises"] if each["code"] != "leadership_acknowledged"]
-    for file in MIGRATIONS.glob("sla_000[1-9]_*.py"):
-        shutil.copy(file, tmp_path)
-    async with installed(postgres_url, tmp_path) as (owner, url):
-        await owner.execute("UPDATE policy_version SET digest = 'older', body = $1", json.dumps(older))
-        if own:
-            await owner.execute(
-                """
-                INSERT INTO policy_version (version, valid_from, body, source, digest, made_by, note)
-                SELECT 2, now() + interval '1 day', body, 'edited', 'own', 'desk.one', '' FROM policy_version
-                """
-            )
-        before = await owner.fetchval("SELECT clock_timestamp()")
-        for _ in range(2):  # again changes nothing
-            await Migrations("sla", MIGRATIONS).upgrade(url)
-        rows = await owner.fetch("SELECT source, valid_from, body FROM policy_version ORDER BY version")
-    assert [row["source"] for row in rows] == sources
-    assert Policy.model_validate_json(rows[0]["body"]) == Policy.model_validate(older)
-    if not own:
-        assert Policy.model_validate_json(rows[1]["body"]) == SHIPPED
-        assert rows[1]["valid_from"] > before  # what runs keeps its version
-
-
-async def test_a_new_installation_has_one_version(postgres_url: str) -> None:
-    async with installed(postgres_url, MIGRATIONS) as (owner, _):
-        assert await owner.fetchval("SELECT count(*) FROM policy_version") == 1

@@ -135,6 +135,10 @@ class Visitor:
         await self.as_engineer(person, "POST", path, json={"base_version": ticket["version"], **words})
         return await self.ticket(ticket_id)
 
+    async def answer(self, request_id: UUID, text: str) -> None:
+        """What the service desk tells a customer."""
+        await self.as_("care", "POST", f"/intake/requests/{request_id}/answers", json={"text": text})
+
     async def repair(self, ticket_id: str, now: datetime) -> None:
         """Everything an engineer does, from accepting to resolving."""
         await self.do(ticket_id, "accept")
@@ -142,6 +146,7 @@ class Visitor:
         ends_at = starts_at + timedelta(hours=1)
         await self.do(ticket_id, "visits", starts_at=starts_at.isoformat(), ends_at=ends_at.isoformat())
         await self.do(ticket_id, "depart")
+        await self.do(ticket_id, "inform", text="样例：工程师已出发 / Sample: the engineer is on the way")
         await self.do(ticket_id, "arrive")
         await self.do(ticket_id, "parts", lines=[{"part_number": "FUSE-16", "quantity": 1}])
         await self.do(

@@ -5,8 +5,8 @@ owns       histories of tickets, requests and calls; clocks with their deadlines
            histories of other systems, and replays of them and of our own
 events in  intake: requests registered, reclassified, answered; calls rang … returned; histories imported
            dispatch: tickets opened, assigned, accepted, declined, regraded, visits agreed, arrivals,
-           resolved, rejected, closed; owners changed; groups formed, leadership informed and
-           acknowledging
+           customers informed, resolved, rejected, closed; owners changed; groups formed, leadership
+           informed and acknowledging
 events out clock started, paused, resumed, met, warned, breached, amended, cancelled; alerts
            acknowledged, snoozed, assigned, escalated; tickets uncovered
 loops      timers: judges what is due, sleeps until the next instant

@@ -162,9 +162,10 @@ class Customers:
         return answer
 
     async def _repair(self, request_id: UUID, at: datetime) -> None:
-        """The engineer's whole day, the customer's consent, and the survey."""
+        """An answer of the desk, the engineer's whole day, the customer's consent, and the survey."""
         async with self._crews:
             ticket = await patiently(lambda: self._visitor.ticket_of(request_id))
+            await self._visitor.answer(request_id, "We are on it.")
             await self._visitor.repair(ticket["id"], at)
             asked = await patiently(lambda: self._visitor.link(request_id, "please_accept"))
             try:

@@ -110,7 +110,7 @@ async def check_owners(db: Database) -> Report:
     return await judge(db, "owners", _OWNERS)
 
 
-# What R23, R52 to R61 and decision 6 promise, written down anew: not read from the policy.
+# What R23, R52 to R62 and decision 6 promise, written down anew: not read from the policy.
 _CLOCKS: Final = """
     given AS (
         SELECT ticket.*, (body::jsonb ->> 'time')::timestamptz AS given_at
@@ -133,6 +133,12 @@ _CLOCKS: Final = """
         SELECT subject::uuid, 'leadership_acknowledged', '{R23}', (body::jsonb ->> 'time')::timestamptz
         FROM dispatch.event_log WHERE type = 'dispatch.leadership_informed.v1'
         UNION ALL
+        -- Whenever the customer has heard from us, the next time is due, and not while they try the result.
+        SELECT subject::uuid, 'progress', '{R62}', (body::jsonb ->> 'time')::timestamptz
+        FROM dispatch.event_log WHERE type IN (
+            'dispatch.ticket_opened.v1', 'dispatch.customer_informed.v1', 'dispatch.visit_agreed.v1',
+            'dispatch.engineer_arrived.v1', 'dispatch.result_rejected.v1')
+        UNION ALL
         SELECT ticket_id, 'appointment_kept', '{R58}', agreed_at FROM visit WHERE starts_at > agreed_at
         UNION ALL
         SELECT id, 'visit_agreed', '{R58}', given_at FROM given WHERE severity = 'general'
@@ -146,7 +152,8 @@ _CLOCKS: Final = """
         ('R61', 'general', '4 h'),
         ('R54', 'urgent', '2 h'), ('R55', 'urgent', '24 h'), ('R56', 'important', '24 h'),
         ('R57', 'important', '48 h'), ('R58', 'general', '48 h'),
-        ('R60', 'urgent', '24 h'), ('R60', 'important', '72 h'), ('R60', 'general', '7 days')),
+        ('R60', 'urgent', '24 h'), ('R60', 'important', '72 h'), ('R60', 'general', '7 days'),
+        ('R62', 'urgent', '2 h'), ('R62', 'important', '8 h'), ('R62', 'general', '24 h')),
     fact(subject_id, promise, due, running, requirements, requirement, begun, started_at, wrong) AS (
         SELECT subject_id, promise, 1, 0, requirements::text[], NULL, started_at, NULL::timestamptz, false
         FROM due
@@ -181,7 +188,7 @@ _CLOCKS: Final = """
 
 
 async def check_clocks(db: Database) -> Report:
-    """Each request and ticket has the clocks of R23 and R52 to R61, from its own instant, and no other."""
+    """Each request and ticket has the clocks of R23 and R52 to R62, from its own instant, and no other."""
     return await judge(db, "clocks", _CLOCKS)
 
 
@@ -191,6 +198,17 @@ _EFFECTS: Final = """
         WHERE type IN ('dispatch.customer_message_requested.v1', 'feedback.customer_message_requested.v1')
         UNION ALL
         SELECT 'message to the customer', cause::text, 0, 1 FROM intake.message WHERE cause IS NOT NULL
+        UNION ALL
+        SELECT 'news', ticket.id || ' at ' || (body::jsonb ->> 'time'), 1, 0
+        FROM intake.event_log JOIN dispatch.ticket ON request_id::text = subject
+        WHERE type = 'intake.answer_given.v1'
+        UNION ALL
+        SELECT 'news', subject || ' at ' || (body::jsonb ->> 'time'), 1, 0 FROM dispatch.event_log
+        WHERE type = 'dispatch.customer_message_requested.v1'
+            AND body::jsonb #>> '{{data,template}}' = 'progress'
+        UNION ALL
+        SELECT 'news', subject || ' at ' || (body::jsonb ->> 'time'), 0, 1 FROM dispatch.event_log
+        WHERE type = 'dispatch.customer_informed.v1'
         UNION ALL
         SELECT 'requisition', body::jsonb #>> '{{data,requisition_id}}', 1, 0 FROM dispatch.event_log
         WHERE type = 'dispatch.parts_requested.v1'
@@ -222,7 +240,10 @@ _EFFECTS: Final = """
 
 
 async def check_consequences(db: Database) -> Report:
-    """One message per request for one, one requisition, one survey; and no version of anything told twice."""
+    """One message per request for one, one requisition, one survey; each answer is news of its ticket once.
+
+    And no version of anything is told twice.
+    """
     events = " UNION ALL ".join(
         f"SELECT '{name}' AS service, id, type, subject, sequence FROM {name}.event_log" for name in NAMES
     )

@@ -129,6 +129,9 @@ EVENTS: Final = {
     "dispatch.engineer_arrived": N_("engineer on site"),
     "dispatch.leadership_informed": N_("leadership informed anew"),
     "dispatch.leadership_acknowledged": N_("leadership acknowledged"),
+    "dispatch.customer_informed": N_("customer told how it goes"),
+    "dispatch.ticket_resolved": N_("engineer is done"),
+    "dispatch.result_rejected": N_("customer rejected the result"),
     "dispatch.ticket_closed": N_("ticket closed"),
     "regraded": N_("another severity, another promise"),
     "withdrawn": N_("its beginning turned out never to have been"),
@@ -144,8 +147,6 @@ HAPPENED: Final = EVENTS | {
     "dispatch.leadership_informed": N_("leadership informed"),
     "dispatch.ticket_assigned": N_("task given to an engineer"),
     "dispatch.ticket_regraded": N_("severity changed"),
-    "dispatch.ticket_resolved": N_("engineer is done"),
-    "dispatch.result_rejected": N_("customer rejected the result"),
     "sla.promises_paused": N_("paused by hand"),
     "sla.promises_resumed": N_("counts again, by hand"),
 }

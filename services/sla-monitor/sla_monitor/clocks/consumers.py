@@ -38,6 +38,7 @@ READ: Final[tuple[type[Payload], ...]] = (
     dispatched.TicketRegraded,
     dispatched.VisitAgreed,
     dispatched.EngineerArrived,
+    dispatched.CustomerInformed,
     dispatched.TicketResolved,
     dispatched.ResultRejected,
     dispatched.TicketClosed,

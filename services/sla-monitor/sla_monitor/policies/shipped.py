@@ -29,6 +29,7 @@ _RESOLVED: Final = "dispatch.ticket_resolved"
 _REJECTED: Final = "dispatch.result_rejected"
 _CLOSED: Final = "dispatch.ticket_closed"
 _INFORMED: Final = "dispatch.leadership_informed"
+_CUSTOMER_INFORMED: Final = "dispatch.customer_informed"
 
 # A ticket's promises last long enough for each step to change something.
 _TICKETS_LADDER: Final = (
@@ -189,16 +190,15 @@ PROGRESS: Final = Promise(
     code="progress",
     about="ticket",
     per="start",  # whenever the customer heard from us, the next time is due
-    starts=("dispatch.ticket_opened", _AGREED, _ARRIVED, _REJECTED),
-    stops=(_AGREED, _ARRIVED, _RESOLVED),
+    starts=("dispatch.ticket_opened", _CUSTOMER_INFORMED, _AGREED, _ARRIVED, _REJECTED),
+    stops=(_CUSTOMER_INFORMED, _AGREED, _ARRIVED, _RESOLVED),
     cancels=(_REJECTED, _CLOSED),
     cases=(  # decision 13
         _graded("urgent", _within("R62", hours=2)),
         _graded("important", _within("R62", hours=8)),
         _graded("general", _within("R62", hours=24)),
     ),
-    is_response=False,
-    enabled=False,  # until the desk has a way of telling about progress; a house that has one switches it on
+    is_response=False,  # decision 7: R50–R58 are
 )
 
 SHIPPED: Final = Policy(
