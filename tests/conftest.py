@@ -48,8 +48,9 @@ DatabaseOf = Callable[[str], Awaitable[Database]]
 
 @pytest_asyncio.fixture(scope="session")
 async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PostgresServer]:
-    """A private PostgreSQL that tests may kill."""
-    server = PostgresServer(tmp_path_factory.mktemp("servers") / "postgres")
+    """A private PostgreSQL that tests may kill; what is off here only a power failure would miss."""
+    careless = {"fsync": "off", "full_page_writes": "off", "jit": "off"}
+    server = PostgresServer(tmp_path_factory.mktemp("servers") / "postgres", careless)
     await server.start()
     yield server
     await server.remove()

@@ -12,6 +12,7 @@ import aio_pika
 import pytest
 from sqlalchemy import Table, text
 
+from chaos.databases import empty
 from shared.bus import Message, Outcome
 from shared.bus.memory import MemoryBus
 from shared.bus.rabbit import RabbitBus
@@ -52,7 +53,7 @@ async def without_inbox_key(stage: Stage) -> AsyncIterator[None]:
         yield
     finally:
         await stage.stop()
-        await stage.admin.execute("TRUNCATE keeper.inbox")
+        await empty(stage.admin, "keeper.inbox")
         await stage.admin.execute("ALTER TABLE keeper.inbox ADD PRIMARY KEY (event_id)")
 
 

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, Request, expect
 
+from chaos.databases import empty
 from contracts.browsing import enter
 from contracts.clocking import TEN, Desk, clocking
 from contracts.hearing import told_event
@@ -112,7 +113,7 @@ async def test_an_imported_history_is_judged_and_looked_at(
     desk: tuple[Desk, Browser], locale: str, width: int, judge: str, label: str, late: str
 ) -> None:
     running, _ = desk
-    await running.admin.execute("TRUNCATE replay, replay_change, replay_clock")
+    await empty(running.admin, "replay, replay_change, replay_clock")
     async with signed_in(desk, locale=locale, width=width) as page:
         await pick(page, SOURCE)
         await page.wait_for_url(f"**/sources/{SOURCE}")
@@ -178,7 +179,7 @@ async def test_a_history_hangs_on_the_wall_and_says_what_it_is(desk: tuple[Desk,
 async def replayed(desk: tuple[Desk, Browser]) -> None:
     """All of the source, by the policy in force."""
     running, _ = desk
-    await running.admin.execute("TRUNCATE replay, replay_change, replay_clock")
+    await empty(running.admin, "replay, replay_change, replay_clock")
     wanted = actions.Wish(
         policy_version=1, policy=None, against_version=None, calendar=None, source=SOURCE,
         begins=TEN - timedelta(days=9), ends=TEN + timedelta(days=9),

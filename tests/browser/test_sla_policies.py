@@ -120,6 +120,7 @@ async def test_a_finding_stands_beside_its_field_and_goes_when_it_is_mended(room
         await start.check()
         await expect(stops.locator(".beside.error")).to_contain_text("also keeps it")
         await expect(page.locator("[data-count]")).to_have_text("1")
+        await expect(page.locator(".findings li")).to_contain_text("Arrive on site · Is kept by")
         await page.locator(".findings button").focus()
         await page.keyboard.press("Enter")  # leads to the field
         assert (
@@ -136,6 +137,13 @@ async def test_a_finding_stands_beside_its_field_and_goes_when_it_is_mended(room
 async def test_the_form_follows_its_shape(room: Room) -> None:
     async with room.editor() as page:
         kind = page.locator(f'[data-at="{ON_SITE}/cases/0/target"]')
+        length = page.locator(f'[data-at="{ON_SITE}/cases/0/target/length"] input')
+        await length.fill("-5")
+        await length.blur()
+        await expect(page.locator(".findings li")).to_have_count(1)
+        await expect(page.locator(".findings li")).to_contain_text("Arrive on site · Length")
+        await expect(page.locator(".beside")).to_contain_text("greater than 0")
+        room.said.clear()  # the browser notes the 422
         await kind.select_option("by_hours")
         await expect(page.locator(f'[data-at="{ON_SITE}/cases/0/target/in_hours"]')).to_be_visible()
         await page.locator(f'[data-at="{ON_SITE}/cases/0/target/carry"]').check()
@@ -159,6 +167,9 @@ async def test_an_expert_writes_json_and_hears_what_is_wrong_with_it(room: Room)
         await text.fill("{ not json")
         await text.blur()
         await expect(page.locator("[data-json-error]")).to_be_visible()
+        await page.locator("[data-open=publish]").click()
+        await expect(page.locator("[data-publish]")).to_be_disabled()
+        await page.keyboard.press("Escape")
         whole["promises"][4]["about"] = "people"
         await text.fill(json.dumps(whole))
         await text.blur()

@@ -15,6 +15,7 @@ import pytest_asyncio
 import structlog
 from sqlalchemy.engine import make_url
 
+from chaos.databases import empty
 from doors import TABLES, Health, Moments, Toy, moments, router
 from shared import logs
 from shared.context import ServiceContext
@@ -65,7 +66,7 @@ async def toy_module(
 @pytest_asyncio.fixture
 async def toy(toy_module: Toy) -> AsyncIterator[Toy]:
     """The toy service, empty."""
-    await toy_module.admin.execute("TRUNCATE toy.thing, toy.late, toy.idempotency, toy.event_log, toy.outbox")
+    await empty(toy_module.admin, "toy.thing, toy.late, toy.idempotency, toy.event_log, toy.outbox")
     vars(moments).update(vars(Moments()))
     vars(toy_module.health).update(vars(Health()))
     yield toy_module

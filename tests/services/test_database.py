@@ -13,6 +13,7 @@ import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from chaos.databases import empty
 from shared.clock import uuid7
 from shared.db import Database, Tx, insert_rows
 from shared.db.engine import ATTEMPTS, is_database_outage, sqlstate
@@ -32,7 +33,7 @@ async def urls(postgres_url: str) -> AsyncIterator[dict[str, str]]:
 async def admin(postgres_url: str, urls: dict[str, str]) -> AsyncIterator[asyncpg.Connection]:
     """May do everything; the tables of maker are empty."""
     connection = await administrator(postgres_url, urls)
-    await connection.execute("TRUNCATE maker.thing, maker.event_log, maker.outbox")
+    await empty(connection, "maker.thing, maker.event_log, maker.outbox")
     yield connection
     await connection.close()
 

@@ -15,6 +15,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from chaos.databases import empty
 from contracts.authorization import deviations, read_table, without
 from contracts.hearing import Hearing, hearing, told_event
 from feedback.app import service
@@ -36,7 +37,7 @@ async def running(postgres_url: str) -> AsyncIterator[Hearing]:
 @pytest_asyncio.fixture
 async def feedback(running: Hearing) -> Hearing:
     """Nobody has been asked yet."""
-    await running.admin.execute("TRUNCATE survey, answer, event_log, inbox, parked, dead_letter")
+    await empty(running.admin, "survey, answer, event_log, inbox, parked, dead_letter")
     return running
 
 

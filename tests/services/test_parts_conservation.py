@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from chaos.databases import empty
 from contracts.hearing import Hearing, hearing, told_event
 from parts.app import service
 from parts.catalogue.actions import save_catalogue
@@ -136,9 +137,10 @@ class Storehouse(RuleBasedStateMachine):
         self.run(self.clear())
 
     async def clear(self) -> None:
-        await self.parts.admin.execute(
-            "TRUNCATE part, warehouse, movement, balance, requisition, requisition_line, closed_ticket,"
-            " event_log, inbox, parked, dead_letter"
+        await empty(
+            self.parts.admin,
+            "part, warehouse, movement, balance, requisition, requisition_line, closed_ticket,"
+            " event_log, inbox, parked, dead_letter",
         )
         names = {part: (part, part) for part in PARTS}
         centres = {code: centre for centre, code in WAREHOUSES.items()}

@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from chaos.databases import empty
 from contracts.hearing import Hearing, hearing, told_event
 from parts.app import service
 from parts.catalogue.actions import save_catalogue
@@ -40,9 +41,10 @@ async def running(postgres_url: str) -> AsyncIterator[Hearing]:
 @pytest_asyncio.fixture
 async def parts(running: Hearing) -> AsyncIterator[Hearing]:
     """Two parts and one warehouse, nothing on its shelves; nothing may be wrong when a test is done."""
-    await running.admin.execute(
-        "TRUNCATE part, warehouse, movement, balance, requisition, requisition_line, closed_ticket,"
-        " event_log, inbox, parked, dead_letter"
+    await empty(
+        running.admin,
+        "part, warehouse, movement, balance, requisition, requisition_line, closed_ticket,"
+        " event_log, inbox, parked, dead_letter",
     )
     names = {"PUMP-7": ("Pump", "泵"), "SEAL-2": ("Seal", "密封圈")}
     await running.database.transact(lambda tx: save_catalogue(tx, names, {"SH-1": "shanghai"}))

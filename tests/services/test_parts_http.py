@@ -11,6 +11,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from chaos.databases import empty
 from contracts.authorization import deviations, read_table, without
 from contracts.hearing import Hearing, hearing, told_event
 from parts.app import service
@@ -38,9 +39,10 @@ async def running(postgres_url: str) -> AsyncIterator[Hearing]:
 @pytest_asyncio.fixture
 async def parts(running: Hearing) -> AsyncIterator[Hearing]:
     """Twenty pumps in Shanghai."""
-    await running.admin.execute(
-        "TRUNCATE part, warehouse, movement, balance, requisition, requisition_line, closed_ticket,"
-        " event_log, inbox, parked, dead_letter, idempotency"
+    await empty(
+        running.admin,
+        "part, warehouse, movement, balance, requisition, requisition_line, closed_ticket,"
+        " event_log, inbox, parked, dead_letter, idempotency",
     )
     async with running.client("storekeeper") as keeper:
         assert (await keeper.put("/parts/catalogue", json=CATALOGUE)).status_code == 200

@@ -11,6 +11,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from chaos.databases import empty
 from contracts.clocking import DUE, ENGINEER, HOUR, SECOND, Desk, clocking
 from shared.clock import clock, uuid7
 
@@ -32,7 +33,7 @@ async def running(postgres_url: str) -> AsyncIterator[Desk]:
 @pytest_asyncio.fixture
 async def desk(running: Desk) -> Desk:
     await running.clear()
-    await running.admin.execute("TRUNCATE sink, idempotency CASCADE")
+    await empty(running.admin, "sink, idempotency")
     return running
 
 

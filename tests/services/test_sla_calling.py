@@ -12,6 +12,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from chaos.databases import empty
 from contracts.clocking import ARRIVED, DUE, ENGINEER, HOUR, MINUTE, SECOND, TEN, Desk, clocking
 from contracts.posting import AT_ONCE, Post, posting
 from contracts.receiving import WebReceiver, receiving
@@ -30,7 +31,7 @@ async def running(postgres_url: str) -> AsyncIterator[Desk]:
 
 @pytest_asyncio.fixture
 async def post(running: Desk) -> AsyncIterator[Post]:
-    await running.admin.execute("TRUNCATE idempotency")
+    await empty(running.admin, "idempotency")
     async with posting(running) as made:
         yield made
 

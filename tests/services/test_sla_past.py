@@ -10,6 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from chaos.databases import empty
 from contracts.clocking import HOUR, MINUTE, TEN, Desk
 from contracts.hearing import told_event
 from contracts.replaying import live, looking_back, run, stricter, wish
@@ -34,7 +35,7 @@ async def running(postgres_url: str) -> AsyncIterator[Desk]:
 @pytest_asyncio.fixture
 async def desk(running: Desk) -> Desk:
     await running.clear()
-    await running.admin.execute("TRUNCATE replay, replay_change, replay_clock, imported_history")
+    await empty(running.admin, "replay, replay_change, replay_clock, imported_history")
     return running
 
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from chaos.databases import empty
 from contracts.clocking import ARRIVED, ENGINEER, HOUR, MINUTE, TEN, Desk, clocking
 from contracts.replaying import run, wish
 from contracts.serving import clock_kept
@@ -33,7 +34,7 @@ async def running(postgres_url: str) -> AsyncIterator[Desk]:
 @pytest_asyncio.fixture
 async def desk(running: Desk) -> AsyncIterator[Desk]:
     await running.clear()
-    await running.admin.execute("TRUNCATE idempotency, replay, replay_change CASCADE")
+    await empty(running.admin, "idempotency, replay, replay_change")
     with clock_kept():
         yield running
 

@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from chaos.databases import empty
 from contracts.clocking import (
     ARRIVED,
     HOUR,
@@ -39,7 +40,7 @@ async def running(postgres_url: str) -> AsyncIterator[Desk]:
 @pytest_asyncio.fixture
 async def desk(running: Desk) -> Desk:
     await running.clear()
-    await running.admin.execute("TRUNCATE replay, replay_change, replay_clock, imported_history")
+    await empty(running.admin, "replay, replay_change, replay_clock, imported_history")
     return running
 
 

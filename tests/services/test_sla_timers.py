@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from chaos.databases import empty
 from contracts.clocking import ARRIVED, DUE, HOUR, LONG_AGO, MINUTE, SECOND, TEN, Desk, clocking, visit
 from shared.clock import clock
 from shared.db import Database, Tx
@@ -33,7 +34,7 @@ async def running(postgres_url: str) -> AsyncIterator[Desk]:
 async def desk(running: Desk) -> Desk:
     """The desk with nothing on it, and nobody else at it."""
     await running.clear()
-    await running.admin.execute("TRUNCATE listener")
+    await empty(running.admin, "listener")
     return running
 
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import asyncpg
 
+from chaos.databases import empty
 from contracts.hearing import Hearing, hearing, told_event
 from shared.clock import uuid7
 from shared.events import Payload
@@ -67,7 +68,7 @@ class Desk(Hearing):
 
     async def clear(self) -> None:
         """Forget every ticket, with its clocks and what was told of them."""
-        await self.admin.execute("TRUNCATE history, subject, clock, timer, alert, event_log, inbox CASCADE")
+        await empty(self.admin, "history, subject, clock, timer, alert, event_log, inbox")
 
     def event(self, subject: UUID, payload: Payload, at: datetime) -> bytes:
         """What happened next to `subject`, as a message."""

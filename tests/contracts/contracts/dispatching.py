@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 from sqlalchemy import text
 
+from chaos.databases import empty
 from contracts.hearing import Hearing, hearing, told_event
 from dispatch.app import PACKAGE, service
 from dispatch.invariants import VIOLATIONS
@@ -94,7 +95,7 @@ class Desk(Hearing):
     async def clear(self) -> None:
         """Forget everything, the organisation too."""
         tables = ("organisation", "person", "early_event", "requisition", "event_log", "outbox", "inbox")
-        await self.admin.execute(f"TRUNCATE {', '.join(tables)} CASCADE")
+        await empty(self.admin, ", ".join(tables))
 
     async def put(self, document: Organisation, seen: int) -> None:
         """Import an organisation on top of a version."""

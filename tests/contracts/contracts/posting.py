@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from chaos.databases import empty
 from contracts.clocking import DUE, MINUTE, SECOND, TEN, Desk
 from contracts.receiving import WebReceiver, receiving
 from contracts.serving import clock_kept
@@ -90,7 +91,7 @@ def later(by: timedelta) -> None:
 async def posting(desk: Desk) -> AsyncIterator[Post]:
     """A desk without sinks, and time that may be set."""
     await desk.clear()
-    await desk.admin.execute("TRUNCATE sink CASCADE")
+    await empty(desk.admin, "sink")
     lanes = Lanes(desk.database, Outgoing(Allowed.read("127.0.0.0/8"), "https://aftercare.example"))
     async with AsyncExitStack() as stack:
         stack.enter_context(clock_kept())

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import httpx
 
+from chaos.databases import empty
 from contracts.clocking import HOUR, TEN, Desk
 from shared.db import Tx
 from shared.http.auth import Principal, Role, mint
@@ -20,7 +21,7 @@ AUTHOR: Final = "desk.one"
 async def begin_anew(desk: Desk) -> None:
     """Nothing on the desk, and the shipped policy alone."""
     await desk.clear()
-    await desk.admin.execute("TRUNCATE uncovered, governed_by, policy_move")
+    await empty(desk.admin, "uncovered, governed_by, policy_move")
     await desk.admin.execute("DELETE FROM policy_version WHERE version > 1")
 
 

@@ -20,7 +20,7 @@ import asyncpg
 from sqlalchemy.engine import make_url
 
 from chaos.checkers import check_deliveries, check_effects
-from chaos.databases import fresh
+from chaos.databases import empty, fresh
 from localservers.rabbitmq import RabbitServer
 from shared.bus.declare import declare
 from shared.bus.topology import LANES
@@ -300,7 +300,7 @@ async def administrator(server: str, urls: Mapping[str, str]) -> asyncpg.Connect
 async def raised(server: str, urls: Mapping[str, str], broker: Broker | None) -> AsyncIterator[Stage]:
     """A stage with empty tables and declared queues; nothing is started."""
     admin = await administrator(server, urls)
-    await admin.execute(f"TRUNCATE {', '.join(_TABLES)}")
+    await empty(admin, ", ".join(_TABLES))
     if broker is not None:
         await broker.declare()
     stage = Stage(urls, admin, broker)

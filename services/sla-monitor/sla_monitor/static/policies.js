@@ -49,9 +49,10 @@
   }
 
   function length(box) {
-    const count = Math.max(0, Math.round(Number(box.querySelector("input").value) || 0));
+    const count = Math.round(Number(box.querySelector("input").value) || 0); // below zero is refused, not mended
     const unit = box.querySelector("select").value;
-    return unit === "D" ? `P${count}D` : `PT${count}${unit}`;
+    const sign = count < 0 ? "-" : "";
+    return sign + (unit === "D" ? `P${Math.abs(count)}D` : `PT${Math.abs(count)}${unit}`);
   }
 
   function target(kind, before) {
@@ -129,6 +130,7 @@
 
   function refresh(shape = false) {
     json().value = JSON.stringify(draft, null, 2);
+    document.querySelector("[data-json-error]").hidden = true; // the form has written over what could not be read
     ask(shape);
   }
 
@@ -196,6 +198,14 @@
     return document.querySelector('[data-slot="form"]');
   }
 
+  /** Promise and field, as the form calls them. */
+  function named(spot) {
+    const promise = spot.closest(".promise-card")?.querySelector("h3")?.textContent;
+    const own = spot.querySelector(":scope > legend")?.textContent ?? spot.getAttribute("aria-label");
+    const label = spot.matches("input, select") ? spot.closest("label")?.firstChild.textContent : own;
+    return [promise, label].filter(Boolean).join(" · ");
+  }
+
   function unfold(spot) {
     for (let fold = spot.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
   }
@@ -208,12 +218,14 @@
     errors = 0;
     for (const finding of document.querySelectorAll(".findings li")) {
       const text = finding.querySelector("button").textContent;
+      const spot = place(finding.dataset.pointer);
+      const name = named(spot);
       if (finding.dataset.level === "error") errors += 1;
-      else warnings.push(text);
+      else warnings.push([name, text].filter(Boolean).join(": "));
+      if (name) finding.prepend(Object.assign(document.createElement("span"), { className: "soft small", textContent: name }));
       const note = document.createElement("p");
       note.className = `beside ${finding.dataset.level}`;
       note.textContent = text;
-      const spot = place(finding.dataset.pointer);
       if (spot.matches("input, select")) {
         spot.setAttribute("aria-invalid", "true");
         spot.closest("label").after(note);
@@ -238,8 +250,11 @@
       error.hidden = true;
       ask(true);
     } catch {
+      clearTimeout(waiting);
+      asked += 1; // what is still on its way is about another text
       error.textContent = error.dataset.text;
       error.hidden = false;
+      refuse({ detail: error.dataset.text });
     }
   }
 
