@@ -144,6 +144,9 @@ async def test_the_form_follows_its_shape(room: Room) -> None:
         await expect(page.locator(".findings li")).to_contain_text("Arrive on site · Length")
         await expect(page.locator(".beside")).to_contain_text("greater than 0")
         room.said.clear()  # the browser notes the 422
+        await length.fill("2")
+        await length.blur()
+        await expect(page.locator(".findings li")).to_have_count(0)
         await kind.select_option("by_hours")
         await expect(page.locator(f'[data-at="{ON_SITE}/cases/0/target/in_hours"]')).to_be_visible()
         await page.locator(f'[data-at="{ON_SITE}/cases/0/target/carry"]').check()

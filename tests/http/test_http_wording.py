@@ -15,6 +15,7 @@ from shared.i18n.language import Language, speaking
 
 class Mail(BaseModel):
     kind: Literal["mail"]
+    pages: int = 1
 
 
 class Call(BaseModel):
@@ -37,7 +38,7 @@ def told(value: object, chinese: bool = False) -> dict[str, str]:
         TypeAdapter(Asked).validate_python(value, from_attributes=True)
     faults: list[dict[str, Any]] = [{**each, "loc": ("body", *each["loc"])} for each in caught.value.errors()]
     with speaking(language):
-        return {each["pointer"]: each["detail"] for each in describe(faults)}
+        return {each["pointer"]: each["detail"] for each in describe(faults, value)}
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,7 @@ def told(value: object, chinese: bool = False) -> dict[str, str]:
         (1, "", "must be a JSON object", "必须是 JSON 对象"),
         ({"by": 1}, "/by", "must be a JSON object", "必须是 JSON 对象"),
         ({"steps": ["one"]}, "/steps/0", "must be a whole number", "必须是整数"),
+        ({"by": {"kind": "mail", "pages": "x"}}, "/by/pages", "must be a whole number", "必须是整数"),
         ({"steps": []}, "/steps", "should have at least 1 items", "至少 1 项"),
         ({"lines": 1}, "/lines", "must be a JSON array", "必须是 JSON 数组"),
         ({"length": "-PT5M"}, "/length", "Input should be greater than 0 sec", "应大于 0秒"),

@@ -116,7 +116,7 @@ class Problem:
 def problem_of(error: Exception) -> Problem:
     """What to tell a client about any exception."""
     if isinstance(error, RequestValidationError):
-        error = _of_input(error.errors())
+        error = _of_input(error.errors(), error.body)
     elif isinstance(error, HTTPException):
         return _of_framework(error)
     elif not isinstance(error, AftercareError):
@@ -124,10 +124,10 @@ def problem_of(error: Exception) -> Problem:
     return _of_ours(error)
 
 
-def _of_input(faults: Sequence[Mapping[str, Any]]) -> AftercareError:
+def _of_input(faults: Sequence[Mapping[str, Any]], body: object) -> AftercareError:
     missing = (MISSING.get(tuple(fault["loc"])) for fault in faults if fault["type"] == "missing")
     named = next(filter(None, missing), None)
-    return named() if named else InvalidInput(errors=describe(faults))
+    return named() if named else InvalidInput(errors=describe(faults, body))
 
 
 def _named(error: Exception) -> AftercareError:
@@ -158,13 +158,13 @@ def _of_framework(error: HTTPException) -> Problem:
     return Problem(error.status_code, slug, phrase, f"{phrase}.", headers=dict(error.headers or {}))
 
 
-def describe(faults: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+def describe(faults: Sequence[Mapping[str, Any]], body: object = None) -> list[dict[str, str]]:
     """Pydantic's errors as `{source, pointer, detail, code}`, without the values they are about.
 
-    `source` is body, query, path, header or cookie; `pointer` is RFC 6901 within it.
+    `source` is body, query, path, header or cookie; `pointer` is RFC 6901 within it: in `body` as sent.
     """
     return [
-        _error(str(fault["loc"][0]), fault["loc"][1:], wording(fault), fault["type"])
+        _error(str(fault["loc"][0]), _sent(fault["loc"][1:], body), wording(fault), fault["type"])
         for fault in _causes(faults)[:MOST_ERRORS]
     ]
 
@@ -173,6 +173,20 @@ def _causes(faults: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Without lists that are called too short only because what is wrong in them was not counted."""
     within = {fault["loc"][:depth] for fault in faults for depth in range(len(fault["loc"]))}
     return [fault for fault in faults if fault["type"] != "too_short" or fault["loc"] not in within]
+
+
+def _sent(path: Sequence[str | int], body: object) -> list[str | int]:
+    """`path` without the kind of an object, which pydantic puts after its place where there are several."""
+    kept: list[str | int] = []
+    for depth, name in enumerate(path, 1):
+        if isinstance(body, Mapping) and name not in body and depth < len(path) and name in body.values():
+            continue
+        kept.append(name)
+        try:
+            body = body[name]  # type: ignore[index]
+        except (LookupError, TypeError):
+            body = None
+    return kept
 
 
 async def answer(_: Request, error: Exception) -> Response:

@@ -70,8 +70,9 @@ async def empty(connection: asyncpg.Connection, tables: str) -> None:
     """
     async with connection.transaction():
         await connection.execute("SET LOCAL session_replication_role = replica")
-        for table in await connection.fetch(_AFFECTED, re.split(r",\s*", tables)):
-            await connection.execute(f"DELETE FROM {table['name']}")
+        names = [row["name"] for row in await connection.fetch(_AFFECTED, re.split(r",\s*", tables))]
+        await connection.execute(f"LOCK TABLE {', '.join(names)}")  # who is still at work ends first
+        await connection.execute("; ".join(f"DELETE FROM {name}" for name in names))
 
 
 async def forget_models(server: str) -> None:

@@ -151,8 +151,9 @@
       body: JSON.stringify(body),
     }).catch(() => null);
     if (!answer || number !== asked) return; // a newer one is on its way
-    if (answer.ok) show(await answer.text());
-    else refuse(await answer.json());
+    if (answer.ok) return show(await answer.text());
+    if (withForm) page().dataset.shape = "true"; // the next one that can be read brings the form
+    refuse(await answer.json());
   }
 
   function show(text) {
