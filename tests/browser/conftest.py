@@ -9,10 +9,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
-CHROMIUM = Path("/usr/bin/chromium")
+from localservers.install import CHROMIUM, HEADLESS_CHROMIUM, find_program
+
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
+    "--force-prefers-reduced-motion",  # without a graphics card the processor draws each frame of a movement
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -23,9 +25,10 @@ ARGUMENTS = [
 
 @pytest.fixture(scope="session")
 def chromium() -> Path:
-    if not CHROMIUM.exists():
-        pytest.skip(f"Chromium is not installed at {CHROMIUM}")
-    return CHROMIUM
+    found = find_program(HEADLESS_CHROMIUM) or find_program(CHROMIUM)
+    if found is None:
+        pytest.skip("Chromium is not installed; `make servers` says why")
+    return found
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -3,7 +3,13 @@
 import logging
 import sys
 
-from localservers.install import ProgramMissing, ensure_chromium, ensure_faketime, ensure_rabbitmq
+from localservers.install import (
+    ProgramMissing,
+    ensure_chromium,
+    ensure_faketime,
+    ensure_headless_chromium,
+    ensure_rabbitmq,
+)
 from localservers.postgres_programs import find_programs
 
 
@@ -17,6 +23,7 @@ def main(arguments: list[str]) -> int:
         "PostgreSQL": find_programs,
         "RabbitMQ": ensure_rabbitmq,
         "Chromium": ensure_chromium,
+        "Chromium without windows": ensure_headless_chromium,
         "faketime": ensure_faketime,
     }
     missing = False
