@@ -100,7 +100,9 @@ class RabbitServer(LocalServer):
             return
         # A small C program where rabbitmqctl starts a whole Erlang: milliseconds instead of a second.
         place = f"127.0.0.1:{self._dist_port}"
-        reply = await self._run(caller, "-address", place, "-e", stdin=f"{expression}.\n")
+        # -R: a name of its own for each call. All are c17 otherwise, and the broker refuses a second c17
+        # until it has seen that the one before is gone.
+        reply = await self._run(caller, "-R", "-address", place, "-e", stdin=f"{expression}.\n")
         if not reply.startswith("{ok"):
             raise BrokerCommandFailed(f"{expression} gave {reply}")
 
