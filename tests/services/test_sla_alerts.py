@@ -49,6 +49,17 @@ async def test_a_breach_waits_for_what_might_still_be_on_its_way(desk: Desk) -> 
     assert await desk.words(ticket) == ["started", "met"]
 
 
+async def test_while_one_waits_those_after_it_wait_with_it_but_not_what_is_due_anyway(desk: Desk) -> None:
+    tick = timedelta(milliseconds=10)
+    for later in range(1, 4):
+        await desk.urgent(TEN + later * tick)  # breaches 10 ms apart: each would only wait like the first
+    now = DUE + tick
+    await desk.tick(now, dispatch=DUE)  # their warnings
+    assert await desk.tick(now, dispatch=DUE) == now + timedelta(milliseconds=50)
+    await desk.urgent(TEN + HOUR + 4 * tick)
+    assert await desk.tick(now, dispatch=DUE) == now + 3 * tick  # half of its 2 h: no producer is asked
+
+
 async def test_somebody_elses_watermark_says_nothing(desk: Desk) -> None:
     ticket = await desk.urgent()
     await desk.tick(DUE + SECOND, intake=DUE + SECOND)

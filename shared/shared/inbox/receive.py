@@ -17,7 +17,7 @@ from shared.db.tx import Lane
 from shared.errors import Outage
 from shared.events import Event
 from shared.inbox import failure
-from shared.inbox.consumer import Consumer
+from shared.inbox.consumer import Consumer, Handler
 from shared.inbox.decode import Decoded, Decoder
 
 # Bounds one transaction. Advisory locks live in PostgreSQL's shared memory, which is sized for thousands.
@@ -50,6 +50,9 @@ class Receiver:
         self.service = database.service
         self.database = database
         self.consumers = consumers
+        self._types: dict[Handler, set[str]] = {}
+        for each in consumers:
+            self._types.setdefault(each.handler, set()).add(each.payload.type)
         self._decoder = Decoder({each.payload for each in consumers}, timedelta(days=inbox_days))
 
     async def receive(self, bodies: Sequence[bytes], lane: Lane) -> None:
@@ -109,12 +112,12 @@ class Receiver:
         crash.reach("consumer.handled")
 
     async def handle(self, tx: Tx, events: Batch) -> None:
-        """Lock the subjects of `events` and call each handler that reads any of them."""
+        """Lock the subjects of `events` and call each handler once with all it reads of them."""
         await lock_subjects(tx, {event.subject for event in events})
-        for consumer in self.consumers:
-            mine = [event for event in events if event.type == consumer.payload.type]
+        for handler, types in self._types.items():
+            mine = [event for event in events if event.type in types]
             if mine:
-                await consumer.handler(tx, mine)
+                await handler(tx, mine)
 
 
 async def _all(works: Iterable[Awaitable[None]]) -> None:

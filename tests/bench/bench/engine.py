@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -27,10 +29,14 @@ Told = Callable[[Sequence[UUID]], None]
 """Called with the clocks that a transaction told of, as soon as it is committed."""
 
 
+def _nobody(clocks: Sequence[UUID]) -> None:
+    """Until somebody wants to be told."""
+
+
 class Watched(Database):
     """Says which clocks were told to be missed, once that is committed."""
 
-    told: Told
+    told: Told = staticmethod(_nobody)
 
     async def transact(self, work: Callable[[Tx], Awaitable[Any]], *, lane: Any = "live") -> Any:
         alerted: list[UUID] = []
@@ -67,7 +73,7 @@ class Announcer:
 
     def allowed(self, deadline: datetime) -> datetime:
         """When it was first said that everything before `deadline` had been sent."""
-        return next(at for until, at in self.since if until > deadline)
+        return self.since[bisect_right(self.since, deadline, key=lambda said: said[0])][1]
 
 
 def message(payload: Payload, subject: UUID, version: int, at: datetime | None = None) -> bytes:
@@ -84,19 +90,26 @@ def message(payload: Payload, subject: UUID, version: int, at: datetime | None =
     return b"[" + event.model_dump_json(exclude_none=True).encode() + b"]"
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The service at work: who announces to it, and its database, whose `told` may be set."""
+
+    announcer: Announcer
+    database: Watched
+
+
 @asynccontextmanager
-async def running(url: str, told: Told) -> AsyncIterator[Announcer]:
+async def running(url: str) -> AsyncIterator[Running]:
     """The loops of the service at work."""
     settings = Settings.model_validate({"database_url": url, "bus": "memory"})
     database = Watched("sla", url, listening=topology().listened_from("sla"))
-    database.told = told
     context = ServiceContext("sla", database, settings)
     announcer = Announcer(context)
     try:
         async with asyncio.TaskGroup() as tasks:
             works = [announcer.run(), *(loop.run(database) for loop in service.loops(context))]
             started = [tasks.create_task(work) for work in works]
-            yield announcer
+            yield Running(announcer, database)
             for each in started:
                 each.cancel()
     finally:

@@ -123,7 +123,7 @@ async def house(stage: Stage, tickets: int) -> AsyncIterator[House]:
             f"http://127.0.0.1:{process.port}/intake/requests",
             desk,
             Receiver(work, sla.consumers),
-            Engine(judged("sla"), clocks, Bare("", clocks)),
+            Engine(judged("sla"), clocks, Bare("", clocks), started=None),
             1 if stage.quick else 3,
         )
 

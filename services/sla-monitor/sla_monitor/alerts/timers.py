@@ -136,8 +136,12 @@ async def settle(tx: Tx, dealt: Sequence[tuple[UUID, int]], clocks: Sequence[Sto
 
 _NEXT: Final = text(
     """
-    SELECT (SELECT min(due_at) FROM timer WHERE due_at > :now) AS ahead,
-           EXISTS (SELECT FROM timer WHERE due_at <= :now AND threshold <= 100) AS waiting
+    WITH waiting AS (SELECT EXISTS (SELECT FROM timer WHERE due_at <= :now AND threshold <= 100) AS found)
+    SELECT found, CASE WHEN found THEN (
+        SELECT min(due_at) FROM timer
+        WHERE due_at > :now AND due_at < :soon AND (threshold < 100 OR awaits = '')
+    ) ELSE (SELECT min(due_at) FROM timer WHERE due_at > :now) END AS ahead
+    FROM waiting
     """
 )
 # A verdict that waits for a watermark, or a clock that somebody holds, is looked at again so soon.
@@ -145,9 +149,12 @@ _SOON: Final = timedelta(milliseconds=50)
 
 
 async def next_due(tx: Tx, now: datetime) -> datetime | None:
-    """When to look again: at the next timer, sooner if one is due that could not be dealt with."""
-    row = (await tx.execute(_NEXT, {"now": now})).one()
-    if row.waiting:
-        return min(now + _SOON, row.ahead) if row.ahead else now + _SOON
+    """When to look again: at the next timer, soon if one is due that could not be dealt with.
+
+    While one waits for a watermark those after it would only wait with it: looked at one by one, they keep
+    the loop busy when the watermark comes.
+    """
+    soon = now + _SOON
+    row = (await tx.execute(_NEXT, {"now": now, "soon": soon})).one()
     ahead: datetime | None = row.ahead
-    return ahead
+    return ahead or soon if row.found else ahead

@@ -51,7 +51,8 @@ async def refold(tx: Tx, subject_ids: Sequence[UUID], causes: Causes) -> Sequenc
             changes.append(change)
             armed[change.clock.id] = _armed(change.clock, folded, governing)
     await store.save_clocks(tx, [change.clock for change in changes])
-    await store.rearm(tx, armed)
+    await store.disarm(tx, armed.keys() & {each.id for clocks in known.values() for each in clocks})
+    await store.arm(tx, armed)
     for change in changes:
         subject_id = change.clock.subject_id
         tell(tx, change, subjects[subject_id], causes.get(subject_id))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 from uuid import UUID
@@ -193,14 +193,14 @@ _DISARM = text("DELETE FROM timer WHERE clock_id = ANY(CAST(:clocks AS uuid[]))"
 )
 
 
-async def rearm(tx: Tx, timers: Mapping[UUID, tuple[str, Sequence[Timer]]]) -> None:
-    """Replace all timers of the clocks named; each with the producers its verdict awaits."""
-    await tx.execute(_DISARM, {"clocks": sorted(timers)})
-    await arm(tx, timers)
+async def disarm(tx: Tx, clocks: Collection[UUID]) -> None:
+    """Forget all timers of `clocks`."""
+    if clocks:
+        await tx.execute(_DISARM, {"clocks": sorted(clocks)})
 
 
 async def arm(tx: Tx, timers: Mapping[UUID, tuple[str, Sequence[Timer]]]) -> None:
-    """Add timers to clocks."""
+    """Add timers to clocks, each with the producers its verdict awaits."""
     rows = [
         {"clock_id": clock_id, "threshold": each.threshold, "due_at": each.due_at, "awaits": awaits}
         for clock_id, (awaits, armed) in timers.items()
