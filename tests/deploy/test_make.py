@@ -17,7 +17,7 @@ from localservers.postgres import PostgresServer
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = Path(sys.prefix)
-STOPPED = "Stopped; your data is kept in .aftercare/ and is there again at the next start."
+STOPPED = "Stopped; your data is kept in {} and is there again at the next start."
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 
@@ -64,6 +64,7 @@ async def test_ctrl_c_stops_it_with_a_sentence(checkout: Path, to_all: bool) -> 
     finally:
         if started.poll() is None:
             os.killpg(started.pid, signal.SIGKILL)
-        await PostgresServer(checkout / ".aftercare" / "postgres").remove()
-    assert (told.strip(), complaints) == (STOPPED, "")
+        server = PostgresServer(checkout / ".aftercare" / "postgres")
+        await server.remove()
+    assert (told.strip(), complaints) == (STOPPED.format(server.data), "")
     assert started.returncode == (-signal.SIGINT if to_all else 0)

@@ -21,7 +21,8 @@ async def run(port: int) -> None:
     async with local_servers(FOLDER, rabbitmq=False) as servers:
         opening = await loading
         await opening.serve(port, servers.postgres_url, ended)
-    print(f"\nStopped; your data is kept in {FOLDER}/ and is there again at the next start.", flush=True)
+    kept = servers.postgres.data if servers.postgres else "the database you named"
+    print(f"\nStopped; your data is kept in {kept} and is there again at the next start.", flush=True)
 
 
 def until_ended() -> asyncio.Event:

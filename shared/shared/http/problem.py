@@ -57,12 +57,12 @@ class InvalidInput(AftercareError):
     shown: ClassVar = ("errors",)
 
 
-def invalid(source: str, path: Sequence[str | int], detail: str, code: str) -> InvalidInput:
+def invalid(source: str, path: Sequence[str | int], detail: str, code: str, **named: object) -> InvalidInput:
     """One thing wrong with one part: `source` is body, query, path, header or cookie.
 
-    `detail` is told in the reader's language where it is marked with `N_`.
+    `detail` is told in the reader's language where it is marked with `N_`; it may name parts in braces.
     """
-    return InvalidInput(errors=[_error(source, path, gettext(detail), code)])
+    return InvalidInput(errors=[_error(source, path, gettext(detail).format(**named), code)])
 
 
 def _error(source: str, path: Sequence[str | int], detail: str, code: str) -> dict[str, str]:

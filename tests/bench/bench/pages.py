@@ -11,7 +11,7 @@ HEAD: Final = """# Bench
 `make bench` measures each figure beside its floor, in turns on the same machine, and writes a page and a
 JSON file for each; `make bench ONLY=intake` measures one. `make bench ONLY=soak` takes half an hour and is
 no part of `make bench`. Each value is the median of its rounds [least – most]. Ratios are taken round by
-round; only they can be compared between runs.
+round; only they can be compared between runs. [Gaps](gaps.md) says where the time goes for targets not met.
 """
 
 Told = Mapping[str, Any]

@@ -234,7 +234,7 @@ def _instant(content: Content, text: str) -> datetime | None:
     except ValueError:
         raise invalid("body", ("valid_from",), N_("This is no day and time"), "datetime") from None
     if not FIRST_YEAR <= shown.year < LAST_YEAR:
-        raise invalid("body", ("valid_from",), f"Between {FIRST_YEAR} and {LAST_YEAR}", "out_of_range")
+        raise pages.out_of_years("body", "valid_from")
     seconds = (shown - datetime.combine(shown.date(), datetime.min.time())) // timedelta(seconds=1)
     check(content)
     return instant_of(content.calendar(), shown.date(), seconds)

@@ -15,6 +15,7 @@ from shared.db import Tx
 from shared.http.auth import Principal
 from shared.http.pages import page
 from shared.http.problem import invalid
+from shared.i18n.language import N_
 from sla_monitor.calendars import words
 from sla_monitor.calendars.answers import CalendarShown, ContentForm, DayShown, Sum
 from sla_monitor.calendars.rules import instant_of
@@ -38,14 +39,21 @@ Country = Path(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$", description="ISO 3166.", 
 def years_between(first: int, last: int) -> range:
     """Both included."""
     if not first <= last < first + MOST_YEARS:
-        raise invalid("query", ("last_year",), f"The first year or later, at most {MOST_YEARS}", "years")
+        detail = N_("The first year or later, at most {years} years")
+        raise invalid("query", ("last_year",), detail, "years", years=MOST_YEARS)
     return range(first, last + 1)
 
 
 def check_start(start: datetime) -> None:
     """Refuse what lies outside of the years of calendars."""
     if not FIRST_YEAR <= start.year < LAST_YEAR:
-        raise invalid("query", ("start",), f"Between {FIRST_YEAR} and {LAST_YEAR}", "out_of_range")
+        raise out_of_years("query", "start")
+
+
+def out_of_years(source: str, name: str) -> Exception:
+    """A day or an instant that no calendar knows."""
+    detail = N_("Between {first} and {last}")
+    return invalid(source, (name,), detail, "out_of_range", first=FIRST_YEAR, last=LAST_YEAR)
 
 
 class Asked(BaseModel):

@@ -50,9 +50,8 @@ async def refold(tx: Tx, subject_ids: Sequence[UUID], causes: Causes) -> Sequenc
         for change, folded in _changes(id, histories[id], known.get(id, []), governing, tx.now):
             changes.append(change)
             armed[change.clock.id] = _armed(change.clock, folded, governing)
-    await store.save_clocks(tx, [change.clock for change in changes])
     await store.disarm(tx, armed.keys() & {each.id for clocks in known.values() for each in clocks})
-    await store.arm(tx, armed)
+    await store.save_armed(tx, [change.clock for change in changes], armed)
     for change in changes:
         subject_id = change.clock.subject_id
         tell(tx, change, subjects[subject_id], causes.get(subject_id))

@@ -19,6 +19,7 @@ from shared.events import Payload
 from shared.events.sla import PromisesPaused, PromisesResumed
 from shared.http.auth import Principal
 from shared.http.problem import invalid
+from shared.i18n.language import N_
 from shared.outbox.emit import emit
 from sla_monitor.clocks import queries, store
 from sla_monitor.clocks.actions import take
@@ -107,7 +108,8 @@ async def pause_clock(tx: Tx, by: Principal, id: UUID, wish: Wish) -> Any:
     far ahead is refused as invalid.
     """
     if wish.until is not None and not tx.now < wish.until <= tx.now + LONGEST:
-        raise invalid("body", ("until",), f"a pause ends within the next {LONGEST.days} days", "pause_end")
+        detail = N_("a pause ends within the next {days} days")
+        raise invalid("body", ("until",), detail, "pause_end", days=LONGEST.days)
     held = await _hold(tx, by, id)
     happening, payload = _said(tx, held, PAUSED, by, wish.whole, wish)
     match refuse_pause(held.by_hand, held.clock, tx.now):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import (
@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from shared.db import Tx, insert_rows
+from shared.db import Tx, insert_rows, insert_together
 from sla_monitor.clocks.rules.changes import StoredClock, Timer
 from sla_monitor.clocks.rules.history import Happening, Subject, in_order
 from sla_monitor.clocks.rules.timeline import Pause
@@ -102,6 +102,9 @@ timer = Table(
     Column("due_at", _moment, nullable=False),
     Column("awaits", Text, nullable=False),
 )
+
+Timers: TypeAlias = Mapping[UUID, tuple[str, Sequence[Timer]]]
+"""By clock: the producers its verdict awaits, and when it is to be looked at."""
 
 _FIXED: Final = {"id", "subject_id", "promise", "occurrence"}
 _CLOCK_TAIL: Final = "ON CONFLICT (id) DO UPDATE SET " + ", ".join(
@@ -183,6 +186,12 @@ def _row(each: StoredClock) -> dict[str, Any]:
     }
 
 
+async def save_armed(tx: Tx, clocks: Sequence[StoredClock], timers: Timers) -> None:
+    """Store clocks, new ones and changed ones, and their timers, in one round trip."""
+    rows = [_row(each) for each in clocks]
+    await insert_together(tx, (clock, rows), (timer, _timer_rows(timers)), tails={clock: _CLOCK_TAIL})
+
+
 async def save_clocks(tx: Tx, clocks: Sequence[StoredClock]) -> None:
     """Store clocks, new ones and changed ones."""
     await insert_rows(tx, clock, [_row(each) for each in clocks], tail=_CLOCK_TAIL)
@@ -199,14 +208,17 @@ async def disarm(tx: Tx, clocks: Collection[UUID]) -> None:
         await tx.execute(_DISARM, {"clocks": sorted(clocks)})
 
 
-async def arm(tx: Tx, timers: Mapping[UUID, tuple[str, Sequence[Timer]]]) -> None:
-    """Add timers to clocks, each with the producers its verdict awaits."""
-    rows = [
+async def arm(tx: Tx, timers: Timers) -> None:
+    """Add timers to clocks."""
+    await insert_rows(tx, timer, _timer_rows(timers))
+
+
+def _timer_rows(timers: Timers) -> list[dict[str, Any]]:
+    return [
         {"clock_id": clock_id, "threshold": each.threshold, "due_at": each.due_at, "awaits": awaits}
         for clock_id, (awaits, armed) in timers.items()
         for each in armed
     ]
-    await insert_rows(tx, timer, rows)
 
 
 async def load_history(tx: Tx, subject_id: UUID) -> list[Happening]:

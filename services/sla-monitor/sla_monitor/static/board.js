@@ -78,7 +78,8 @@
       const [all, open] = total(section.classList[0], list.childElementCount);
       const more = section.querySelector(".more");
       put(section.querySelector(".count"), all + open);
-      put(more, more.dataset.said.replace("{}", all - shown + open));
+      const said = more.querySelector("[data-said]");
+      put(said, said.dataset.said.replace("{}", all - shown + open));
       more.hidden = !shown || all === shown;
     }
     const list = document.querySelector("[data-alarm]");
