@@ -78,7 +78,7 @@ async def test_a_memory_alarm_blocks_publishers_until_it_is_off(rabbit: RabbitSe
         await asyncio.wait_for(waiting, PATIENCE_S)
 
 
-async def test_commands_do_not_wait_for_each_other(rabbit: RabbitServer) -> None:
+async def test_commands_at_once_are_all_taken(rabbit: RabbitServer) -> None:
     names = [f"test_{secrets.token_hex(8)}" for _ in range(5)]
     await asyncio.gather(*map(rabbit.add_vhost, names))
     assert set(names) <= set((await rabbit.ctl("-q", "list_vhosts")).splitlines())

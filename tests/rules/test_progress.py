@@ -62,6 +62,20 @@ def test_while_the_queue_holds_anything_nothing_is_known() -> None:
     assert progress.until == NOON + 4 * SECOND
 
 
+def test_what_is_to_follow_follows_once_all_that_had_arrived_is_done() -> None:
+    progress, followed = idle(), []
+    progress.arrived(NOON - SECOND)
+    progress.found(0, NOON + SECOND, lambda: followed.append("first"))
+    progress.arrived(NOON + SECOND)
+    assert not followed
+    progress.done(1)
+    assert followed == ["first"]
+    progress.found(0, NOON + 2 * SECOND, lambda: followed.append("forgotten"))
+    progress.found(1, NOON + 3 * SECOND, lambda: followed.append("held"))
+    progress.done(1)
+    assert followed == ["first"]
+
+
 def test_what_was_not_done_is_delivered_again() -> None:
     progress = idle()
     progress.arrived(NOON - SECOND)

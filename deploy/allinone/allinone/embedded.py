@@ -14,14 +14,15 @@ from localservers import local_servers
 
 
 async def run(port: int) -> None:
-    """Serve until SIGINT or SIGTERM; the data stay in `.aftercare/` for the next time."""
+    """Serve until SIGINT or SIGTERM; the data stay for the next time."""
     ended = until_ended()
     # Our own code takes as long to load as PostgreSQL to start: both at once.
     loading = asyncio.create_task(asyncio.to_thread(import_module, "allinone.opening"))
     async with local_servers(FOLDER, rabbitmq=False) as servers:
         opening = await loading
         await opening.serve(port, servers.postgres_url, ended)
-    kept = servers.postgres.data if servers.postgres else "the database you named"
+    server = servers.postgres
+    kept = f"{FOLDER}/ and {server.home}" if server and server.home != server.folder else f"{FOLDER}/"
     print(f"\nStopped; your data is kept in {kept} and is there again at the next start.", flush=True)
 
 

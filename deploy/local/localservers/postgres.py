@@ -59,6 +59,11 @@ class PostgresServer(LocalServer):
         return f"postgresql://postgres:{self._password}@127.0.0.1:{self.port}/postgres"
 
     @property
+    def home(self) -> Path:
+        """Where its data and password are: `folder`, for root elsewhere."""
+        return self._home
+
+    @property
     def data(self) -> Path:
         return self._home / "data"
 

@@ -84,7 +84,7 @@ class Bus(Protocol):
         """Tell whoever hears it, at most once, unconfirmed."""
 
     async def hear(self, heard: Callable[[Watermark], None]) -> None:
-        """Call `heard` with each watermark of any producer, for ever."""
+        """Call `heard` with watermarks of any producer, for ever; what one speaks of is here by then."""
 
     def taken(self) -> datetime:
         """What had been recorded before, and sent here by now, has had its effect in this process."""

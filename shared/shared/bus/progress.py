@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -10,6 +11,10 @@ from uuid import UUID
 from shared.clock import made_at
 
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _nothing() -> None:
+    """What most have to do then."""
 
 
 class Progress:
@@ -23,7 +28,7 @@ class Progress:
     def __init__(self) -> None:
         self._waiting: deque[datetime] = deque()
         self._arrived = self._done = 0
-        self._marks: deque[tuple[int, datetime]] = deque()
+        self._marks: deque[tuple[int, datetime, Callable[[], None]]] = deque()
         self._reached = _NEVER
 
     @property
@@ -47,15 +52,20 @@ class Progress:
             self._waiting.popleft()
         self._done += deliveries
         while self._marks and self._marks[0][0] <= self._done:
-            self._reached = max(self._reached, self._marks.popleft()[1])
+            _, asked, then = self._marks.popleft()
+            self._reached = max(self._reached, asked)
+            then()
 
-    def found(self, held: int, asked: datetime) -> None:
-        """The queue answered, after all it had delivered here, how many it held when it was asked."""
+    def found(self, held: int, asked: datetime, then: Callable[[], None] = _nothing) -> None:
+        """The queue answered, after all it had delivered here, how many it held when it was asked.
+
+        `then` is called once what had arrived by now has had its effect, if the queue held nothing.
+        """
         if held:
             self._marks.clear()
             self._reached = _NEVER  # nobody knows how old they are
         else:
-            self._marks.append((self._arrived, asked))
+            self._marks.append((self._arrived, asked, then))
             self.done(0)
 
 

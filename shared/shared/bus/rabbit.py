@@ -23,6 +23,7 @@ from pamqp.commands import Basic
 
 from shared import crash
 from shared.bus.contract import BusReport, ListenerMissing, Message, Outcome, Watermark
+from shared.bus.gate import Gate
 from shared.bus.progress import Progress, recorded_at
 from shared.bus.topology import (
     EXCHANGE,
@@ -49,8 +50,6 @@ UNSEEN: Final = timedelta(
     hours=1
 )  # how far back a process that finds a queue missing at its start sends again
 STUCK_SECONDS: Final = 120.0
-ASK_SECONDS: Final = 0.2  # between two looks whether a queue is empty; who hears watermarks has to know
-NOTED_SECONDS: Final = 0.02  # what was delivered before an answer has been noted by then
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0  # while the receiver's database is out of reach
 
 _TROUBLE: Final = (AMQPError, OSError, TimeoutError, RuntimeError)
@@ -69,7 +68,7 @@ class RabbitBus:
         self._opening = asyncio.Lock()
         self._consuming: dict[str, bool] = {}
         self._progress = Progress()
-        self._hears = False
+        self._gate = Gate()
         self._trouble = "not connected yet"
         self._lost_at: float | None = time.monotonic()
         self._checked = 0.0
@@ -114,6 +113,7 @@ class RabbitBus:
         async def receive(bodies: Sequence[bytes]) -> None:
             await receiver.receive(bodies, lane)
 
+        self._gate.guarded = True
         await self._consume(queue_name(receiver.service, lane), receive, lane == "live")
 
     async def listen_dead(self, receiver: Receiver) -> None:
@@ -128,7 +128,7 @@ class RabbitBus:
             await publisher.announce(watermark)
 
     async def hear(self, heard: Callable[[Watermark], None]) -> None:
-        self._hears = True
+        self._gate.leads_to(heard)
         connection = await self._connect("watermarks")
         try:
             channel = await connection.channel()
@@ -140,7 +140,7 @@ class RabbitBus:
 
             async def on_message(message: AbstractIncomingMessage) -> None:
                 told = json.loads(message.body)
-                heard(Watermark(told["producer"], datetime.fromisoformat(told["until"])))
+                self._gate.tell(Watermark(told["producer"], datetime.fromisoformat(told["until"])))
 
             await queue.consume(on_message, no_ack=True)
             await channel.closed()
@@ -247,14 +247,13 @@ class RabbitBus:
 
     async def _keep_asking(self, channel: AbstractChannel, queue: str) -> None:
         """How much the queue holds; on the channel of the deliveries, so that the answer is after them."""
+
+        async def held() -> int:
+            declared = await channel.declare_queue(queue, passive=True)
+            return declared.declaration_result.message_count or 0
+
         with suppress(*_TROUBLE):  # the consumer notices, too
-            while True:
-                await asyncio.sleep(ASK_SECONDS)
-                if self._hears:
-                    asked = clock.now()
-                    held = await channel.declare_queue(queue, passive=True)
-                    await asyncio.sleep(NOTED_SECONDS)
-                    self._progress.found(held.declaration_result.message_count or 0, asked)
+            await self._gate.keep_asking(self._progress, held)
 
 
 class _Publisher:

@@ -65,7 +65,8 @@ async def insert_rows(
 async def insert_together(tx: Tx, *parts: Rows, tails: Mapping[Table, str] | None = None) -> None:
     """Insert rows of several tables in one round trip; what refers to each other is checked at its end.
 
-    Each table in key order, with its `tail` as in `insert_rows`; tables without rows are left out.
+    Each table in key order, with its tail as in `insert_rows`, but nothing is returned; tables without rows
+    are left out.
     """
     if present := [(table, rows) for table, rows in parts if rows]:
         await _write(tx, present, tails or {})

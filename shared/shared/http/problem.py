@@ -57,7 +57,9 @@ class InvalidInput(AftercareError):
     shown: ClassVar = ("errors",)
 
 
-def invalid(source: str, path: Sequence[str | int], detail: str, code: str, **named: object) -> InvalidInput:
+def invalid(
+    source: str, path: Sequence[str | int], detail: str, code: str, /, **named: object
+) -> InvalidInput:
     """One thing wrong with one part: `source` is body, query, path, header or cookie.
 
     `detail` is told in the reader's language where it is marked with `N_`; it may name parts in braces.

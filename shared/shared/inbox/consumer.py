@@ -12,6 +12,7 @@ from shared.events import Event, Payload
 P = TypeVar("P", bound=Payload)
 
 Handler: TypeAlias = Callable[[Tx, Sequence[Event[Any]]], Awaitable[None]]
+"""Takes the new events of a batch that it reads."""
 
 
 @dataclass(frozen=True, slots=True)

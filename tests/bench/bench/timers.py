@@ -184,8 +184,9 @@ MINUTE: Final = Figure(
     "timers",
     "1,000,000 clocks armed, 10,000 of them due within one minute. The bare loop marks a row. sla-monitor "
     "judges clocks by what the producers say has been sent, which they say every 250 ms and 250 ms behind; "
-    "it stores verdict, alert and event, and has been at work since the warm-up. Lateness from the instant "
-    "from which the verdict was allowed to the commit; the whole lateness from the deadline.",
+    "it stores verdict, alert and event, and has been at work since the warm-up, with nothing due while the "
+    "bare loop fires. Lateness from the instant from which the verdict was allowed to the commit; the whole "
+    "lateness from the deadline.",
     partial(sides, armed=1_000_000, due=10_000, lead=LEAD, within=timedelta(minutes=1), anew=False),
     (
         Ratio("T5, firing", "fired/s", ENGINE, BARE, targets=(0.5,)),

@@ -1,5 +1,6 @@
 """Delivers a second time what was delivered before, in another order and in other groups."""
 
+import asyncio
 import random
 from collections.abc import Sequence
 from contextlib import suppress
@@ -26,7 +27,13 @@ SHARE: Final = 0.1  # of all events
 ROUND: Final = 500  # events looked at in one go
 RESENT: Final = timedelta(seconds=0.5)  # how far back an operator's re-send goes
 EVERY: Final = 8  # rounds to one re-send
+BACK_WITHIN: Final = 60.0  # seconds until broker and database are back after the last fault
 _BROKEN: Final = (AMQPError, OSError, TimeoutError, RuntimeError)
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether it means that database or broker are away."""
+    return isinstance(error, _BROKEN) or is_database_outage(error)
 
 
 class Way(Protocol):
@@ -110,16 +117,25 @@ class Echo:
                 await self._queue_again()
             await self._double()
         except Exception as error:
-            if not isinstance(error, _BROKEN) and not is_database_outage(error):
+            if not _is_away(error):
                 raise
             return False
         return True
 
     async def reach(self, share: float, of: int) -> None:
-        """Go on, from the beginning again if need be, until that share has been doubled."""
-        while self.sent < share * of:
-            if not await self._double():
-                self._seen = UUID(int=0)
+        """Go on, from the beginning again if need be, until that share has been doubled.
+
+        The last fault may be a broker killed: what cannot be sent yet is tried again until it is back.
+        """
+        async with asyncio.timeout(BACK_WITHIN):
+            while self.sent < share * of:
+                try:
+                    if not await self._double():
+                        self._seen = UUID(int=0)
+                except Exception as error:
+                    if not _is_away(error):
+                        raise
+                    await asyncio.sleep(0.1)
 
     async def _double(self) -> bool:
         new = (

@@ -14,7 +14,7 @@ class ThingMade(Payload):
 
 
 class ThingIgnored(Payload):
-    """Nobody listens to this."""
+    """No service listens to this."""
 
     type = "maker.thing_ignored.v1"
 

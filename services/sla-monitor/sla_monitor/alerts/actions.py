@@ -19,7 +19,7 @@ from sla_monitor.alerts.timers import Due
 from sla_monitor.clocks import telling
 from sla_monitor.clocks.rules.changes import BREACH, CONFIRM, StoredClock, Timer
 from sla_monitor.clocks.rules.history import Subject
-from sla_monitor.clocks.store import arm
+from sla_monitor.clocks.store import Armed, arm
 
 BATCH: Final = 400
 PATIENCE: Final = timedelta(seconds=5)
@@ -48,7 +48,7 @@ async def judge_due(
 async def _deal(tx: Tx, due: Sequence[Due], now: datetime) -> None:
     clocks: dict[UUID, StoredClock] = {}
     verdicts: list[tuple[Verdict, Subject]] = []
-    unconfirmed: dict[UUID, tuple[str, Sequence[Timer]]] = {}
+    unconfirmed: dict[UUID, Armed] = {}
     for _, group in groupby(sorted(due, key=lambda each: each.clock.id), key=lambda each: each.clock.id):
         ran_out = list(group)
         thresholds = {each.threshold for each in ran_out}

@@ -136,10 +136,11 @@ async def settle(tx: Tx, dealt: Sequence[tuple[UUID, int]], clocks: Sequence[Sto
 
 _NEXT: Final = text(
     """
-    WITH waiting AS (SELECT EXISTS (SELECT FROM timer WHERE due_at <= :now AND threshold <= 100) AS found)
+    WITH waiting AS MATERIALIZED (
+        SELECT EXISTS (SELECT FROM timer WHERE due_at <= :now AND threshold <= 100) AS found
+    )
     SELECT found, CASE WHEN found THEN (
-        SELECT min(due_at) FROM timer
-        WHERE due_at > :now AND due_at < :soon AND (threshold < 100 OR awaits = '')
+        SELECT min(due_at) FROM timer WHERE due_at > :now AND due_at < :soon AND threshold < 100
     ) ELSE (SELECT min(due_at) FROM timer WHERE due_at > :now) END AS ahead
     FROM waiting
     """
@@ -151,8 +152,8 @@ _SOON: Final = timedelta(milliseconds=50)
 async def next_due(tx: Tx, now: datetime) -> datetime | None:
     """When to look again: at the next timer, soon if one is due that could not be dealt with.
 
-    While one waits for a watermark those after it would only wait with it: looked at one by one, they keep
-    the loop busy when the watermark comes.
+    While one waits, breaches that fall due are not looked at one by one: no watermark has passed them yet
+    either, and looking would keep the loop busy when it comes. Warnings and ends of pauses still are.
     """
     soon = now + _SOON
     row = (await tx.execute(_NEXT, {"now": now, "soon": soon})).one()

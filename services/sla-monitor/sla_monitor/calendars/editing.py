@@ -165,10 +165,10 @@ async def _changed(content: Content, filled: Filled) -> tuple[Content, int]:
         case "days":
             return override(content, _overrides(filled)), 0
         case "country":
-            years = pages.years_between(filled.first_year, filled.last_year)
+            years = pages.years_between(filled.first_year, filled.last_year, "body")
             return await with_country(content, filled.country.upper(), years), 0
         case "file" if filled.file is not None:
-            years = pages.years_between(filled.first_year, filled.last_year)
+            years = pages.years_between(filled.first_year, filled.last_year, "body")
             return await with_file(content, filled.file, years, _marks(filled), filled.how)
         case "hours":
             week = tuple(_windows(text) for text in filled.hours)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.db import Tx
 from shared.http.auth import Principal
 from shared.http.pages import page
-from shared.http.problem import invalid
+from shared.http.problem import InvalidInput, invalid
 from shared.i18n.language import N_
 from sla_monitor.calendars import words
 from sla_monitor.calendars.answers import CalendarShown, ContentForm, DayShown, Sum
@@ -36,11 +36,11 @@ MOST_YEARS: Final = 30  # of a country or a file at once
 Country = Path(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$", description="ISO 3166.", examples=["CN", "DE-BY"])
 
 
-def years_between(first: int, last: int) -> range:
-    """Both included."""
+def years_between(first: int, last: int, source: str) -> range:
+    """Both included; `source` is where the years were named, as in `invalid`."""
     if not first <= last < first + MOST_YEARS:
         detail = N_("The first year or later, at most {years} years")
-        raise invalid("query", ("last_year",), detail, "years", years=MOST_YEARS)
+        raise invalid(source, ("last_year",), detail, "years", years=MOST_YEARS)
     return range(first, last + 1)
 
 
@@ -50,7 +50,7 @@ def check_start(start: datetime) -> None:
         raise out_of_years("query", "start")
 
 
-def out_of_years(source: str, name: str) -> Exception:
+def out_of_years(source: str, name: str) -> InvalidInput:
     """A day or an instant that no calendar knows."""
     detail = N_("Between {first} and {last}")
     return invalid(source, (name,), detail, "out_of_range", first=FIRST_YEAR, last=LAST_YEAR)

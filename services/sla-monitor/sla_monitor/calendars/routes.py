@@ -134,7 +134,7 @@ async def country_days(
 ) -> list[DayForm]:
     """The public holidays and make-up working days of a country, as its list has them."""
     _, found = await load(tx, hours_of)
-    years = pages.years_between(first_year, last_year)
+    years = pages.years_between(first_year, last_year, "query")
     _, known = await asyncio.to_thread(holidays_of, country, years, found.content)
     return [DayForm.of(each) for each in known]
 
@@ -154,6 +154,6 @@ async def propose_import(
     """What the calendar would say with the days of a file, to be looked at and published."""
     _, found = await load(tx, name)
     marks = Marks(words=tuple(words)) if words else Marks()
-    years = pages.years_between(first_year, last_year)
+    years = pages.years_between(first_year, last_year, "body")
     fresh, left_out = await with_file(found.content, file, years, marks, how)
     return Proposal.of(fresh, compare(found.content, fresh), left_out)

@@ -14,7 +14,7 @@ from shared.outbox.emit import emit
 from sla_monitor.alerts.climbing import follow_clocks
 from sla_monitor.clocks import store
 from sla_monitor.clocks.rules import Clock, Happening, describe, evaluate
-from sla_monitor.clocks.rules.changes import Change, StoredClock, Timer, amend, begin, timers
+from sla_monitor.clocks.rules.changes import Change, StoredClock, amend, begin, timers
 from sla_monitor.clocks.rules.history import Subject, known_facts
 from sla_monitor.clocks.telling import payload_of, uncovered
 from sla_monitor.policies.store import Governing, cover, load_rulebook, load_standing, raise_uncovered
@@ -22,7 +22,6 @@ from sla_monitor.policies.store import Governing, cover, load_rulebook, load_sta
 Causes: TypeAlias = Mapping[UUID, Event[Any]]
 """The last new event of each subject, whose trace goes on."""
 
-Armed: TypeAlias = tuple[str, Sequence[Timer]]
 Key: TypeAlias = tuple[str, int]
 
 
@@ -41,7 +40,7 @@ async def refold(tx: Tx, subject_ids: Sequence[UUID], causes: Causes) -> Sequenc
     subjects = {id: describe(histories[id]) for id in subject_ids}
     await store.save_subjects(tx, subjects)
     changes: list[Change] = []
-    armed: dict[UUID, Armed] = {}
+    armed: dict[UUID, store.Armed] = {}
     governed: dict[UUID, Governing] = {}
     for id in subject_ids:
         moved_to = moves[id].policy_version if id in moves else None
@@ -106,7 +105,7 @@ def _key(clock: Clock | StoredClock) -> Key:
     return clock.promise, clock.occurrence
 
 
-def _armed(clock: StoredClock, folded: Clock | None, governing: Governing) -> Armed:
+def _armed(clock: StoredClock, folded: Clock | None, governing: Governing) -> store.Armed:
     promise = governing.policy.promise(clock.promise)
     awaits = ",".join(promise.producers) if promise else ""
     return awaits, timers(clock, folded.warnings if folded else ())

@@ -103,8 +103,8 @@ timer = Table(
     Column("awaits", Text, nullable=False),
 )
 
-Timers: TypeAlias = Mapping[UUID, tuple[str, Sequence[Timer]]]
-"""By clock: the producers its verdict awaits, and when it is to be looked at."""
+Armed: TypeAlias = tuple[str, Sequence[Timer]]
+"""Of a clock: the producers its verdict awaits, and when it is to be looked at."""
 
 _FIXED: Final = {"id", "subject_id", "promise", "occurrence"}
 _CLOCK_TAIL: Final = "ON CONFLICT (id) DO UPDATE SET " + ", ".join(
@@ -186,7 +186,7 @@ def _row(each: StoredClock) -> dict[str, Any]:
     }
 
 
-async def save_armed(tx: Tx, clocks: Sequence[StoredClock], timers: Timers) -> None:
+async def save_armed(tx: Tx, clocks: Sequence[StoredClock], timers: Mapping[UUID, Armed]) -> None:
     """Store clocks, new ones and changed ones, and their timers, in one round trip."""
     rows = [_row(each) for each in clocks]
     await insert_together(tx, (clock, rows), (timer, _timer_rows(timers)), tails={clock: _CLOCK_TAIL})
@@ -208,12 +208,12 @@ async def disarm(tx: Tx, clocks: Collection[UUID]) -> None:
         await tx.execute(_DISARM, {"clocks": sorted(clocks)})
 
 
-async def arm(tx: Tx, timers: Timers) -> None:
+async def arm(tx: Tx, timers: Mapping[UUID, Armed]) -> None:
     """Add timers to clocks."""
     await insert_rows(tx, timer, _timer_rows(timers))
 
 
-def _timer_rows(timers: Timers) -> list[dict[str, Any]]:
+def _timer_rows(timers: Mapping[UUID, Armed]) -> list[dict[str, Any]]:
     return [
         {"clock_id": clock_id, "threshold": each.threshold, "due_at": each.due_at, "awaits": awaits}
         for clock_id, (awaits, armed) in timers.items()
