@@ -196,6 +196,7 @@ async def test_what_was_sent_and_has_no_effect_yet_holds_back_whoever_hears(
         release.set()
 
         async def look() -> None:
+            assert ears.heard
             assert min(ears.heard[-1], bus.taken()) > made["time"]
 
         await until(look)
