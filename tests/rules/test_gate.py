@@ -49,7 +49,6 @@ async def answered(queue: Queue, held: int) -> None:
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.bus.gate.clock", SimpleNamespace(now=lambda: NOON))
     monkeypatch.setattr("shared.bus.gate.ASK_SECONDS", 0.01)
-    monkeypatch.setattr("shared.bus.gate.NOTED_SECONDS", 0.0)
 
 
 async def test_a_question_asked_before_it_came_says_nothing_of_it() -> None:

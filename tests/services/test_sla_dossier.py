@@ -204,6 +204,6 @@ async def test_a_clock_that_runs_shows_what_is_counted_until_now_and_who_did_wha
     ticket = await desk.urgent(clock.now() - 13 * MINUTE)
     shown = await page(desk, ticket)
     row = shown.partition("Arrive on site</h2>")[2].partition("</tbody>")[0].rpartition("<tr")[2]
-    assert ">0:13:0" in row.partition('data-label="Counted so far"')[2]
+    assert ">0:13:0" in row.partition('data-label="Running total"')[2]
     assert words.person("desk.one") == "desk.one"
     assert words.person("01a204ac-e6c4-778f-b7d9-c3273a7f32a3") == "somebody (…7f32a3)"

@@ -42,11 +42,11 @@ _MAILS: Final = (
 __all__ = ["Refused", "play"]
 
 
-async def play(folder: Path, base_url: str, settings: Settings) -> None:
-    """Set up the sample organisation and play the day, unless it was played before."""
+async def play(folder: Path, base_url: str, settings: Settings) -> bool:
+    """Set up the sample organisation and play the day; False when it was played before."""
     played = folder / PLAYED
     if played.exists():
-        return
+        return False
     async with httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=30) as client:
         visitor = Visitor(client, settings)
         await visitor.set_up()
@@ -60,6 +60,7 @@ async def play(folder: Path, base_url: str, settings: Settings) -> None:
         await _calls(visitor, _last_open(now - 10 * _MINUTES))
         await _work(visitor, requests, now)
     played.write_text(f"{now.isoformat()}\n")
+    return True
 
 
 def _last_open(before: datetime) -> datetime:

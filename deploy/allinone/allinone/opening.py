@@ -58,11 +58,12 @@ async def welcome(port: int) -> None:
     print(f"\n  API          {address}/openapi.json   events {address}/asyncapi.json", flush=True)
     if os.environ.get("DEMO", "1") != "0":
         try:
-            await demo.play(FOLDER, address, settings)
+            played = await demo.play(FOLDER, address, settings)
         except (demo.Refused, httpx.HTTPError, TimeoutError) as error:
             print(f"the sample day could not be played to its end: {error}", file=sys.stderr, flush=True)
             return
-        print("\nA sample day has been played: open the operations board, /sla/board.", flush=True)
+        if played:
+            print("\nA sample day has been played: open the operations board, /sla/board.", flush=True)
 
 
 def common_environment(port: int, secret: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from shared.bus.progress import Progress
 from shared.clock import clock
 
 ASK_SECONDS: Final = 0.2  # between two looks whether the queue is empty, at the latest
-NOTED_SECONDS: Final = 0.02  # what was delivered before an answer has been noted by then
+NOTED_TURNS: Final = 20  # of the loop; what was delivered before an answer has been noted by then
 
 
 class Gate:
@@ -54,7 +54,8 @@ class Gate:
             pass_on = partial(self._pass_on, list(self._told.values()))
             asked = clock.now()
             number = await held()
-            await asyncio.sleep(NOTED_SECONDS)
+            for _ in range(NOTED_TURNS):
+                await asyncio.sleep(0)
             progress.found(number, asked, pass_on)
 
     def _pass_on(self, watermarks: Sequence[Watermark]) -> None:

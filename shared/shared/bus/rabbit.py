@@ -246,11 +246,16 @@ class RabbitBus:
         raise Outage(what=f"RabbitMQ (consuming {queue})")
 
     async def _keep_asking(self, channel: AbstractChannel, queue: str) -> None:
-        """How much the queue holds; on the channel of the deliveries, so that the answer is after them."""
+        """How much the queue holds, on the channel of the deliveries.
+
+        Within the broker an answer overtakes what the queue had just handed to the channel. That is written
+        before the channel reads the next question: its answer comes after all of it.
+        """
 
         async def held() -> int:
-            declared = await channel.declare_queue(queue, passive=True)
-            return declared.declaration_result.message_count or 0
+            answer = await channel.declare_queue(queue, passive=True)
+            await channel.declare_queue(queue, passive=True)
+            return answer.declaration_result.message_count or 0
 
         with suppress(*_TROUBLE):  # the consumer notices, too
             await self._gate.keep_asking(self._progress, held)
