@@ -108,12 +108,15 @@ async def test_a_clock_that_runs_again_may_be_missed_again(desk: Desk) -> None:
     assert await desk.alerts(ticket) == [(100, 0), (100, 1)]
 
 
-async def test_an_end_that_came_late_is_a_breach_that_needs_no_confirmation(desk: Desk) -> None:
+async def test_an_end_that_came_late_confirms_nothing_for_a_pause_may_come_after_it(desk: Desk) -> None:
     ticket = await desk.urgent()
     await desk.happen(ticket, ARRIVED, DUE + SECOND)
     await desk.tick(DUE + 5 * SECOND)
     (word, data) = (await desk.told_about(ticket))[-1]
-    assert (word, data["confirmed"]) == ("breached", True)
+    assert (word, data["confirmed"]) == ("breached", False)
+    await desk.tick(DUE + 6 * SECOND, dispatch=DUE + 6 * SECOND)
+    assert (await desk.words(ticket))[-1] == "amended"
+    assert (await desk.clock(ticket))["confirmed"] is True
 
 
 async def test_a_process_that_has_just_begun_listens_before_it_doubts(desk: Desk) -> None:

@@ -24,17 +24,17 @@ class Verdict:
 def judge(clock: StoredClock, due: Collection[int], heard: bool, now: datetime) -> tuple[Verdict, ...]:
     """The verdicts on a clock whose timers with the thresholds `due` have run out.
 
-    `heard` says that everything which could have stopped it in time would be known by now. A warning that
-    comes after the deadline is left to the breach.
+    `heard` says that everything which could have stopped or paused it in time would be known by now. A
+    warning that comes after the deadline is left to the breach.
     """
     verdicts: list[Verdict] = []
     if RESUME in due and clock.pause is not None:
         verdicts.append(_next(clock, "resumed", pause=None))
         clock = verdicts[-1].clock
     if BREACH in due and clock.outcome in ("running", "breached") and clock.alerted_at is None:
-        confirmed = heard or clock.stopped_at is not None
+        # An end that came late confirms nothing: a pause before it may still be on its way.
         verdicts.append(
-            _next(clock, "breached", outcome="breached", pause=None, alerted_at=now, confirmed=confirmed)
+            _next(clock, "breached", outcome="breached", pause=None, alerted_at=now, confirmed=heard)
         )
     elif CONFIRM in due and heard and clock.confirmed is False:
         verdicts.append(_next(clock, "confirmed", confirmed=True))

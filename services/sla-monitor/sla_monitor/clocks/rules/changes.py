@@ -126,9 +126,7 @@ def amend(stored: StoredClock, folded: Clock | None, versions: tuple[int, int], 
     retracts = stored.alerted_at is not None and fresh.outcome != "breached"
     if retracts:
         fresh = replace(fresh, revision=stored.revision + 1, warned=0, alerted_at=None, confirmed=None)
-    elif stored.confirmed is False and fresh.stopped_at is not None:
-        fresh = replace(fresh, confirmed=True)  # it ended, and late
-    elif stored.confirmed and fresh.stopped_at is None and fresh.deadline > stored.deadline:
+    elif stored.confirmed and fresh.deadline > stored.deadline:
         fresh = replace(fresh, confirmed=False)  # what was heard reached to the deadline before
     return _told(fresh, _tellings(stored, fresh), previous=stored.outcome, retracts=retracts)
 
