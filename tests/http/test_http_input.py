@@ -245,7 +245,8 @@ async def test_unknown_paths_and_methods_are_problems_too(toy: Toy) -> None:
             answer = await client.request(method, path)
             assert answer.status_code == status
             _is_problem(answer)
-    assert answer.headers["Allow"]
+            if status == 405:
+                assert answer.headers["Allow"] == "GET, POST"
 
 
 async def test_only_so_many_errors_are_told(toy: Toy) -> None:

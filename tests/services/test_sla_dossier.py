@@ -200,10 +200,13 @@ async def test_it_leads_to_the_record_of_the_service_that_has_the_work(desk: Des
     assert "/intake/desk/" not in await page(desk, call)
 
 
-async def test_a_clock_that_runs_shows_what_is_counted_until_now_and_who_did_what(desk: Desk) -> None:
+async def test_what_is_counted_is_until_now_or_until_it_ended_and_who_did_what(desk: Desk) -> None:
     ticket = await desk.urgent(clock.now() - 13 * MINUTE)
     shown = await page(desk, ticket)
     row = shown.partition("Arrive on site</h2>")[2].partition("</tbody>")[0].rpartition("<tr")[2]
     assert ">0:13:0" in row.partition('data-label="Running total"')[2]
+    await desk.happen(ticket, ARRIVED, clock.now() - 3 * MINUTE)
+    row = (await page(desk, ticket)).partition("Arrive on site</h2>")[2].partition("</tbody>")[0]
+    assert ">0:10:0" in row.rpartition("<tr")[2].partition('data-label="Running total"')[2]  # until it ended
     assert words.person("desk.one") == "desk.one"
     assert words.person("01a204ac-e6c4-778f-b7d9-c3273a7f32a3") == "somebody (…7f32a3)"

@@ -13,7 +13,9 @@ from typing import Annotated, ClassVar, Final
 from fastapi import Depends, Header, Request, Response
 
 from shared.errors import AftercareError
+from shared.http.problem import MISSING
 
+NAME: Final = "If-Match"
 _TAGS: Final = re.compile(r'\s*(?:W/)?"[^"]*"\s*(?:,\s*(?:W/)?"[^"]*"\s*)*')
 _STRONG: Final = re.compile(r'(?<!W/)"([^"]*)"')
 
@@ -22,6 +24,9 @@ class PreconditionMissing(AftercareError):
     """Say with If-Match which version you have seen; it is the ETag of what you read."""
 
     status: ClassVar = 428
+
+
+MISSING["header", NAME] = PreconditionMissing
 
 
 class PreconditionMalformed(AftercareError):
@@ -58,19 +63,19 @@ def etag(version: int) -> str:
     return f'"{version}"'
 
 
+_HEADER: Final = Header(alias=NAME, description="The ETag of the version that is to be changed.")
+
+
 def show_version(response: Response, version: int) -> None:
     """Tell the caller which version the answer shows."""
     response.headers["ETag"] = etag(version)
 
 
-async def _if_match(
-    request: Request,
-    sent: Annotated[
-        str | None, Header(alias="If-Match", description="The ETag of the version that is to be changed.")
-    ] = None,
-) -> Precondition:
-    if sent is None:
-        raise PreconditionMissing
+async def _if_match(request: Request, sent: Annotated[str, _HEADER]) -> Precondition:
+    return _seen(request)
+
+
+def _seen(request: Request) -> Precondition:
     tags = ",".join(request.headers.getlist("if-match"))
     if not _TAGS.fullmatch(tags):  # `*` too: it would change what nobody has seen
         raise PreconditionMalformed
@@ -81,13 +86,8 @@ IfMatch = Annotated[Precondition, Depends(_if_match)]
 """What the caller has seen: 428 without If-Match."""
 
 
-async def _if_told(
-    request: Request,
-    sent: Annotated[
-        str | None, Header(alias="If-Match", description="The ETag of the version that is to be changed.")
-    ] = None,
-) -> Precondition | None:
-    return None if sent is None else await _if_match(request, sent)
+async def _if_told(request: Request, sent: Annotated[str | None, _HEADER] = None) -> Precondition | None:
+    return None if sent is None else _seen(request)
 
 
 IfTold = Annotated[Precondition | None, Depends(_if_told)]

@@ -36,7 +36,7 @@ class SubjectUnknown(AftercareError):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the arithmetic: a piece of time, how much has been counted by its end, and by now."""
+    """One line of the arithmetic: a piece of time, how much is counted by its end, and has been so far."""
 
     piece: Interval
     sum: timedelta
@@ -138,9 +138,13 @@ async def load_dossier(tx: Tx, viewer: Principal, id: UUID) -> Dossier:
 
 
 def proof_of(clock: Clock, calendar: Calendar, now: datetime | None = None) -> Proof:
-    """The arithmetic of a clock that is compared with nothing; of one that runs, as far as it is at `now`."""
+    """The arithmetic of a clock that is compared with nothing.
+
+    Counted is until it ended, of one that runs until `now`, and until the deadline at most.
+    """
     pieces = explain(calendar, clock.measure, clock.started_at, clock.deadline, clock.pauses)
-    return Proof(clock, None, tuple(_summed(pieces, now if clock.outcome == "running" else None)), (), (), ())
+    until = clock.stopped_at or (now if clock.outcome == "running" else None)
+    return Proof(clock, None, tuple(_summed(pieces, until)), (), (), ())
 
 
 def _prove(
@@ -160,12 +164,12 @@ def _prove(
     )
 
 
-def _summed(pieces: Sequence[Interval], now: datetime | None) -> Iterator[Line]:
+def _summed(pieces: Sequence[Interval], until: datetime | None) -> Iterator[Line]:
     counted = so_far = timedelta(0)
     for piece in pieces:
         if piece.counted and piece.ends is not None:
             counted += piece.ends - piece.begins
-            ends = piece.ends if now is None else min(piece.ends, now)
+            ends = piece.ends if until is None else min(piece.ends, until)
             so_far += max(ends - piece.begins, timedelta(0))
         yield Line(piece, counted, so_far)
 
