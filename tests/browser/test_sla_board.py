@@ -287,6 +287,13 @@ async def fits(page: Page, height: int) -> None:
         }).length"""
     )
     assert cut == 0
+    overflowing = await page.locator(".tile .share").evaluate_all(
+        """(shares) => shares.filter((share) => {
+            share.textContent = "100.0%";  // as wide as it gets
+            return share.scrollWidth > share.clientWidth;
+        }).length"""
+    )
+    assert overflowing == 0
     shown = await page.locator(".running .clock").evaluate_all(
         "(rows) => rows.filter((row) => row.offsetLeft === rows[0].offsetLeft).length"
     )
