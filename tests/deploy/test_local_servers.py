@@ -36,7 +36,10 @@ from localservers import local_servers
 async def main():
     async with local_servers(Path(sys.argv[1]), services=["dispatch"]) as servers:
         print(servers.postgres_url, servers.rabbitmq_url, flush=True)
-        await asyncio.to_thread(sys.stdin.read)
+        if await asyncio.to_thread(sys.stdin.readline):
+            await servers.rabbitmq.settle()
+            print("settled", flush=True)
+            await asyncio.to_thread(sys.stdin.read)
 
 asyncio.run(main())
 """
@@ -62,7 +65,7 @@ async def folder(tmp_path: Path) -> AsyncIterator[Path]:
 async def served(folder: Path, *runner: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """A process that runs both servers in `folder`, with nothing in its environment but what is given.
 
-    It stops them in order when its input ends, which is at the end of the block.
+    It stops them in order when its input ends, which is at the end of the block; a line is for `settle`.
     """
     process = await asyncio.create_subprocess_exec(
         *(runner or (sys.executable,)), "-c", SERVE, str(folder),
@@ -81,6 +84,14 @@ async def addresses(process: asyncio.subprocess.Process) -> tuple[str, str]:
     assert line, "the process ended before its servers ran"
     postgres_url, rabbitmq_url = line.split()
     return postgres_url, rabbitmq_url
+
+
+async def settle(process: asyncio.subprocess.Process) -> None:
+    """Have the broker of a `served` process keep what was declared until now, also if it is killed."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"settle\n")
+    assert await asyncio.wait_for(process.stdout.readline(), PATIENCE_S) == b"settled\n"
 
 
 def processes_in(folder: Path) -> set[int]:
@@ -176,6 +187,7 @@ async def test_a_killed_parent_leaves_nothing_behind_but_its_data(
     async with served(folder) as parent:
         urls = await addresses(parent)
         await write_everywhere(*urls)
+        await settle(parent)
         running = processes_in(folder)
         opened = listening(running)
         assert {address for address, _ in opened} <= LOOPBACK

@@ -74,10 +74,11 @@ class RabbitServer(LocalServer):
     async def settle(self) -> None:
         """Have queues declared just now survive `kill`.
 
-        RabbitMQ 3.10 confirms the declaration of a quorum queue seconds before its name is safe on disk.
-        Killed within these, it brings the queue back empty and without a leader, for good.
+        RabbitMQ 3.10 confirms a declaration up to seconds before all of it is on disk. Killed within these,
+        it may forget a classic queue (Mnesia's log lacks that the transaction was committed), and it brings
+        a quorum queue back empty and without a leader, for good (the name of its log is still in memory).
         """
-        await self._evaluate("[ok = dets:sync(Table) || Table <- dets:all()]")
+        await self._evaluate("ok = mnesia:sync_log(), [ok = dets:sync(Table) || Table <- dets:all()]")
 
     async def add_vhost(self, name: str) -> None:
         """A fresh virtual host (milliseconds), with the same rights for all users as in `/`."""

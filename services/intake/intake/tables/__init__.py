@@ -1,12 +1,27 @@
-"""The tables of this service; `migrations/` creates them. Contact data lives here and nowhere else."""
+"""The tables of this service; `migrations/` creates them. Contact data lives here and nowhere else.
+
+Here are those of requests and the conversation; each other feature's are in a module of its name beside this.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, DateTime, Integer, LargeBinary, MetaData, Table, Text, Uuid
+from sqlalchemy import Column, Integer, LargeBinary, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
-metadata = MetaData()
-_moment = DateTime(timezone=True)
+from intake.tables.base import metadata, moment
+
+__all__ = [
+    "call",
+    "call_event",
+    "customer",
+    "identity",
+    "message",
+    "metadata",
+    "request",
+    "set_aside",
+    "source",
+    "triage",
+]
 
 customer = Table(
     "customer",
@@ -39,10 +54,10 @@ request = Table(
     Column("city", Text, nullable=False),
     Column("product_line", Text),
     Column("title", Text, nullable=False),
-    Column("received_at", _moment, nullable=False),
+    Column("received_at", moment, nullable=False),
     Column("call_id", Uuid),
     Column("ticket_id", Uuid),
-    Column("answered_at", _moment),
+    Column("answered_at", moment),
     Column("version", Integer, nullable=False),
 )
 
@@ -105,7 +120,7 @@ call = Table(
     Column("region", Text, nullable=False),
     Column("request_id", Uuid),
     Column("state", Text, nullable=False),
-    Column("rang_at", _moment, nullable=False),
+    Column("rang_at", moment, nullable=False),
     Column("version", Integer, nullable=False),
 )
 
@@ -114,5 +129,5 @@ call_event = Table(
     metadata,
     Column("call_id", Uuid, primary_key=True),
     Column("kind", Text, primary_key=True),
-    Column("happened_at", _moment, nullable=False),
+    Column("happened_at", moment, nullable=False),
 )
