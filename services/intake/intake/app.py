@@ -6,8 +6,10 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
+from intake.accounts.routes import router as accounts
 from intake.calls.actions import miss_forgotten
 from intake.calls.routes import router as calls
+from intake.channels.doors import router as doors
 from intake.channels.routes import router as channels
 from intake.channels.webhook import router as webhook
 from intake.desk import feeds
@@ -29,7 +31,8 @@ from shared.process.service import Service
 PACKAGE = Path(__file__).parent
 
 router = APIRouter()
-for feature in (channels, webhook, calls, requests, imports, desk):
+# The doors of providers come last: `/channels/{channel}` would answer for the doors that have a name.
+for feature in (channels, webhook, calls, requests, imports, desk, accounts, doors):
     router.include_router(feature)
 
 

@@ -73,6 +73,7 @@ def parse(
         city=city,
         product_line=product_line,
         answers=tuple(_answered(mail)),
+        address=address or None,
     )
 
 

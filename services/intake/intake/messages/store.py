@@ -8,8 +8,10 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from intake.channels.contract import DeliveryTold
 from intake.requests.rules import Normalised
 from intake.tables import message, source
+from intake.tables.accounts import delivery_told
 from shared.clock import uuid7
 from shared.db import Tx, insert_rows
 from shared.db.rows import Rows
@@ -24,7 +26,8 @@ def incoming(arrived: Sequence[tuple[UUID, Normalised]]) -> tuple[Rows, Rows]:
             "request_id": request_id,
             "direction": "in",
             "channel": each.channel,
-            "external_id": each.external_id if each.channel == "email" else None,
+            "external_id": each.external_id if each.channel == "email" or each.door else None,
+            "address": each.address,
             "author": "customer",
             "text": each.text,
             "state": "received",
@@ -64,6 +67,22 @@ async def save_answer(tx: Tx, request_id: UUID, channel: str, text: str, author:
 async def save_asked(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
     """What other services want to tell the customer, once per event that asks."""
     await insert_rows(tx, message, rows, tail="ON CONFLICT (cause) DO NOTHING")
+
+
+async def save_deliveries(tx: Tx, channel: str, account: str, told: Sequence[DeliveryTold]) -> None:
+    """Keep what a provider told of messages that we sent, each once."""
+    rows = {
+        (each.external_id, each.state): {
+            "channel": channel,
+            "account": account,
+            "external_id": each.external_id,
+            "state": each.state,
+            "told_at": each.at,
+            "detail": each.detail,
+        }
+        for each in told
+    }
+    await insert_rows(tx, delivery_told, [rows[key] for key in sorted(rows)], tail="ON CONFLICT DO NOTHING")
 
 
 async def load_conversation(tx: Tx, request_id: UUID) -> Sequence[Any]:

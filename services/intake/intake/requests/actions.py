@@ -170,6 +170,7 @@ def _row(judged: _Judged) -> dict[str, Any]:
         "title": message.title,
         "received_at": message.received_at,
         "call_id": message.call_id,
+        "door": message.door,
         "version": 1,
     }
 

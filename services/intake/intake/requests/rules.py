@@ -71,6 +71,10 @@ class Normalised:
     call_id: UUID | None = None
     answers: tuple[str, ...] = ()
     """Identifiers of earlier messages that this one replies to."""
+    door: str | None = None
+    """The provider's channel that brought it, where the kind of channel alone does not say."""
+    address: str | None = None
+    """Where an answer goes, as the door writes it: a mailbox, a number, an id at the provider."""
     traceparent: str | None = None
     """The trace of who brought it, where many are stored together."""
 

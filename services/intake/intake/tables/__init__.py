@@ -58,6 +58,7 @@ request = Table(
     Column("call_id", Uuid),
     Column("ticket_id", Uuid),
     Column("answered_at", moment),
+    Column("door", Text),
     Column("version", Integer, nullable=False),
 )
 
@@ -90,6 +91,7 @@ message = Table(
     Column("direction", Text, nullable=False),
     Column("channel", Text, nullable=False),
     Column("external_id", Text),
+    Column("address", Text),
     Column("author", Text, nullable=False),
     Column("template", Text),
     Column("link", Text),

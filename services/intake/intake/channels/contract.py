@@ -1,0 +1,146 @@
+"""What a channel is: a value that knows how its provider signs, what it sends, and what it wants to hear.
+
+    channel = Channel(name="example", secrets=("token",), verify=verify, parse=parse)
+
+One file in `channels/providers/` holds one such value. Everything in it is pure: bytes and headers in, values
+out. The door (`channels/doors.py`) does the rest: it finds the account, has it verified before anything is
+parsed, stores what came of it, and answers once that is committed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from intake.calls.rules import Event as CallEvent
+from intake.requests.rules import UNKNOWN, Normalised
+from shared.errors import AftercareError
+from shared.http import strict
+
+
+class NotGenuine(AftercareError):
+    """This is not signed as {channel} signs for this account; check its secrets and the address it calls."""
+
+    kind = "unauthenticated"
+
+
+class Unreadable(AftercareError):
+    """What came is signed, but nothing that this channel sends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One call of a provider, as it came; what is signed is signed over exactly this.
+
+    url      as the provider called it, query and all; behind a proxy that is the public address
+    headers  by lower-case name
+    query    the first value of each name
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+    received_at: datetime
+
+    def json(self) -> Any:
+        """The body as JSON, without what the database could not keep. Raises `Unreadable`."""
+        try:
+            return strict.parse(self.body)
+        except (strict.NotJson, strict.UnacceptableJson):
+            raise Unreadable from None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One number, page or official account at a provider; where its requests belong when they do not say."""
+
+    channel: str
+    name: str
+    secrets: Mapping[str, str] = field(repr=False)
+    region: str = UNKNOWN
+    city: str = UNKNOWN
+    product_line: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Its name among the accounts of all channels: what makes an external id the only one."""
+        return f"{self.channel}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A person wrote: a new request, or more of one."""
+
+    message: Normalised
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryTold:
+    """What became of a message that we sent; `external_id` is the provider's for it."""
+
+    external_id: str
+    state: Literal["sent", "delivered", "read", "failed"]
+    at: datetime
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallTold:
+    """What happened to a call (R50, R51)."""
+
+    external_id: str
+    event: CallEvent
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """What asks for nothing and is kept all the same: a reaction, an edit, a kind that nobody knows yet."""
+
+    kind: str
+    external_id: str
+    raw: bytes
+
+
+Verdict = Arrived | DeliveryTold | CallTold | Noticed
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the provider wants to hear."""
+
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One provider's way in.
+
+    secrets      the names of what an account is set up with: `optional` ones may be missing, all others never
+    verify       raises `NotGenuine` unless the account's provider sent exactly this, and lately
+    parse        what it says, in its order; raises `Unreadable`
+    greet        answers the provider's handshake, which is verified too; None where it has none
+    acknowledge  what it hears once everything is stored
+    """
+
+    name: str
+    secrets: tuple[str, ...]
+    verify: Callable[[Incoming, Account], None]
+    parse: Callable[[Incoming, Account], Sequence[Verdict]]
+    optional: tuple[str, ...] = ()
+    greet: Callable[[Incoming, Account], Reply] | None = None
+    acknowledge: Reply = Reply()
+    largest: int = 1024 * 1024
+    """Bytes of a body."""
+
+
+def part(element: Any) -> bytes:
+    """One of many messages that came in one body, as its own source."""
+    return json.dumps(element, ensure_ascii=False, separators=(",", ":")).encode()

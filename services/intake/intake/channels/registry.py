@@ -1,0 +1,35 @@
+"""All channels of providers, by name: whatever file lies in `channels/providers/`."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from intake.channels import providers
+from intake.channels.contract import Channel
+from shared.errors import AftercareError
+
+
+class NoSuchChannel(AftercareError):
+    """There is no channel {name}; GET /intake/channels lists them."""
+
+    kind = "not_found"
+
+
+@cache
+def channels() -> dict[str, Channel]:
+    """By name."""
+    modules = (
+        import_module(f"{providers.__name__}.{each.name}") for each in iter_modules(providers.__path__)
+    )
+    found: list[Channel] = [module.channel for module in modules]
+    return {each.name: each for each in sorted(found, key=lambda each: each.name)}
+
+
+def channel_of(name: str) -> Channel:
+    """Raises `NoSuchChannel`."""
+    try:
+        return channels()[name]
+    except KeyError:
+        raise NoSuchChannel(name=name) from None
