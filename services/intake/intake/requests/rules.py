@@ -75,6 +75,9 @@ class Normalised:
     """The provider's channel that brought it, where the kind of channel alone does not say."""
     address: str | None = None
     """Where an answer goes, as the door writes it: a mailbox, a number, an id at the provider."""
+    session: str | None = None
+    """The chat it was said in, named so that no other account's chat has the name; messages of one belong
+    together."""
     traceparent: str | None = None
     """The trace of who brought it, where many are stored together."""
 

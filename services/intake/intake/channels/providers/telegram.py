@@ -91,6 +91,7 @@ def _message(message: _Message, incoming: Incoming, account: Account) -> Normali
         city=account.city,
         product_line=account.product_line,
         address=str(message.chat.id),
+        session=f"{account.place}:{message.chat.id}",
     )
 
 
