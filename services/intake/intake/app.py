@@ -15,6 +15,8 @@ from intake.channels.webhook import router as webhook
 from intake.desk import feeds
 from intake.desk.routes import router as desk
 from intake.imports.routes import router as imports
+from intake.incidents.actions import propose
+from intake.incidents.routes import router as incidents
 from intake.messages.consumers import on_customer_message_requested
 from intake.requests.consumers import on_ticket_opened
 from intake.requests.loops import watch_for_tickets
@@ -32,13 +34,14 @@ PACKAGE = Path(__file__).parent
 
 router = APIRouter()
 # The doors of providers come last: `/channels/{channel}` would answer for the doors that have a name.
-for feature in (channels, webhook, calls, requests, imports, desk, accounts, doors):
+for feature in (channels, webhook, calls, requests, imports, incidents, desk, accounts, doors):
     router.include_router(feature)
 
 
 def loops(context: ServiceContext) -> Sequence[Loop]:
     return (
         Loop("forgotten-calls", miss_forgotten, every=timedelta(seconds=5)),
+        Loop("bursts", propose, every=timedelta(seconds=30)),
         Loop("tickets", watch_for_tickets, every=timedelta(seconds=10)),
     )
 

@@ -118,6 +118,44 @@ class MessageSent(Payload):
     sent_at: datetime
 
 
+class _Incident(Payload):
+    product_line: Code | None = None
+    region: Code
+    title: Note
+    cause: Note = ""
+    recovery_at: AwareDatetime | None = None
+    customers_told: int = 0
+    by: PersonId
+
+
+class IncidentDeclared(_Incident):
+    """Many requests have one cause, says a person; subject: the incident's id (R13)."""
+
+    type: ClassVar[str] = "intake.incident_declared.v1"
+
+
+class IncidentUpdated(_Incident):
+    """Cause or expected recovery is known better; whole state."""
+
+    type: ClassVar[str] = "intake.incident_updated.v1"
+
+
+class IncidentEnded(_Incident):
+    """It works again."""
+
+    type: ClassVar[str] = "intake.incident_ended.v1"
+
+
+class RequestLinked(Payload):
+    """A request belongs to an incident, or no longer does; subject: the request's id."""
+
+    type: ClassVar[str] = "intake.request_linked.v1"
+
+    incident_id: UUID
+    linked: bool = True
+    by: PersonId
+
+
 Label = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """What another system calls a ticket, a place or a team; never a person."""
 

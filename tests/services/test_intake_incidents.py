@@ -1,0 +1,184 @@
+"""R13: bursts are proposed, people declare, every linked customer is told exactly once."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from uuid import UUID
+
+import pytest_asyncio
+
+from contracts.hearing import Hearing, hearing
+from intake.app import service
+from intake.incidents import actions, store
+from intake.incidents.actions import Said
+from intake.incidents.rules import Signature
+from intake.requests.actions import register
+from intake.requests.rules import Identity, Normalised
+from shared.clock import clock, uuid7
+
+ME = UUID(int=5)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def desk(postgres_url: str) -> AsyncIterator[Hearing]:
+    async with hearing(postgres_url, service) as running:
+        yield running
+
+
+def complaint(customer: int, text: str, region: str = "east") -> Normalised:
+    return Normalised(
+        channel="web_form",
+        account="test",
+        external_id=str(uuid7()),
+        identities=(Identity("phone", f"+86138{customer:08d}"),),
+        name="某人",
+        text=text,
+        title=text,
+        received_at=clock.now(),
+        raw=b"x",
+        content_type="text/plain",
+        region=region,
+        product_line="cooling",
+    )
+
+
+async def complaints(
+    desk: Hearing, *customers: int, text: str = "空调漏水", region: str = "east"
+) -> list[UUID]:
+    async with desk.database.transaction() as tx:
+        made = await register(tx, [complaint(each, "空调漏水", region) for each in customers])
+    return [each.request_id for each in made]
+
+
+async def look(desk: Hearing) -> None:
+    await desk.database.transact(lambda tx: actions.propose(tx, clock.now() + timedelta(seconds=1)))
+
+
+async def notices(desk: Hearing, incident: UUID) -> Counter[tuple[int, UUID]]:
+    """How many messages each customer has of each revision, by the messages themselves."""
+    rows = await desk.admin.fetch(
+        "SELECT revision, request.customer_id FROM message JOIN request ON request.id = request_id"
+        " JOIN incident_notice ON message_id = message.id"
+        " WHERE incident_id = $1 AND message.state = 'waiting' AND direction = 'out'",
+        incident,
+    )
+    return Counter((row["revision"], row["customer_id"]) for row in rows)
+
+
+async def csrf_of(browser: object, path: str) -> tuple[str, str]:
+    answer = await browser.get(path)  # type: ignore[attr-defined]
+    assert answer.status_code == 200, answer.text
+    return answer.text, re.findall(r'name="csrf" value="([^"]+)"', answer.text)[0]
+
+
+async def test_a_burst_is_proposed_once_and_declared_by_a_person_from_the_page(desk: Hearing) -> None:
+    requests = await complaints(desk, 1, 2, 3, 4, 5, 5)
+    for _ in range(2):
+        await look(desk)
+    [row] = await desk.admin.fetch("SELECT id, state, symptom, customers FROM incident")
+    assert (row["state"], row["symptom"], row["customers"]) == ("proposed", "漏水", 5)
+    at = f"/intake/incidents/{row['id']}"
+    browser = await desk.served.signed_in("care")
+    assert at in (await browser.get("/intake/incidents/line")).text
+    shown, csrf = await csrf_of(browser, at)
+    assert shown.count("checked") == 6
+    chosen = {"requests": [str(each) for each in requests], "csrf": csrf}
+    form = {"title": "主管道破裂", "cause": "施工", "recovery_at": "2026-11-20T18:30"}
+    assert (await browser.post(f"{at}/declare", data=form | chosen)).status_code == 303
+    assert (await browser.post(f"{at}/declare", data=form | chosen)).status_code == 409
+    assert set((await notices(desk, row["id"])).values()) == {1}
+    texts = await desk.admin.fetch("SELECT DISTINCT text FROM message WHERE direction = 'out'")
+    assert ["11月20日 18:30" in each["text"] for each in texts] == [True]
+    [told] = await desk.told(row["id"])
+    assert (told[0], told[2]["customers_told"], told[2]["cause"]) == ("incident_declared", 5, "施工")
+    assert [name for name, *_ in await desk.told(requests[0])] == ["request_registered", "request_linked"]
+    [late] = await complaints(desk, 9)
+    await look(desk)
+    assert await desk.admin.fetchval("SELECT count(*) FROM incident") == 1
+    assert str(late) in (await browser.get(at)).text
+
+
+async def test_an_update_on_top_of_what_somebody_changed_tells_nobody(desk: Hearing) -> None:
+    said = Said("停水", "", None, "")
+    async with desk.database.transaction() as tx:
+        made = await actions.declare_new(tx, Signature("cooling", "west"), said, [], ME)
+    browser = await desk.served.signed_in("care")
+    shown, csrf = await csrf_of(browser, f"/intake/incidents/{made.id}")
+    form = {"title": "停水", "seen": "1", "csrf": csrf}
+    answers = [await browser.post(f"/intake/incidents/{made.id}/update", data=form) for _ in range(2)]
+    assert [each.status_code for each in answers] == [303, 409]
+    wrong = await browser.post(f"/intake/incidents/{made.id}/end", data=form | {"title": " "})
+    assert (wrong.status_code, "停水" in shown) == (422, True)
+    again = await browser.post(
+        "/intake/incidents", data={"title": "x", "region": "west", "product_line": "cooling", "csrf": csrf}
+    )
+    assert again.status_code == 409
+
+
+async def test_a_request_belongs_to_one_incident(desk: Hearing) -> None:
+    [request] = await complaints(desk, 77, region="south")
+    browser = await desk.served.signed_in("care")
+    ids = []
+    for line in ("a", "b"):
+        async with desk.database.transaction() as tx:
+            made = await actions.declare_new(tx, Signature(line, "south"), Said(line, ""), [], ME)
+            ids.append(made.id)
+    _, csrf = await csrf_of(browser, f"/intake/incidents/{ids[0]}")
+    forms = [{"number": each, "csrf": csrf} for each in (str(request), str(uuid7()), "no number")]
+    answers = [
+        (await browser.post(f"/intake/incidents/{id}/links", data=form)).status_code
+        for id, form in ((ids[0], forms[0]), (ids[1], forms[0]), (ids[0], forms[1]), (ids[0], forms[2]))
+    ]
+    assert answers == [303, 409, 404, 422]
+
+
+async def test_whatever_the_order_each_customer_is_told_of_each_revision_exactly_once(desk: Hearing) -> None:
+    """Random links, unlinks, updates and ends against the plainest thing that could be true."""
+    customers = 6
+    requests = await complaints(desk, *(100 + each % customers for each in range(14)), region="north")
+    rows = await desk.admin.fetch("SELECT id, customer_id FROM request WHERE region = 'north'")
+    owner = {row["id"]: row["customer_id"] for row in rows}
+    for seed in range(5):
+        chance = random.Random(seed)
+        linked = set(chance.sample(requests, 3))
+        said = Said(f"停水 {seed}", "")
+        async with desk.database.transaction() as tx:
+            signature = Signature(f"line-{seed}", "north")
+            incident = (await actions.declare_new(tx, signature, said, sorted(linked), ME)).id
+        revision, expected = 1, {(1, owner[each]) for each in linked}
+        for _ in range(12):
+            step = chance.choice(["link", "link", "unlink", "update"])
+            some = chance.sample(requests, chance.randint(1, 4))
+            async with desk.database.transaction() as tx:
+                if step == "link":
+                    await actions.link(tx, incident, some, ME)
+                    linked |= set(some)
+                elif step == "unlink":
+                    await actions.unlink(tx, incident, some, ME)
+                    linked -= set(some)
+                else:
+                    await actions.revise(tx, incident, said, ME, revision)
+                    revision += 1
+            expected |= {(revision, owner[each]) for each in linked}
+        async with desk.database.transaction() as tx:
+            await actions.end(tx, incident, said, ME, revision)
+        expected |= {(revision + 1, owner[each]) for each in linked}
+        told = await notices(desk, incident)
+        assert set(told) == expected, f"seed {seed}"
+        assert set(told.values()) == {1}, f"seed {seed}"
+        async with desk.database.transaction() as tx:
+            await actions.unlink(tx, incident, requests, ME)
+
+
+async def test_a_dismissed_proposal_stays_quiet_for_a_while(desk: Hearing) -> None:
+    await complaints(desk, *range(200, 205), region="far")
+    await look(desk)
+    async with desk.database.transaction() as tx:
+        [found] = [each for each in await store.load_going_on(tx) if each.region == "far"]
+        await actions.dismiss(tx, found.id)
+    await look(desk)
+    assert await desk.admin.fetchval("SELECT count(*) FROM incident WHERE region = 'far'") == 1
