@@ -9,6 +9,7 @@ parsed, stores what came of it, and answers once that is committed.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,19 +17,16 @@ from datetime import datetime
 from typing import Any, Literal
 
 from intake.calls.rules import Event as CallEvent
+from intake.channels import lenient
+from intake.channels.lenient import Unreadable as Unreadable
 from intake.requests.rules import UNKNOWN, Normalised
 from shared.errors import AftercareError
-from shared.http import strict
 
 
 class NotGenuine(AftercareError):
     """This is not signed as {channel} signs for this account; check its secrets and the address it calls."""
 
     kind = "unauthenticated"
-
-
-class Unreadable(AftercareError):
-    """What came is signed, but nothing that this channel sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +46,8 @@ class Incoming:
     received_at: datetime
 
     def json(self) -> Any:
-        """The body as JSON, without what the database could not keep. Raises `Unreadable`."""
-        try:
-            return strict.parse(self.body)
-        except (strict.NotJson, strict.UnacceptableJson):
-            raise Unreadable from None
+        """The body as JSON, U+FFFD for what the database could not keep. Raises `Unreadable`."""
+        return lenient.parse(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +134,12 @@ class Channel:
     acknowledge: Reply = Reply()
     largest: int = 1024 * 1024
     """Bytes of a body."""
+
+
+def kept(kind: str, raw: bytes, *names: object) -> Noticed:
+    """What asks for nothing, under a name that is the same when it comes again: `names`, and what it says."""
+    digest = hashlib.sha256(raw).hexdigest()[:32]
+    return Noticed(kind, ":".join([*map(str, names), digest]), raw)
 
 
 def part(element: Any) -> bytes:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from functools import partial
+from urllib.parse import quote
 
 import structlog
 from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy.exc import DBAPIError
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from intake.accounts import rules as sealing
 from intake.accounts import store as accounts
@@ -23,8 +27,10 @@ from intake.channels.contract import (
     Reply,
     Unreadable,
     Verdict,
+    kept,
 )
-from intake.channels.registry import channel_of
+from intake.channels.held import held
+from intake.channels.registry import channel_of, channels
 from intake.messages import store as messages
 from intake.requests import store as requests
 from intake.requests.writer import writer_of
@@ -35,6 +41,7 @@ from shared.errors import AftercareError
 from shared.events.terms import Code
 from shared.http.auth import public
 from shared.http.keys import keys_for
+from shared.http.limits import allow_body
 from shared.http.scope import service_of, settings_of
 from shared.http.transaction import ServiceRoute, reading
 
@@ -45,19 +52,28 @@ _OPEN = [Depends(public())]
 DEFAULT = "default"
 
 
+class _OfProviders(StringConvertor):
+    """The name of a registered channel: doors with an address of their own keep their 405."""
+
+    regex = "|".join(map(re.escape, channels()))
+
+
+register_url_convertor("provider", _OfProviders())
+
+
 class NoHandshake(AftercareError):
     """{channel} has no handshake: its provider only posts here."""
 
     kind = "not_found"
 
 
-@router.get("/channels/{channel}", dependencies=_OPEN, include_in_schema=False)
+@router.get("/channels/{channel:provider}", dependencies=_OPEN, include_in_schema=False)
 async def greet_default(channel: Code, request: Request) -> Response:
     """The provider's handshake with the account `default`."""
     return await greet(channel, DEFAULT, request)
 
 
-@router.get("/channels/{channel}/{name}", dependencies=_OPEN)
+@router.get("/channels/{channel:provider}/{name}", dependencies=_OPEN)
 async def greet(channel: Code, name: Code, request: Request) -> Response:
     """Answer the provider's handshake, by which it makes sure that the address is ours."""
     kind = channel_of(channel)
@@ -67,17 +83,18 @@ async def greet(channel: Code, name: Code, request: Request) -> Response:
     return _answer(kind.greet(await _incoming(request), account))
 
 
-@router.post("/channels/{channel}", dependencies=_OPEN, include_in_schema=False)
+@router.post("/channels/{channel:provider}", dependencies=_OPEN, include_in_schema=False)
 async def receive_default(channel: Code, request: Request) -> Response:
     """The same for the account `default`."""
     return await receive(channel, DEFAULT, request)
 
 
-@router.post("/channels/{channel}/{name}", dependencies=_OPEN)
+@router.post("/channels/{channel:provider}/{name}", dependencies=_OPEN)
 async def receive(channel: Code, name: Code, request: Request) -> Response:
     """What a provider posts, signed as it signs. Answered once all of it is stored."""
     kind = channel_of(channel)
     account = await _account(request, channel, name)
+    allow_body(request, kind.largest)
     incoming = await _incoming(request)
     kind.verify(incoming, account)
     await take(service_of(request), account, read(kind, incoming, account))
@@ -87,20 +104,40 @@ async def receive(channel: Code, name: Code, request: Request) -> Response:
 def read(kind: Channel, incoming: Incoming, account: Account) -> Sequence[Verdict]:
     """What a verified call says; one that says nothing we know is kept as `unreadable`."""
     try:
-        return kind.parse(incoming, account)
+        return [held(each) for each in kind.parse(incoming, account)]
     except Unreadable:
         log.warning("channel_unreadable", channel=account.channel, account=account.name)
-        return [Noticed("unreadable", str(uuid7()), incoming.body)]
+        return [kept("unreadable", incoming.body)]
 
 
 async def take(context: ServiceContext, account: Account, verdicts: Sequence[Verdict]) -> None:
-    """Store all of it: messages with the group that waits, the rest in one transaction."""
+    """Store all of it: messages with the group that waits, the rest in one transaction.
+
+    Each thing is stored once, however often it comes: whoever dies on the way leaves a call unanswered, and
+    the provider sends it again. One message that cannot be stored at all is put aside, for its like would be
+    sent again and again with all that came beside it.
+    """
     arrived = [each.message for each in verdicts if isinstance(each, Arrived)]
     others = [each for each in verdicts if not isinstance(each, Arrived)]
     if others:
-        await context.database.transact(partial(_note, account=account, verdicts=others))
-    if arrived:
-        await asyncio.gather(*(writer_of(context).register(each) for each in arrived))
+        await _put(context, account, others)
+    outcomes = await asyncio.gather(
+        *(writer_of(context).register(each) for each in arrived), return_exceptions=True
+    )
+    refused: list[Verdict] = []
+    for message, outcome in zip(arrived, outcomes, strict=True):
+        if isinstance(outcome, DBAPIError | ValueError):
+            fault = type(outcome).__name__  # not what it says: that may quote the message
+            log.error("message_refused", channel=account.channel, account=account.name, fault=fault)
+            refused.append(kept("refused", message.raw, message.external_id))
+        elif isinstance(outcome, BaseException):
+            raise outcome
+    if refused:
+        await _put(context, account, refused)
+
+
+async def _put(context: ServiceContext, account: Account, verdicts: Sequence[Verdict]) -> None:
+    await context.database.transact(partial(_note, account=account, verdicts=verdicts))
 
 
 async def _note(tx: Tx, account: Account, verdicts: Sequence[Verdict]) -> None:
@@ -110,8 +147,13 @@ async def _note(tx: Tx, account: Account, verdicts: Sequence[Verdict]) -> None:
             await note_event(tx, call, each.event, each.at, account.region, None, call.request_id)
     told = [each for each in verdicts if isinstance(each, DeliveryTold)]
     await messages.save_deliveries(tx, account.channel, account.name, told)
-    noticed = [each for each in verdicts if isinstance(each, Noticed)]
+    # In one order, so that two batches with the same things do not wait for each other.
+    noticed = sorted((each for each in verdicts if isinstance(each, Noticed)), key=_name)
     await requests.put_aside(tx, [_aside(account, each) for each in noticed])
+
+
+def _name(noticed: Noticed) -> str:
+    return noticed.external_id
 
 
 def _aside(account: Account, noticed: Noticed) -> dict[str, object]:
@@ -132,13 +174,16 @@ async def _account(request: Request, channel: str, name: str) -> Account:
 
 
 async def _incoming(request: Request) -> Incoming:
-    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    """The call as its provider made it, whatever a proxy on the way calls this address."""
+    raw_path: bytes | None = request.scope.get("raw_path")
+    path = raw_path.decode("ascii", "replace") if raw_path else quote(request.scope["path"])
+    query = request.scope["query_string"].decode("latin-1")
     return Incoming(
         method=request.method,
-        url=settings_of(request).public_url.rstrip("/") + path,
+        url=settings_of(request).public_url.rstrip("/") + path + (f"?{query}" if query else ""),
         headers={name.lower(): value for name, value in reversed(request.headers.items())},
         query=dict(reversed(request.query_params.multi_items())),
-        body=await request.body(),
+        body=await request.body() if request.method == "POST" else b"",
         received_at=clock.now(),
     )
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Final
 
 from intake.channels import providers
 from intake.channels.contract import Channel
 from shared.errors import AftercareError
+
+NAMED_DOORS: Final = frozenset({"email", "phone", "webhook"})
+"""Doors with an address of their own under `/channels/`."""
 
 
 class NoSuchChannel(AftercareError):
@@ -24,7 +28,10 @@ def channels() -> dict[str, Channel]:
         import_module(f"{providers.__name__}.{each.name}") for each in iter_modules(providers.__path__)
     )
     found: list[Channel] = [module.channel for module in modules]
-    return {each.name: each for each in sorted(found, key=lambda each: each.name)}
+    by_name = {each.name: each for each in sorted(found, key=lambda each: each.name)}
+    if len(by_name) != len(found) or NAMED_DOORS & set(by_name):
+        raise ValueError("two doors would have one address")
+    return by_name
 
 
 def channel_of(name: str) -> Channel:

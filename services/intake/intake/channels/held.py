@@ -1,0 +1,49 @@
+"""Verdicts held to what the tables can keep, whatever a provider, or somebody with its secret, writes."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Final
+
+from intake.channels.contract import Arrived, CallTold, DeliveryTold, Noticed, Verdict
+from intake.channels.lenient import storable
+from intake.requests.rules import Normalised
+
+LONGEST_ID: Final = 200  # characters; an entry of an index has to hold it
+_LONGEST_NAME: Final = 200
+_LONGEST_DETAIL: Final = 1000
+
+
+def held(verdict: Verdict) -> Verdict:
+    """The same, with texts that can be stored and names that can be indexed."""
+    match verdict:
+        case Arrived():
+            return Arrived(_message(verdict.message))
+        case DeliveryTold():
+            detail = storable(verdict.detail)[:_LONGEST_DETAIL]
+            return replace(verdict, external_id=named(verdict.external_id), detail=detail)
+        case CallTold() | Noticed():
+            return replace(verdict, external_id=named(verdict.external_id))
+
+
+def named(id: str) -> str:
+    """An identifier as it is; of one that is too long, how it begins and a digest of all of it."""
+    clean = storable(id)
+    if len(clean.encode()) <= LONGEST_ID:
+        return clean
+    return f"{clean[:60]}:sha256:{hashlib.sha256(id.encode(errors='surrogatepass')).hexdigest()}"
+
+
+def _message(message: Normalised) -> Normalised:
+    return replace(
+        message,
+        external_id=named(message.external_id),
+        identities=tuple(replace(each, value=named(each.value)) for each in message.identities),
+        name=storable(message.name)[:_LONGEST_NAME] or "—",
+        text=storable(message.text),
+        title=storable(message.title),
+        answers=tuple(map(named, message.answers)),
+        address=None if message.address is None else named(message.address),
+        session=None if message.session is None else named(message.session),
+    )
