@@ -14,7 +14,7 @@ from uuid import UUID
 
 import typer
 
-from allinone.faults import NotUsable, OutOfReach
+from allinone.faults import AlreadyTold, NotUsable, OutOfReach
 
 if TYPE_CHECKING:
     from allinone.operations import Replayed
@@ -67,6 +67,14 @@ def down() -> None:
     from allinone import suite
 
     typer.echo("stopped" if suite.down() else "nothing was running")
+
+
+@app.command("open", hidden=True)
+def open_suite(answers: int) -> None:
+    """What `aftercare run` has done at the start, by a process that ends."""
+    from allinone import opening
+
+    _do(opening.open_suite(_port(), answers))
 
 
 @app.command(hidden=True)
@@ -312,6 +320,8 @@ def _do(work: Coroutine[Any, Any, T]) -> T:
     """Run to the end; what a person can put right ends in a sentence, not in a traceback."""
     try:
         return asyncio.run(work)
+    except AlreadyTold as reason:
+        raise typer.Exit(reason.code) from None
     except Exception as reason:
         if (code := _exit_code(reason)) is None:
             raise

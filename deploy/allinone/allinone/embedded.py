@@ -1,15 +1,19 @@
 """`make run`: the whole suite on one port with a private PostgreSQL, for a first look and for small shops.
 
-This process only keeps two children alive, the database and the services; kill either and it comes back.
+This process only keeps two children alive, the database and the services; kill either and it comes back. What
+is done once, at the start, is done by a third that ends: its code would take as much memory as the services'.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
-from importlib import import_module
 
+from allinone.children import child
 from allinone.installation import EMBEDDED as FOLDER
+from allinone.installation import recorded
+from allinone.opener import Opener, opener
 from localservers import local_servers
 
 
@@ -17,13 +21,25 @@ async def run(port: int) -> None:
     """Serve until SIGINT or SIGTERM; the data stay for the next time."""
     ended = until_ended()
     # Our own code takes as long to load as PostgreSQL to start: both at once.
-    loading = asyncio.create_task(asyncio.to_thread(import_module, "allinone.opening"))
-    async with local_servers(FOLDER, rabbitmq=False) as servers:
-        opening = await loading
-        await opening.serve(port, servers.postgres_url, ended)
+    async with opener(port) as opening, local_servers(FOLDER, rabbitmq=False) as servers:
+        os.environ.update(await opening.environment(servers.postgres_url))
+        await serve(port, opening, ended)
     server = servers.postgres
     kept = f"{FOLDER}/ and {server.home}" if server and server.home != server.folder else f"{FOLDER}/"
     print(f"\nStopped; your data is kept in {kept} and is there again at the next start.", flush=True)
+
+
+async def serve(port: int, opening: Opener, ended: asyncio.Event) -> None:
+    """All five services as one process, until `ended`."""
+    services = child("aftercare", "allinone", port, os.environ, FOLDER)
+    with recorded(FOLDER):
+        try:
+            # The services load their code meanwhile, and wait for their schemas.
+            await asyncio.gather(services.start(), opening.prepared())
+            opening.welcome()
+            await ended.wait()
+        finally:
+            await services.stop(signal.SIGTERM)
 
 
 def until_ended() -> asyncio.Event:

@@ -39,3 +39,11 @@ class UnknownName(NotUsable):
 
 class OutOfReach(Exception):
     """A server does not answer, or not as this command needs it: which, why, and the way out."""
+
+
+class AlreadyTold(Exception):
+    """A process of ours failed and said why; there is nothing to add but its exit status."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+        super().__init__(code)

@@ -1,19 +1,17 @@
-"""From a database server to a suite that serves: secrets, roles, schemas, the services, a welcome."""
+"""From a database server to a suite that serves: secrets, roles, schemas, a welcome."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
-import signal
 import sys
 from typing import Final
 
 import httpx
 
 from allinone import access, demo, operations, sample
-from allinone.children import child
 from allinone.installation import EMBEDDED as FOLDER
-from allinone.installation import recorded
 from shared.clock import clock
 from shared.db import Database
 from shared.settings import load
@@ -21,20 +19,30 @@ from shared.settings import load
 DATABASE: Final = "aftercare"
 
 
-async def serve(port: int, postgres_url: str, ended: asyncio.Event) -> None:
-    """All five services as one process on a server that is there, until `ended`."""
+async def open_suite(port: int, answers: int) -> None:
+    """What `allinone.opener` asks for: the environment of a suite, its roles and schemas, a welcome."""
+    with os.fdopen(answers, "w") as opened:
+        if not (postgres_url := (await _told()).strip()):
+            return
+        environment = suite_environment(port, postgres_url)
+        os.environ.update(environment)
+        print(json.dumps(environment), file=opened, flush=True)
+        await prepare()
+        print(file=opened)
+    if await _told():
+        await welcome(port)
+
+
+async def _told() -> str:
+    """The next line; empty when nobody will tell another."""
+    return await asyncio.to_thread(sys.stdin.readline)
+
+
+def suite_environment(port: int, postgres_url: str) -> dict[str, str]:
+    """All that the one process of a suite on that database server is told, and what opens it."""
     kept = access.kept_secrets(FOLDER / "secrets")
-    os.environ.update(access.database_environment(postgres_url, DATABASE, kept))
-    os.environ.update(common_environment(port, kept["secret"]) | {"AFTERCARE_BUS": "memory"})
-    services = child("aftercare", "allinone", port, os.environ, FOLDER)
-    with recorded(FOLDER):
-        try:
-            # The services load their code meanwhile, and wait for their schemas.
-            await asyncio.gather(services.start(), prepare())
-            await welcome(port)
-            await ended.wait()
-        finally:
-            await services.stop(signal.SIGTERM)
+    database = access.database_environment(postgres_url, DATABASE, kept)
+    return database | common_environment(port, kept["secret"]) | {"AFTERCARE_BUS": "memory"}
 
 
 async def prepare() -> None:
