@@ -70,7 +70,9 @@ def assigned(engineer: UUID = ENGINEER, severity: Severity = "general") -> Assig
 
 def kept(severity: Severity) -> Kept:
     same = assigned(ENGINEER, severity)
-    return Kept(same.owner_id, same.group_ids, same.leadership_ids, (), (), ENGINEER, same.supervisor_id)
+    return Kept(
+        same.owner_id, same.group_ids, same.leadership_ids, (), (), ENGINEER, same.supervisor_id, True
+    )
 
 
 def nobody(severity: Severity = "general") -> NobodyAvailable:

@@ -159,6 +159,23 @@ def test_another_severity_counts_from_the_first_assignment() -> None:
     assert (clock.requirement, clock.deadline) == ("R54", at("11-20 12:00:00"))
 
 
+@pytest.mark.parametrize("stays", [True, False])
+def test_another_place_counts_from_the_first_assignment(stays: bool) -> None:
+    """Decision 18: nobody knew the city at 10:00 (24 h); at 11:30 it is this one: due at 10:00 + 2 h."""
+    promise, kind, facts = assigned("urgent", same_city=False)
+    corrected: dict[str, object] = {"severity": "urgent", "region": "east", "city": "shanghai"}
+    after = [("dispatch.ticket_regraded", at("11-20 11:30:00"), {**corrected, "same_city": True})]
+    if not stays:
+        after = [
+            ("dispatch.ticket_regraded", at("11-20 11:30:00"), corrected),
+            (kind, at("11-20 11:30:00"), {**facts, "same_city": True, "engineer_id": "2"}),
+            (kind, at("11-20 11:50:00"), {**facts, "same_city": False, "engineer_id": "3"}),  # declined
+        ]
+    clock = clock_of(promise, (kind, at("11-20 10:00:00"), facts), *after)
+    assert clock is not None
+    assert (clock.requirement, clock.deadline) == ("R54", at("11-20 12:00:00"))
+
+
 def test_a_later_visit_at_the_customers_wish_takes_its_time_out() -> None:
     """Decision 5: 10:00–10:30 is counted, the wish lasts till Monday 09:00, 1:30 h of the 2 h are left."""
     promise, kind, facts = assigned("urgent", same_city=True)

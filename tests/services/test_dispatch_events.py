@@ -130,6 +130,33 @@ async def test_a_graver_judgement_regrades_and_forms_the_group_now(desk: Desk) -
     ]  # fmt: skip
 
 
+async def test_a_corrected_place_is_decided_anew_where_nobody_has_begun(desk: Desk) -> None:
+    """R54, R55: a place nobody knew is another city, until a person says that it is this one."""
+    nowhere, here = Site(region="unknown", city="unknown"), Site(region="north", city="beijing")
+    request_id = await desk.ask("urgent", site=nowhere)
+    assert (await desk.ticket(request_id)).same_city is False
+    await desk.receive(heard(reclassified("urgent", site=here), request_id, 2))
+    ticket = await desk.ticket(request_id)
+    assert (ticket.region, ticket.city, ticket.centre, ticket.same_city) == (
+        "north", "beijing", "beijing", True,
+    )  # fmt: skip
+    told = {name: data for name, _, data in await desk.told(ticket.id)}
+    assert told["ticket_regraded"]["site"]["city"] == "beijing"
+    assert told["ticket_assigned"]["same_city"] is True
+
+
+async def test_who_is_at_work_stays_when_the_place_is_corrected(desk: Desk) -> None:
+    request_id = await desk.ask("general", site=Site(region="east", city="unknown"))
+    await desk.rows("UPDATE ticket SET state = 'on_site' RETURNING id")
+    there = Site(region="east", city="shanghai")
+    await desk.receive(heard(reclassified("general", site=there), request_id, 2))
+    ticket = await desk.ticket(request_id)
+    assert (ticket.engineer_id, ticket.state, ticket.same_city) == (JUNIOR_A, "on_site", True)
+    assert (await desk.told(ticket.id))[-1][2]["same_city"] is True
+    await desk.receive(heard(reclassified("general", site=there), request_id, 3))
+    assert (await desk.names(ticket.id)).count("ticket_regraded") == 1
+
+
 async def test_who_is_at_work_stays_when_the_severity_changes(desk: Desk) -> None:
     request_id = await desk.ask("general")
     await desk.rows("UPDATE ticket SET state = 'on_site' RETURNING id")

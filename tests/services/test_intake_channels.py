@@ -294,7 +294,7 @@ async def test_a_ring_without_any_end_is_missed_two_minutes_after_it_began(desk:
         {"call_id": " "},
         {"occurred_at": 1763800000},
         {"by": "me"},
-        {"region": "东 区"},
+        {"region": "东;区"},
         {"owner": "x"},
         {"occurred_at": "2001-01-01T00:00:00Z"},
         {"request": {"customer": {"phone": "none"}, "description": "x"}},

@@ -18,6 +18,7 @@ from intake.imports.routes import router as imports
 from intake.incidents.actions import propose
 from intake.incidents.routes import router as incidents
 from intake.messages.consumers import on_customer_message_requested
+from intake.places.routes import router as places
 from intake.requests.consumers import on_ticket_opened
 from intake.requests.loops import watch_for_tickets
 from intake.requests.routes import router as requests
@@ -34,7 +35,7 @@ PACKAGE = Path(__file__).parent
 
 router = APIRouter()
 # The doors of providers come last: `/channels/{channel}` would answer for the doors that have a name.
-for feature in (channels, webhook, calls, requests, imports, incidents, desk, accounts, doors):
+for feature in (channels, webhook, calls, requests, imports, incidents, desk, places, accounts, doors):
     router.include_router(feature)
 
 

@@ -101,7 +101,7 @@ class AssignmentDeclined(Payload):
 
 
 class TicketRegraded(Payload):
-    """Another severity applies, to the past too."""
+    """Another severity or another place applies, to the past too."""
 
     type: ClassVar[str] = "dispatch.ticket_regraded.v1"
 
@@ -109,6 +109,10 @@ class TicketRegraded(Payload):
     previous_severity: Severity
     by: PersonId
     reason: Note
+    site: Site | None = None
+    """Where the work is, if a person corrected that; what was promised by the place follows."""
+    same_city: bool | None = None
+    """Of whoever stays at work there; who is chosen anew is told by `TicketAssigned`."""
 
 
 class VisitAgreed(Payload):

@@ -35,7 +35,7 @@ class RequestRegistered(Payload):
 
 
 class RequestReclassified(Payload):
-    """A person overruled the triage; both judgements are kept."""
+    """A person overruled the triage, or said where the work is; what was judged before is kept."""
 
     type: ClassVar[str] = "intake.request_reclassified.v1"
 
@@ -43,6 +43,8 @@ class RequestReclassified(Payload):
     severity: Severity
     by: PersonId
     reason: Note
+    site: Site | None = None
+    """Where it is as far as is known now: a person may have corrected that too."""
 
 
 class RequestAnswered(Payload):

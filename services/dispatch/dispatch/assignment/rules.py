@@ -167,6 +167,7 @@ class Kept(_Verdict):
 
     engineer_id: PersonId
     supervisor_id: PersonId | None
+    same_city: bool
 
 
 Decision: TypeAlias = Assignment | NobodyAvailable
@@ -212,7 +213,7 @@ def give_to(job: Job, person: Person, staff: Staff, loads: Loads, because: Findi
 
 
 def keep(job: Job, engineer_id: PersonId, staff: Staff, loads: Loads) -> Kept:
-    """Who stands beside the engineer at work when `job` is of another severity than it was."""
+    """Who stands beside the engineer at work when `job` is of another severity or elsewhere than it was."""
     region = staff.answering(job.region)
     group = _group(job, region, staff)
     engineer = staff.people.get(engineer_id)
@@ -225,6 +226,7 @@ def keep(job: Job, engineer_id: PersonId, staff: Staff, loads: Loads) -> Kept:
         candidates=(),
         engineer_id=engineer_id,
         supervisor_id=supervisor_for(job, staff, loads, engineer_id),
+        same_city=engineer is not None and staff.city_of(engineer) == job.city,
     )
 
 

@@ -25,7 +25,7 @@ from shared.clock import uuid7
 from shared.db import Tx
 from shared.events import Event
 from shared.events.intake import RequestReclassified, RequestRegistered
-from shared.events.terms import PersonId
+from shared.events.terms import PersonId, Site
 
 Registered = Event[RequestRegistered]
 Reclassified = Event[RequestReclassified]
@@ -94,11 +94,11 @@ async def regrade_tickets(
         for request_id, ticket in tickets.items()
         if ticket.state != "closed" and newest[request_id].version > ticket.request_version
     ]
-    graded = [(ticket, event) for ticket, event in behind if event.data.severity != ticket.severity]
+    graded = [(ticket, event) for ticket, event in behind if _matters(ticket, event)]
     changes = [
         Change(ticket, rules.reclassify(ticket, event.data.kind, event.version), cause=event)
         for ticket, event in behind
-        if event.data.severity == ticket.severity
+        if not _matters(ticket, event)
     ]
     if graded:
         decisions = await _decide_anew(tx, graded)
@@ -108,6 +108,7 @@ async def regrade_tickets(
                 decision,
                 severity=event.data.severity,
                 kind=event.data.kind,
+                site=_site(ticket, event),
                 request_version=event.version,
                 by=event.data.by,
                 reason=event.data.reason,
@@ -116,16 +117,29 @@ async def regrade_tickets(
     await record(tx, changes, None)
 
 
+def _matters(ticket: Ticket, event: Reclassified) -> bool:
+    """Whether somebody else may have to go, or sooner."""
+    return event.data.severity != ticket.severity or _site(ticket, event) != ticket.site
+
+
+def _site(ticket: Ticket, event: Reclassified) -> Site:
+    """Where the work is; a person who corrects it names region and city, the coordinates stay."""
+    told = event.data.site
+    changes = {"region": told.region, "city": told.city} if told else {}
+    return ticket.site.model_copy(update=changes)
+
+
 async def _decide_anew(tx: Tx, graded: Sequence[tuple[Ticket, Reclassified]]) -> list[Decision | Kept]:
     """Before work begins the rules choose as if the ticket were new; who is at work stays."""
     at_work = {ticket.given_to for ticket, _ in graded if ticket.state not in BEFORE_WORK}
-    staff, loads = await lock_staff(tx, {ticket.site.region for ticket, _ in graded}, at_work)
+    regions = {_site(ticket, event).region for ticket, event in graded}
+    staff, loads = await lock_staff(tx, regions, at_work)
     for ticket, _ in graded:
         if ticket.state == "assigned":  # who is asked anew is not busy with what may be taken away
             loads.working[ticket.given_to] -= 1
     decisions: list[Decision | Kept] = []
     for ticket, event in graded:
-        job = replace(ticket.job, severity=event.data.severity)
+        job = replace(ticket, severity=event.data.severity, site=_site(ticket, event)).job
         if ticket.state in BEFORE_WORK:
             decision = decide(job, staff, loads)
             loads.add(decision)

@@ -303,15 +303,28 @@ def regrade(
     request_version: int,
     by: PersonId,
     reason: str,
+    site: Site | None = None,
 ) -> Steps:
-    """Another severity, to the past too (decision 18). Who is at work stays; else the rules choose anew."""
+    """Another severity or another place (`site`), to the past too (decision 18).
+
+    Who is at work stays; else the rules choose anew.
+    """
+    moved = site is not None and site != ticket.site
+    same_city = decision.same_city if moved and isinstance(decision, Kept) else None
     payload = events.TicketRegraded(
-        severity=severity, previous_severity=ticket.severity, by=by, reason=reason
+        severity=severity,
+        previous_severity=ticket.severity,
+        by=by,
+        reason=reason,
+        site=site if moved else None,
+        same_city=same_city,
     )
     step = _step(
         ticket,
         payload,
         severity=severity,
+        site=site or ticket.site,
+        same_city=ticket.same_city if same_city is None else same_city,
         kind=kind,
         request_version=request_version,
         group_ids=ticket.group_ids if severity == "urgent" else (),

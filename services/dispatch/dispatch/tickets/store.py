@@ -87,7 +87,7 @@ history: Final = Table(
 
 # What no step ever changes.
 _FIXED: Final = frozenset(
-    {"id", "number", "request_id", "customer_id", "customer_level", "region", "city", "latitude", "longitude"}
+    {"id", "number", "request_id", "customer_id", "customer_level", "latitude", "longitude"}
 )
 _CHANGING: Final = tuple(column for column in ticket.columns if column.name not in _FIXED)
 _SITE: Final = ("region", "city", "latitude", "longitude")

@@ -13,6 +13,8 @@ from intake.calls import actions, rules
 from intake.channels.input import Customer, Instant, NotBlank
 from intake.channels.routes import identities as identities_of
 from intake.channels.routes import require_channel
+from intake.places.rules import Words, place
+from intake.places.store import load_catalogue
 from intake.requests.actions import register
 from intake.requests.rules import UNKNOWN, Normalised, plausible, title_of
 from shared.events.terms import Code
@@ -29,7 +31,7 @@ class Noted(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     customer: Customer
-    city: Code = UNKNOWN
+    city: Words = UNKNOWN
     product_line: Code | None = None
     title: Annotated[str, StringConstraints(max_length=500)] = ""
     description: Annotated[str, StringConstraints(min_length=1, max_length=20_000), NotBlank]
@@ -48,7 +50,7 @@ class CallTold(BaseModel):
     account: Annotated[str, StringConstraints(min_length=1, max_length=200), NotBlank] = "default"
     call_id: Annotated[str, StringConstraints(min_length=1, max_length=200), NotBlank]
     event: rules.Event
-    region: Code = UNKNOWN
+    region: Words = UNKNOWN
     by: UUID | None = None
     occurred_at: Instant | None = None
     request: Noted | None = None
@@ -85,13 +87,15 @@ async def post_call(tx: WriteTx, told: CallTold, principal: Caller, request: Req
     """Remember one event of a call: rang, answered, busy, missed, ended or returned (R50, R51)."""
     require_channel(principal, "phone")
     at = plausible(told.occurred_at, tx.now)
-    call = await actions.find(tx, told.account, told.call_id, told.event, at, told.region)
+    city = told.request.city if told.request else UNKNOWN
+    region = place(told.region, city, await load_catalogue(tx)).region
+    call = await actions.find(tx, told.account, told.call_id, told.event, at, region)
     request_id = call.request_id
     if told.request is not None:
         message = _taken_down(told, told.request, call.id, at, await request.body())
         [registered] = await register(tx, [message])
         request_id = registered.request_id
-    fresh = await actions.note_event(tx, call, told.event, at, told.region, told.by, request_id)
+    fresh = await actions.note_event(tx, call, told.event, at, region, told.by, request_id)
     return CallKnown(call_id=call.id, fresh=fresh, request_id=request_id)
 
 

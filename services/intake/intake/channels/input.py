@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from intake.places.rules import Words
 from intake.requests.rules import UNKNOWN, email_identity, phone_identity
 from shared.events.terms import Channel, Code, Level
 
@@ -81,8 +82,8 @@ class NewRequest(_Input):
     channel: Channel = "web_form"
     external_id: Annotated[str, StringConstraints(min_length=1, max_length=200), NotBlank] | None = None
     customer: Customer
-    region: Code = UNKNOWN
-    city: Code = UNKNOWN
+    region: Words = UNKNOWN
+    city: Words = UNKNOWN
     latitude: float | None = Field(default=None, ge=-90, le=90)
     longitude: float | None = Field(default=None, ge=-180, le=180, validate_default=True)
     product_line: Code | None = None

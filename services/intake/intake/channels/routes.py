@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from intake.channels import email
 from intake.channels.input import Customer, Instant, NewRequest, NotBlank
+from intake.places.rules import Words
 from intake.requests import store
 from intake.requests.rules import (
     UNKNOWN,
@@ -64,8 +65,8 @@ class MailCame(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     account: Annotated[str, StringConstraints(min_length=1, max_length=254), NotBlank] = "default"
-    region: Code = UNKNOWN
-    city: Code = UNKNOWN
+    region: Words = UNKNOWN
+    city: Words = UNKNOWN
     product_line: Code | None = None
     occurred_at: Instant | None = None
 

@@ -15,12 +15,13 @@ from intake.channels.routes import normalise
 from intake.customers import store as customers
 from intake.desk import feeds
 from intake.messages import store as messages
+from intake.places.pages import look_at_place
+from intake.places.rules import Words
 from intake.requests import actions, store
 from intake.requests.routes import Answer, look_at_customer, person
 from intake.requests.writer import writer_of
 from shared.clock import clock
 from shared.db import Tx
-from shared.events.terms import Code
 from shared.http.auth import Caller, allow, public
 from shared.http.pages import page
 from shared.http.scope import service_of
@@ -40,8 +41,8 @@ class CustomerForm(BaseModel):
 
     name: Annotated[str, StringConstraints(max_length=200, strip_whitespace=True)] = ""
     phone: Annotated[str, StringConstraints(min_length=5, max_length=64, strip_whitespace=True), Phone]
-    region: Code
-    city: Code
+    region: Words
+    city: Words
     description: Annotated[str, StringConstraints(min_length=1, max_length=5_000, strip_whitespace=True)]
 
 
@@ -103,4 +104,5 @@ async def _show(tx: Tx, request: Request, id: UUID, actor: str) -> HTMLResponse:
         identities=await customers.load_identities(tx, found.customer_id),
         judgements=(await store.load_judgements(tx, [id]))[id],
         messages=await messages.load_conversation(tx, id),
+        place=await look_at_place(tx, found),
     )

@@ -16,13 +16,11 @@ from pydantic import StringConstraints
 from intake.places.catalogue import Catalogue, Kind, Place, fold
 from intake.requests.rules import UNKNOWN
 
-Words = Annotated[
-    str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\w.\-'’·,，/、()（） ]+$")
-]
+Words = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\w.\-'’·,，/、()（） ]+$")]
 """A place as somebody writes it: a code, or a name in any form."""
 
 Finding = Literal["unrecognised", "contradicted"]
-"""unrecognised: a person has to say where it is; contradicted: the city decided, the region said otherwise."""
+"""unrecognised: a person has to say where it is; contradicted: the city decided over the region."""
 
 _MARKS: Final = re.compile(r"[\s,，、/·()（）.\-]+")
 _STEPS: Final = re.compile(r"(?<=[省市盟])|(?<=自治区)|(?<=自治州)|(?<=行政区)|(?<=地区)")
@@ -61,7 +59,7 @@ class _Said:
 
 
 def place(region: str, city: str, catalogue: Catalogue) -> Placed:
-    """Where a request is from, by what was told of region and city, in whatever form and in whichever field."""
+    """Where a request is from, by what was told of region and city, in any form and in either field."""
     told = Told(_told(region), _told(city))
     around = _read(told.region, _IN_REGION_FIELD, catalogue)
     at = _read(told.city, _IN_CITY_FIELD, catalogue)

@@ -12,6 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from intake.customers import store as customers
 from intake.customers.store import Customer
 from intake.messages import store as messages
+from intake.places import actions as places
+from intake.places.rules import Placed
 from intake.requests import store
 from intake.requests.rules import Normalised
 from intake.triage.rules import Triage, judge
@@ -58,6 +60,7 @@ class _Judged:
     message: Normalised
     verdict: Triage
     customer: Customer
+    placed: Placed
 
 
 def _nothing(answers: Sequence[Registered]) -> Sequence[Rows]:
@@ -99,10 +102,12 @@ async def register(
 async def _judge(tx: Tx, fresh: Sequence[Normalised]) -> tuple[list[_Judged], Sequence[Rows]]:
     """New requests with their customers, and what is to be saved of customers that are new."""
     askers, unknown = await customers.recognise(tx, fresh)
-    return [
-        _Judged(uuid7(), each, judge(f"{each.title}\n{each.text}"), asker)
-        for each, asker in zip(fresh, askers, strict=True)
-    ], unknown
+    placed = await places.placed(tx, fresh)
+    judged = [
+        _Judged(uuid7(), each, judge(f"{each.title}\n{each.text}"), asker, where)
+        for (each, where), asker in zip(placed, askers, strict=True)
+    ]
+    return judged, (*unknown, places.rows_of([(each.id, each.placed) for each in judged]))
 
 
 async def _save(tx: Tx, judged: Sequence[_Judged], *others: Rows) -> None:
@@ -135,7 +140,8 @@ async def reclassify(
         "by": str(by),
     }
     await store.save_judgements(tx, [judgement])
-    payload = RequestReclassified(kind=kind, severity=severity, by=by, reason=redact(reason))
+    site = Site(region=request.region, city=request.city)  # a person may have set it since it came
+    payload = RequestReclassified(kind=kind, severity=severity, by=by, reason=redact(reason), site=site)
     emit(tx, payload, subject=request.id, sequence=request.version + 1)
 
 

@@ -19,6 +19,8 @@ from sla_monitor.policies.rules import Case, Measure, Policy, Promise, allow
 
 Outcome = Literal["running", "met", "breached", "cancelled"]
 REGRADED: Final = "regraded"
+_REGRADES: Final = "dispatch.ticket_regraded"
+_BY_PLACE: Final = frozenset({"same_city"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,9 @@ def _clock(
         return None
     start, after = _informed(promise, events[at], ordered), events[at + 1 :]
     ending, before = _ending(promise, after)
-    fit = _fit(promise, start, after if promise.regrades_past else before)
+    seen = after if promise.regrades_past else before
+    start = _moved(promise, start, seen)
+    fit = _fit(promise, start, seen)
     if fit is None:
         return None
     try:
@@ -149,6 +153,21 @@ def _informed(promise: Promise, start: Happening, ordered: Sequence[Happening]) 
     for each in ordered[: ordered.index(start)]:
         known |= {name: each.facts[name] for name in unsaid if each.facts.get(name) is not None}
     return replace(start, facts={**known, **start.facts})
+
+
+def _moved(promise: Promise, start: Happening, after: Sequence[Happening]) -> Happening:
+    """The start as if the place had been known then: a correction holds for the past (decision 18).
+
+    What depends on the place is what is told first from the last correction on.
+    """
+    corrected = [at for at, each in enumerate(after) if each.kind == _REGRADES and "city" in each.facts]
+    if not corrected:
+        return start
+    known: dict[str, Any] = {}
+    for each in after[corrected[-1] :]:
+        told = {name: each.facts[name] for name in _BY_PLACE & promise.asks & each.facts.keys()}
+        known = {**told, **known}
+    return replace(start, facts={**start.facts, **known})
 
 
 def _start(promise: Promise, events: Sequence[Happening]) -> int | None:
