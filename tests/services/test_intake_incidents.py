@@ -175,10 +175,10 @@ async def test_whatever_the_order_each_customer_is_told_of_each_revision_exactly
 
 
 async def test_a_dismissed_proposal_stays_quiet_for_a_while(desk: Hearing) -> None:
-    await complaints(desk, *range(200, 205), region="far")
+    await complaints(desk, *range(200, 205), region="southwest")
     await look(desk)
     async with desk.database.transaction() as tx:
-        [found] = [each for each in await store.load_going_on(tx) if each.region == "far"]
+        [found] = [each for each in await store.load_going_on(tx) if each.region == "southwest"]
         await actions.dismiss(tx, found.id)
     await look(desk)
     assert await desk.admin.fetchval("SELECT count(*) FROM incident WHERE region = 'far'") == 1
