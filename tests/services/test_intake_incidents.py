@@ -181,4 +181,4 @@ async def test_a_dismissed_proposal_stays_quiet_for_a_while(desk: Hearing) -> No
         [found] = [each for each in await store.load_going_on(tx) if each.region == "southwest"]
         await actions.dismiss(tx, found.id)
     await look(desk)
-    assert await desk.admin.fetchval("SELECT count(*) FROM incident WHERE region = 'far'") == 1
+    assert await desk.admin.fetchval("SELECT count(*) FROM incident WHERE region = 'southwest'") == 1
