@@ -14,6 +14,7 @@ from intake.channels.routes import router as channels
 from intake.channels.webhook import router as webhook
 from intake.desk import feeds
 from intake.desk.routes import router as desk
+from intake.duplicates.routes import router as duplicates
 from intake.imports.routes import router as imports
 from intake.incidents.actions import propose
 from intake.incidents.routes import router as incidents
@@ -35,7 +36,19 @@ PACKAGE = Path(__file__).parent
 
 router = APIRouter()
 # The doors of providers come last: `/channels/{channel}` would answer for the doors that have a name.
-for feature in (channels, webhook, calls, requests, imports, incidents, desk, places, accounts, doors):
+for feature in (
+    channels,
+    webhook,
+    calls,
+    requests,
+    imports,
+    incidents,
+    duplicates,
+    desk,
+    places,
+    accounts,
+    doors,
+):
     router.include_router(feature)
 
 

@@ -158,6 +158,25 @@ class RequestLinked(Payload):
     by: PersonId
 
 
+class _Same(Payload):
+    main_id: UUID
+    ticket_id: UUID | None = None
+    """Of the request that is merged, if it has one already; nobody cancels it by itself."""
+    by: PersonId
+
+
+class RequestMerged(_Same):
+    """A request is part of another one of the same customer, says a person; subject: the newer one's id."""
+
+    type: ClassVar[str] = "intake.request_merged.v1"
+
+
+class RequestSplit(_Same):
+    """They are two after all; each has what it had."""
+
+    type: ClassVar[str] = "intake.request_split.v1"
+
+
 Label = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """What another system calls a ticket, a place or a team; never a person."""
 

@@ -12,6 +12,7 @@ from intake.channels.contract import DeliveryTold
 from intake.requests.rules import Normalised
 from intake.tables import message, source
 from intake.tables.accounts import delivery_told
+from intake.tables.duplicates import duplicate
 from shared.clock import uuid7
 from shared.db import Tx, insert_rows
 from shared.db.rows import Rows
@@ -86,6 +87,9 @@ async def save_deliveries(tx: Tx, channel: str, account: str, told: Sequence[Del
 
 
 async def load_conversation(tx: Tx, request_id: UUID) -> Sequence[Any]:
-    """Everything said, in order."""
-    query = select(message).where(message.c.request_id == request_id).order_by(message.c.id)
-    return (await tx.execute(query)).all()
+    """Everything said, in order, also in the requests that are merged into this one."""
+    parts = select(duplicate.c.request_id).where(
+        duplicate.c.main_id == request_id, duplicate.c.state == "merged"
+    )
+    which = (message.c.request_id == request_id) | message.c.request_id.in_(parts)
+    return (await tx.execute(select(message).where(which).order_by(message.c.id))).all()

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from intake.customers import store as customers
 from intake.customers.store import Customer
+from intake.duplicates.store import load_duplicates
 from intake.messages import store as messages
 from intake.places import actions as places
 from intake.places.rules import Placed
@@ -146,13 +147,17 @@ async def reclassify(
 
 
 async def answer(tx: Tx, request: store.Request, text: str, by: UUID) -> UUID:
-    """A person answers; the first answer keeps R52 and R53, each is progress (R62). The request is locked."""
-    channel: Any = request.channel
+    """A person answers; the first answer keeps R52 and R53, each is progress (R62). The request is locked.
+
+    Whoever asked twice is answered once: what is merged into the request is answered with it.
+    """
     message_id = await messages.save_answer(tx, request.id, request.channel, text, author=str(by))
-    await store.save(tx, request.id, answered_at=request.answered_at or tx.now)
-    told = (AnswerGiven,) if request.answered_at else (RequestAnswered, AnswerGiven)
-    for payload in told:
-        emit(tx, payload(channel=channel, by=by), subject=request.id, sequence=request.version + 1)
+    merged = await load_duplicates(tx, request.id)
+    for each in (request, *[await store.lock(tx, id) for id in merged]):
+        channel: Any = each.channel
+        await store.save(tx, each.id, answered_at=each.answered_at or tx.now)
+        for payload in (AnswerGiven,) if each.answered_at else (RequestAnswered, AnswerGiven):
+            emit(tx, payload(channel=channel, by=by), subject=each.id, sequence=each.version + 1)
     return message_id
 
 
