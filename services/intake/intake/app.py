@@ -20,7 +20,7 @@ from intake.incidents.actions import propose
 from intake.incidents.routes import router as incidents
 from intake.messages.consumers import on_customer_message_requested
 from intake.places.routes import router as places
-from intake.requests.consumers import on_ticket_opened
+from intake.requests.consumers import on_ticket_closed, on_ticket_opened
 from intake.requests.loops import watch_for_tickets
 from intake.requests.routes import router as requests
 from intake.tables import metadata
@@ -65,6 +65,7 @@ service = Service(
     router=router,
     consumers=(
         on(dispatch.TicketOpened, on_ticket_opened),
+        on(dispatch.TicketClosed, on_ticket_closed),
         on(dispatch.CustomerMessageRequested, on_customer_message_requested),
         on(feedback.CustomerMessageRequested, on_customer_message_requested),
     ),

@@ -15,7 +15,7 @@ from intake.duplicates.store import load_duplicates
 from intake.messages import store as messages
 from intake.places import actions as places
 from intake.places.rules import Placed
-from intake.requests import store
+from intake.requests import sessions, store
 from intake.requests.rules import Normalised
 from intake.triage.rules import Triage, judge
 from shared.clock import uuid7
@@ -71,26 +71,35 @@ def _nothing(answers: Sequence[Registered]) -> Sequence[Rows]:
 async def register(
     tx: Tx, arrived: Sequence[Normalised], beside: Callable[[Sequence[Registered]], Sequence[Rows]] = _nothing
 ) -> list[Registered]:
-    """Register messages, in their order: known ones are recognised, replies join, the rest is new.
+    """Register messages, in their order: known ones are recognised, replies and chats go on, the rest is new.
 
     `beside` makes of the answers what is written with them. The number of statements does not depend on the
     number of messages. Raises `Overtaken`.
     """
+    chats = await sessions.hold_open(tx, (each.session for each in arrived))
     known = await store.load_known(tx, [_place(each) for each in arrived])
     threads = await store.load_threads(tx, [each for message in arrived for each in message.answers])
     fresh: dict[store.Place, Normalised] = {}
     joined: dict[store.Place, tuple[UUID, Normalised]] = {}
+    more: dict[store.Place, Normalised] = {}  # of chats whose first message came in the same group
+    opening: set[str] = set()
     for each in arrived:
         place = _place(each)
-        if place in known or place in fresh or place in joined:
+        if place in known or place in fresh or place in joined or place in more:
             continue
         answered = ((each.account, id) for id in each.answers)
         thread = next((threads[which] for which in answered if which in threads), None)
-        if thread is None:
-            fresh[place] = each
-        else:
+        thread = thread or chats.get(each.session or "")
+        if thread is not None:
             joined[place] = thread, each
+        elif each.session in opening:
+            more[place] = each
+        else:
+            fresh[place] = each
+            opening.update([each.session] if each.session else [])
     judged, unknown = await _judge(tx, list(fresh.values()))
+    opened = {each.message.session: each.id for each in judged}
+    joined |= {place: (opened[each.session], each) for place, each in more.items()}
     answers = {place: Registered(id, fresh=False) for place, id in known.items()}
     answers |= {place: Registered(id, fresh=False) for place, (id, _) in joined.items()}
     answers |= {_place(each.message): Registered(each.id, fresh=True) for each in judged}
@@ -182,6 +191,7 @@ def _row(judged: _Judged) -> dict[str, Any]:
         "received_at": message.received_at,
         "call_id": message.call_id,
         "door": message.door,
+        "session": message.session,
         "version": 1,
     }
 

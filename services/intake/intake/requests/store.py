@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Text, Uuid, bindparam, func, select, text, update
+from sqlalchemy import ARRAY, DateTime, Text, Uuid, bindparam, func, select, text, update
 
 from intake.tables import message, request, set_aside, triage
 from shared.db import Tx, insert_rows, insert_together
@@ -44,13 +44,20 @@ class Request:
 
 _COLUMNS = [request.c[name] for name in Request.__slots__]
 
+# What opened a request, and what joined one later.
 _KNOWN = text(
     """
+    WITH asked (channel, account, external_id) AS (
+        SELECT * FROM unnest(CAST(:channels AS text[]), CAST(:accounts AS text[]), CAST(:externals AS text[]))
+    )
     SELECT request.id, request.channel, request.account, request.external_id FROM request
-    JOIN unnest(CAST(:channels AS text[]), CAST(:accounts AS text[]), CAST(:externals AS text[]))
-         AS asked (channel, account, external_id)
-      ON request.channel = asked.channel AND request.account = asked.account
+    JOIN asked ON request.channel = asked.channel AND request.account = asked.account
      AND request.external_id = asked.external_id
+    UNION
+    SELECT request.id, request.channel, request.account, message.external_id FROM asked
+    JOIN message ON message.external_id = asked.external_id AND message.direction = 'in'
+    JOIN request ON request.id = message.request_id
+     AND request.channel = asked.channel AND request.account = asked.account
     """
 ).bindparams(*(bindparam(name, type_=ARRAY(Text)) for name in ("channels", "accounts", "externals")))
 
@@ -59,7 +66,7 @@ Place = tuple[str, str, str]
 
 
 async def load_known(tx: Tx, places: Sequence[Place]) -> dict[Place, UUID]:
-    """The requests that these messages already are."""
+    """The requests that these messages already are, or joined however long ago."""
     asked = sorted(set(places))
     rows = await tx.execute(
         _KNOWN,
@@ -152,6 +159,23 @@ async def link_tickets(tx: Tx, tickets: dict[UUID, UUID]) -> None:
     """Note which ticket each request has become."""
     pairs = sorted(tickets.items())
     await tx.execute(_LINK, {"requests": [each for each, _ in pairs], "tickets": [each for _, each in pairs]})
+
+
+_CLOSE = text(
+    """
+    UPDATE request SET closed_at = closed.at, version = request.version + 1
+    FROM unnest(CAST(:requests AS uuid[]), CAST(:moments AS timestamptz[])) AS closed (request_id, at)
+    WHERE request.id = closed.request_id AND request.closed_at IS NULL
+    """
+).bindparams(
+    bindparam("requests", type_=ARRAY(Uuid)), bindparam("moments", type_=ARRAY(DateTime(timezone=True)))
+)
+
+
+async def close(tx: Tx, closed: dict[UUID, datetime]) -> None:
+    """Note when each request's ticket was closed."""
+    pairs = sorted(closed.items())
+    await tx.execute(_CLOSE, {"requests": [each for each, _ in pairs], "moments": [at for _, at in pairs]})
 
 
 async def count_without_ticket(tx: Tx, before: datetime) -> int:

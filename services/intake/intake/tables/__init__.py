@@ -59,6 +59,8 @@ request = Table(
     Column("ticket_id", Uuid),
     Column("answered_at", moment),
     Column("door", Text),
+    Column("session", Text),
+    Column("closed_at", moment),
     Column("version", Integer, nullable=False),
 )
 

@@ -1,0 +1,162 @@
+"""What is said in one chat is one request, whichever door and however many processes bring it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import pytest_asyncio
+
+from contracts.hearing import Hearing, hearing, told_event
+from intake.app import service
+from intake.requests.actions import Overtaken, Registered, register
+from intake.requests.rules import Identity, Normalised
+from shared.clock import clock, uuid7
+from shared.db import Database
+from shared.events import dispatch
+from shared.events.terms import Site
+
+numbers = count()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def desk(postgres_url: str) -> AsyncIterator[Hearing]:
+    async with hearing(postgres_url, service) as running:
+        yield running
+
+
+def said(session: str | None, external_id: str | None = None, text: str = "水泵漏水") -> Normalised:
+    return Normalised(
+        channel="social",
+        door="telegram",
+        account="telegram/hotline",
+        external_id=external_id or f"said:{next(numbers)}",
+        identities=(Identity("external", f"telegram/hotline:{session}"),),
+        name="示例客户",
+        text=text,
+        title=text,
+        received_at=clock.now(),
+        raw=text.encode(),
+        content_type="text/plain",
+        session=session,
+    )
+
+
+async def store(database: Database, *messages: Normalised) -> list[Registered]:
+    """As the writer does: what was overtaken is tried again."""
+    for _ in range(5):
+        try:
+            return await database.transact(partial(register, arrived=messages))
+        except Overtaken:
+            continue
+    raise AssertionError("overtaken again and again")
+
+
+async def let_pass(desk: Hearing, request_id: UUID, hours: float) -> None:
+    """Messages of a request become as old as that."""
+    shift = f"{int(hours * 3600 * 1000):d}"
+    await desk.admin.execute("ALTER TABLE source DROP CONSTRAINT IF EXISTS source_message_id_fkey")
+    rows = await desk.admin.fetch("SELECT id FROM message WHERE request_id = $1", request_id)
+    for row in rows:
+        older = UUID(int=row["id"].int - (int(shift) << 80))
+        await desk.admin.execute("UPDATE message SET id = $1 WHERE id = $2", older, row["id"])
+
+
+async def said_in(desk: Hearing, request_id: UUID) -> int:
+    found: int = await desk.admin.fetchval("SELECT count(*) FROM message WHERE request_id = $1", request_id)
+    return found
+
+
+async def test_what_is_said_within_a_day_of_the_last_word_is_one_request(desk: Hearing) -> None:
+    [first] = await store(desk.database, said("a"))
+    [second] = await store(desk.database, said("a"))
+    assert (first.fresh, second) == (True, Registered(first.request_id, fresh=False))
+    await let_pass(desk, first.request_id, 23.9)
+    [third] = await store(desk.database, said("a"))
+    assert third == second
+    assert await said_in(desk, first.request_id) == 3
+    await let_pass(desk, first.request_id, 24.1)
+    [later] = await store(desk.database, said("a"))
+    assert later.fresh
+    assert later.request_id != first.request_id
+    [other] = await store(desk.database, said("b"))
+    assert other.fresh
+
+
+async def test_our_answer_keeps_a_chat_open(desk: Hearing) -> None:
+    [first] = await store(desk.database, said("answered"))
+    await let_pass(desk, first.request_id, 30)
+    answered = await desk.client("care").post(
+        f"/intake/requests/{first.request_id}/answers",
+        json={"text": "还漏吗？"},
+        headers={"idempotency-key": '"answered"'},
+    )
+    assert answered.status_code == 201
+    [again] = await store(desk.database, said("answered"))
+    assert again == Registered(first.request_id, fresh=False)
+
+
+async def test_a_message_that_joined_is_known_also_long_after(desk: Hearing) -> None:
+    """R09: providers deliver again for days; what came once is never doubled."""
+    [first] = await store(desk.database, said("known"))
+    joined = said("known")
+    await store(desk.database, joined)
+    await let_pass(desk, first.request_id, 24 * 6)
+    [later] = await store(desk.database, said("known"))
+    again = await store(desk.database, joined, joined)
+    assert again == [Registered(first.request_id, fresh=False)] * 2
+    assert (await said_in(desk, first.request_id), await said_in(desk, later.request_id)) == (2, 1)
+
+
+async def test_a_closed_request_is_not_opened_again_by_a_chat(desk: Hearing) -> None:
+    [first] = await store(desk.database, said("closed"))
+    closed = dispatch.TicketClosed(
+        request_id=first.request_id,
+        customer_id=uuid7(),
+        engineer_id=uuid7(),
+        reason="accepted",
+        severity="general",
+        site=Site(region="east", city="shanghai"),
+        episode=1,
+    )
+    await desk.receive(told_event(closed, subject=uuid7(), version=9))
+    [next_one] = await store(desk.database, said("closed"))
+    assert next_one.fresh
+    assert (await store(desk.database, said("closed")))[0].request_id == next_one.request_id
+
+
+async def test_fifty_first_messages_at_once_are_one_request(desk: Hearing) -> None:
+    """Two processes, groups and single messages, all in the same moment."""
+    url = str(desk.served.settings.database_url)
+    other = Database("intake", url, pool_size=8)
+    try:
+        groups: list[list[Normalised]] = [[said("rush")] for _ in range(40)]
+        groups += [[said("rush"), said(f"beside:{number}"), said("rush")] for number in range(5)]
+        calls: list[Any] = [
+            store(other if number % 2 else desk.database, *group) for number, group in enumerate(groups)
+        ]
+        answers = [each for group in await asyncio.gather(*calls) for each in group]
+    finally:
+        await other.close()
+    rushed = await desk.admin.fetch("SELECT id FROM request WHERE session = 'rush'")
+    assert len(rushed) == 1
+    assert await said_in(desk, rushed[0]["id"]) == 50
+    assert sum(each.fresh for each in answers) == 1 + 5
+
+
+async def test_many_chats_cost_no_more_statements_than_one(desk: Hearing) -> None:
+    await store(desk.database, said("warm"))
+    with desk.statements() as alone:
+        await store(desk.database, said("warm"), said("new"))
+    with desk.statements() as together:
+        await store(desk.database, *(said(f"chat:{number % 30}") for number in range(60)), said("warm"))
+    assert len(together) == len(alone)
+
+
+async def test_messages_without_a_chat_stay_apart(desk: Hearing) -> None:
+    answers = await store(desk.database, said(None), said(None))
+    assert [each.fresh for each in answers] == [True, True]
