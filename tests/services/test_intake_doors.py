@@ -118,7 +118,7 @@ async def test_a_body_in_pieces_is_read_and_that_of_a_greeting_is_not(desk: Hear
     body = json.dumps(update(51)).encode()
     headers = {"x-telegram-bot-api-secret-token": SECRET}
     assert (await desk.client().post(DOOR, content=pieces(), headers=headers)).status_code == 200
-    assert await desk.admin.fetchval("SELECT count(*) FROM request WHERE external_id = '77:51'") == 1
+    assert await desk.admin.fetchval("SELECT count(*) FROM message WHERE external_id = '77:51'") == 1
     answer = await desk.client().request("GET", DOOR, content=b"x" * 100)
     assert answer.status_code == 404
 
@@ -154,18 +154,18 @@ async def test_a_message_that_cannot_be_stored_does_not_hold_up_those_beside_it(
     account = Account("telegram", "hotline", {})
     good, bad = (parse(incoming(update(number)), account)[0] for number in (70, 71))
     assert isinstance(bad, Arrived)
-    bad = Arrived(replace(bad.message, title="a\0b"))
+    bad = Arrived(replace(bad.message, text="a\0b"))
     await take(desk.served.context, account, (bad, good))
     reasons = await desk.admin.fetch("SELECT reason FROM set_aside WHERE external_id LIKE '77:71%'")
     assert [row["reason"] for row in reasons] == ["refused"]
-    assert await desk.admin.fetchval("SELECT count(*) FROM request WHERE external_id = '77:70'") == 1
+    assert await desk.admin.fetchval("SELECT count(*) FROM message WHERE external_id = '77:70'") == 1
 
 
 async def counted(desk: Hearing, number: str) -> tuple[int, int]:
-    """Set aside, and requests."""
+    """Set aside, and said: one chat is one request."""
     aside = "SELECT count(*) FROM set_aside WHERE external_id LIKE $1 || ':%'"
-    requests = "SELECT count(*) FROM request WHERE external_id = '77:' || $1"
-    return await desk.admin.fetchval(aside, number), await desk.admin.fetchval(requests, number)
+    said = "SELECT count(*) FROM message WHERE external_id = '77:' || $1"
+    return await desk.admin.fetchval(aside, number), await desk.admin.fetchval(said, number)
 
 
 def incoming(body: Any) -> Incoming:
