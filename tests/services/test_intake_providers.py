@@ -14,11 +14,11 @@ from contracts.hearing import Hearing, hearing
 from contracts.mutating import mutated
 from contracts.providers import Genuine, genuine
 from intake.app import service
-from intake.channels.registry import channels
+from intake.channels.registry import doors
 
 SEED = 20261123
 MUTATIONS = 25
-EVERY = pytest.mark.parametrize("name", channels())
+EVERY = pytest.mark.parametrize("name", doors())
 
 KEPT = """
     SELECT (SELECT count(*) FROM message WHERE direction = 'in') + (SELECT count(*) FROM set_aside)
@@ -40,7 +40,7 @@ async def kept(desk: Hearing) -> int:
 
 
 def test_every_channel_is_tried() -> None:
-    assert set(genuine()) == set(channels())
+    assert set(genuine()) == set(doors())
 
 
 @EVERY

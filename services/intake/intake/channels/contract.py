@@ -13,14 +13,17 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Literal
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
 
 from intake.calls.rules import Event as CallEvent
 from intake.channels import lenient
 from intake.channels.lenient import Unreadable as Unreadable
-from intake.requests.rules import UNKNOWN, Normalised
+from intake.requests.rules import OLDEST, UNKNOWN, Normalised
 from shared.errors import AftercareError
+
+_FIRST_IN_MILLISECONDS: Final = 1e11  # three years after 1970, or three thousand
+_LAST: Final = 4_102_444_800.0  # 2100-01-01
 
 
 class NotGenuine(AftercareError):
@@ -134,6 +137,18 @@ class Channel:
     acknowledge: Reply = Reply()
     largest: int = 1024 * 1024
     """Bytes of a body."""
+
+
+def told_at(moment: float, now: datetime) -> datetime:
+    """When a provider says it was, in seconds or milliseconds since 1970; as far as it can be, see `OLDEST`.
+
+    Providers try for a week at most, so that what lies further back is a clock that is wrong. Raises
+    `ValueError` for what is no time.
+    """
+    seconds = moment if moment < _FIRST_IN_MILLISECONDS else moment / 1000
+    if not 0 <= seconds <= _LAST:
+        raise ValueError
+    return max(now - OLDEST, min(now, datetime.fromtimestamp(seconds, UTC)))
 
 
 def kept(kind: str, raw: bytes, *names: object) -> Noticed:

@@ -30,7 +30,7 @@ from intake.channels.contract import (
     kept,
 )
 from intake.channels.held import held
-from intake.channels.registry import channel_of, channels
+from intake.channels.registry import channel_of, doors
 from intake.messages import store as messages
 from intake.requests import store as requests
 from intake.requests.writer import writer_of
@@ -55,7 +55,7 @@ DEFAULT = "default"
 class _OfProviders(StringConvertor):
     """The name of a registered channel: doors with an address of their own keep their 405."""
 
-    regex = "|".join(map(re.escape, channels()))
+    regex = "|".join(map(re.escape, doors()))
 
 
 register_url_convertor("provider", _OfProviders())
@@ -102,9 +102,10 @@ async def receive(channel: Code, name: Code, request: Request) -> Response:
 
 
 def read(kind: Channel, incoming: Incoming, account: Account) -> Sequence[Verdict]:
-    """What a verified call says; one that says nothing we know is kept as `unreadable`."""
+    """What a verified call says; one that says nothing we know is kept as `unreadable`, or as `empty`."""
     try:
-        return [held(each) for each in kind.parse(incoming, account)]
+        told = [held(each) for each in kind.parse(incoming, account)]
+        return told or [kept("empty", incoming.body)]
     except Unreadable:
         log.warning("channel_unreadable", channel=account.channel, account=account.name)
         return [kept("unreadable", incoming.body)]

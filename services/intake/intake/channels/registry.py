@@ -12,7 +12,7 @@ from intake.channels.contract import Channel
 from shared.errors import AftercareError
 
 NAMED_DOORS: Final = frozenset({"email", "phone", "webhook"})
-"""Doors with an address of their own under `/channels/`."""
+"""Doors with an address of their own under `/channels/`; what is called so here is only set up here."""
 
 
 class NoSuchChannel(AftercareError):
@@ -29,9 +29,14 @@ def channels() -> dict[str, Channel]:
     )
     found: list[Channel] = [module.channel for module in modules]
     by_name = {each.name: each for each in sorted(found, key=lambda each: each.name)}
-    if len(by_name) != len(found) or NAMED_DOORS & set(by_name):
-        raise ValueError("two doors would have one address")
+    if len(by_name) != len(found):
+        raise ValueError("two channels have one name")
     return by_name
+
+
+def doors() -> list[str]:
+    """The names of the channels whose providers call `/channels/{name}`."""
+    return [name for name in channels() if name not in NAMED_DOORS]
 
 
 def channel_of(name: str) -> Channel:

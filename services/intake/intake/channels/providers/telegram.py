@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from pydantic import BaseModel, Field, ValidationError
@@ -21,6 +20,7 @@ from intake.channels.contract import (
     Noticed,
     Unreadable,
     Verdict,
+    told_at,
 )
 from intake.requests.rules import Identity, Normalised, title_of
 
@@ -84,7 +84,7 @@ def _message(message: _Message, incoming: Incoming, account: Account) -> Normali
         name=f"{who.first_name} {who.last_name}".strip() or "—",
         text=text,
         title=title_of("", text),
-        received_at=min(incoming.received_at, datetime.fromtimestamp(message.date, UTC)),
+        received_at=told_at(message.date, incoming.received_at),
         raw=incoming.body,
         content_type="application/json",
         region=account.region,
