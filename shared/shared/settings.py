@@ -9,8 +9,10 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AmqpDsn,
@@ -58,6 +60,12 @@ class Settings(BaseModel):
     allowed_hosts: str = ""
     """Names, addresses and networks, separated by commas, that messages to others may reach without TLS and
     inside of the house; everything else is reached by https, and on the public internet only."""
+    smtp_url: SecretStr | None = None
+    """Where answers by e-mail are handed in: smtp+starttls://user:password@host:587, smtps://… or smtp://…"""
+    mail_from: str = ""
+    """As whom: an address, or a name with it: Aftercare <service@example.com>."""
+    acknowledge: bool = True
+    """Whether customers hear at once, by the channel they wrote on, that it reached us."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     event_log_days: Annotated[int, Field(ge=30)] = 90
     idempotency_days: Annotated[int, Field(ge=7)] = 7
@@ -69,6 +77,7 @@ class Settings(BaseModel):
         faults = []
         if self.bus == "rabbitmq" and self.amqp_url is None:
             faults.append("AFTERCARE_AMQP_URL: missing; name the broker, or set AFTERCARE_BUS=memory")
+        faults += self._faults_of_mail()
         if self.environment == "production":
             secret = self.secret.get_secret_value()
             if secret == _DEVELOPMENT_SECRET or len(secret) < 32:
@@ -80,6 +89,24 @@ class Settings(BaseModel):
         if faults:
             raise ValueError("\n".join(faults))
         return self
+
+    def _faults_of_mail(self) -> list[str]:
+        if self.smtp_url is None:
+            return []
+        faults = []
+        try:
+            parts = urlsplit(self.smtp_url.get_secret_value())
+            known = parts.scheme in ("smtp", "smtps", "smtp+starttls") and parts.hostname and parts.port != 0
+        except ValueError:
+            known = False
+        if not known:
+            faults.append(
+                "AFTERCARE_SMTP_URL: must be like smtp+starttls://user:password@mail.example.com:587"
+            )
+        address = parseaddr(self.mail_from)[1]
+        if "@" not in address or not self.mail_from.isprintable():
+            faults.append("AFTERCARE_MAIL_FROM: must be an address once AFTERCARE_SMTP_URL is set")
+        return faults
 
 
 def load(service: str, environment: Mapping[str, str] = os.environ) -> Settings:

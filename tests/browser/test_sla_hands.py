@@ -28,9 +28,9 @@ from shared.http.auth import Principal, Role, mint
 from shared.http.etag import Precondition
 from shared.i18n import ZONE
 from shared.inbox import Receiver
+from shared.outgoing import Allowed, Outgoing
 from sla_monitor.app import service as sla
 from sla_monitor.sinks.actions import Wanted, add_sink
-from sla_monitor.sinks.outgoing import Allowed, Outgoing
 from sla_monitor.sinks.rules import Terms
 
 SCREENSHOTS = os.environ.get("AFTERCARE_TEST_SCREENSHOTS")

@@ -13,12 +13,12 @@ from uuid import UUID
 import pytest
 
 from contracts.receiving import WebReceiver, receiving
+from shared.outgoing import Allowed, Forbidden, Outgoing
 from sla_monitor.sinks.kind import Parcel, SinkUnusable
 from sla_monitor.sinks.kinds import alertmanager, apprise, mail, webhook
 from sla_monitor.sinks.kinds.mail import MailConfig
 from sla_monitor.sinks.kinds.webhook import WebhookConfig
 from sla_monitor.sinks.messages import body_of, text_of, title_of
-from sla_monitor.sinks.outgoing import Allowed, Forbidden, Outgoing
 from sla_monitor.sinks.registry import KINDS, KindUnknown, kind_of
 from sla_monitor.sinks.rules import Terms
 

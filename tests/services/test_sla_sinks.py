@@ -112,7 +112,7 @@ import asyncio, sys
 from shared.clock import clock
 from shared.db import Database
 from sla_monitor.sinks.lanes import Lanes
-from sla_monitor.sinks.outgoing import Allowed, Outgoing
+from shared.outgoing import Allowed, Outgoing
 
 async def main():
     database = Database("sla", sys.argv[1])
@@ -171,7 +171,7 @@ async def test_a_sink_that_hangs_delays_no_other(post: Post) -> None:
 
 
 async def test_a_sink_that_does_not_answer_is_seen(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sla_monitor.sinks.outgoing.PATIENCE", 0.05)
+    monkeypatch.setattr("shared.outgoing.PATIENCE", 0.05)
     await post.web(WebReceiver(answers=lambda number: None))
     await post.missed()
     await post.deliver()

@@ -23,6 +23,8 @@ from intake.places.routes import router as places
 from intake.requests.consumers import on_ticket_closed, on_ticket_opened
 from intake.requests.loops import watch_for_tickets
 from intake.requests.routes import router as requests
+from intake.sending.loops import sending
+from intake.sending.routes import router as sends
 from intake.tables import metadata
 from shared.context import ServiceContext
 from shared.events import dispatch, feedback
@@ -46,6 +48,7 @@ for feature in (
     duplicates,
     desk,
     places,
+    sends,
     accounts,
     doors,
 ):
@@ -57,6 +60,7 @@ def loops(context: ServiceContext) -> Sequence[Loop]:
         Loop("forgotten-calls", miss_forgotten, every=timedelta(seconds=5)),
         Loop("bursts", propose, every=timedelta(seconds=30)),
         Loop("tickets", watch_for_tickets, every=timedelta(seconds=10)),
+        sending(context),
     )
 
 

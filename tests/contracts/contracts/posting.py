@@ -14,9 +14,9 @@ from contracts.clocking import DUE, MINUTE, SECOND, TEN, Desk
 from contracts.receiving import WebReceiver, receiving
 from contracts.serving import clock_kept
 from shared.clock import clock, uuid7
+from shared.outgoing import Allowed, Outgoing
 from sla_monitor.sinks.actions import Wanted, add_sink
 from sla_monitor.sinks.lanes import Lanes
-from sla_monitor.sinks.outgoing import Allowed, Outgoing
 from sla_monitor.sinks.rules import Terms
 
 KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -25,10 +25,11 @@ class Posted:
 
 @dataclass
 class WebReceiver:
-    """Takes every post and answers as told; None is never to answer."""
+    """Takes every post and answers as told; None is never to answer. `says` is the body of its answers."""
 
     answers: Callable[[int], int | None] = lambda number: 204
     headers: str = ""
+    says: str = ""
     got: list[Posted] = field(default_factory=list)
     port: int = 0
     _arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -57,7 +58,9 @@ class WebReceiver:
             if status is None:
                 await reader.read()  # until the other side goes away
             else:
-                writer.write(f"HTTP/1.1 {status} Said\r\n{self.headers}content-length: 0\r\n\r\n".encode())
+                said = self.says.encode()
+                head = f"HTTP/1.1 {status} Said\r\n{self.headers}content-length: {len(said)}\r\n\r\n"
+                writer.write(head.encode() + said)
                 await writer.drain()
         writer.close()
 

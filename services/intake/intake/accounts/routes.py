@@ -12,6 +12,7 @@ from intake.accounts import rules, store
 from intake.channels.contract import Account, Channel
 from intake.channels.registry import channel_of, channels
 from intake.requests.rules import UNKNOWN
+from intake.sending import store as sending
 from shared.db.audit import record
 from shared.events.terms import Code
 from shared.http.auth import Caller, allow
@@ -82,6 +83,7 @@ async def set_up(
     _complete(channel_of(channel), wanted)
     account = Account(channel, name, wanted.secrets, wanted.region, wanted.city, wanted.product_line)
     await store.save(tx, account, keys_for(rules.PURPOSE, settings_of(request))[0], tx.now)
+    await sending.look_again(tx, tx.now)
     await record(tx, caller.id, "channel_account_set", account.place, {})
     return Response(status_code=204)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
@@ -15,6 +17,8 @@ from intake.tables.accounts import channel_account
 from shared.db import Tx
 from shared.errors import AftercareError
 from shared.http.keys import Key
+
+_PLACE: Final = channel_account.c.channel + "/" + channel_account.c.name
 
 
 class NoSuchAccount(AftercareError):
@@ -60,3 +64,14 @@ async def remove(tx: Tx, channel: str, name: str) -> None:
     which = (channel_account.c.channel == channel) & (channel_account.c.name == name)
     if not (await tx.execute(delete(channel_account).where(which))).rowcount:
         raise NoSuchAccount(channel=channel, name=name)
+
+
+async def load_places(tx: Tx, places: Iterable[str], keys: Sequence[Key]) -> dict[str, Account]:
+    """Those accounts that are set up and readable, by place (`channel/name`)."""
+    found = await tx.execute(select(channel_account).where(_PLACE.in_(sorted(set(places)))))
+    accounts: dict[str, Account] = {}
+    for row in found:
+        bare = Account(row.channel, row.name, {}, row.region, row.city, row.product_line)
+        with suppress(rules.SecretsUnreadable):
+            accounts[bare.place] = replace(bare, secrets=rules.unseal(row.sealed, bare.place, keys))
+    return accounts

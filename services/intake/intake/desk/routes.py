@@ -20,6 +20,7 @@ from intake.places.rules import Words
 from intake.requests import actions, store
 from intake.requests.routes import Answer, look_at_customer, person
 from intake.requests.writer import writer_of
+from intake.sending.fates import fates_of
 from shared.clock import clock
 from shared.db import Tx
 from shared.http.auth import Caller, allow, public
@@ -96,6 +97,7 @@ async def submit(request: Request, sent: Annotated[CustomerForm, Form()]) -> HTM
 
 async def _show(tx: Tx, request: Request, id: UUID, actor: str) -> HTMLResponse:
     found = await store.load(tx, id)
+    said = await messages.load_conversation(tx, id)
     return page(
         request,
         "request.html",
@@ -103,6 +105,7 @@ async def _show(tx: Tx, request: Request, id: UUID, actor: str) -> HTMLResponse:
         customer=await look_at_customer(tx, found, actor),
         identities=await customers.load_identities(tx, found.customer_id),
         judgements=(await store.load_judgements(tx, [id]))[id],
-        messages=await messages.load_conversation(tx, id),
+        messages=said,
+        fates=await fates_of(tx, id, said),
         place=await look_at_place(tx, found),
     )

@@ -11,7 +11,7 @@ from shared.clock import uuid7
 from shared.db import Tx
 from shared.events import Event, dispatch, feedback
 
-# The fact that is what a person wrote; the other facts are for what a template says.
+# The fact that is what a person wrote; the other facts are for what a template says (`intake.sending.words`).
 _WRITTEN: Final = "text"
 
 Asked = Event[dispatch.CustomerMessageRequested] | Event[feedback.CustomerMessageRequested]
@@ -30,6 +30,7 @@ async def on_customer_message_requested(tx: Tx, events: Sequence[Asked]) -> None
             "template": event.data.template,
             "link": event.data.link,
             "text": dict(event.data.facts).get(_WRITTEN, ""),
+            "facts": {name: value for name, value in event.data.facts if name != _WRITTEN},
             "state": "waiting",
             "cause": event.id,
         }

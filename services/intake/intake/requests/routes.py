@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from intake.customers import store as customers
 from intake.messages import store as messages
 from intake.requests import actions, store
+from intake.sending.fates import fates_of, told_of
 from shared.db import Tx
 from shared.db.audit import record
 from shared.events.terms import Kind, Level, Severity
@@ -71,6 +72,10 @@ class MessageView(BaseModel):
     link: str | None
     text: str
     state: str
+    """received; waiting, sending, sent, failed, unknown; delivered, read where the provider says so."""
+    why: str | None = None
+    detail: str | None = None
+    sent_at: datetime | None = None
 
 
 class CustomerView(BaseModel):
@@ -186,8 +191,12 @@ async def _customer(tx: Tx, id: UUID, actor: str) -> CustomerView:
 async def _conversation(tx: Tx, id: UUID, actor: str, public_url: str) -> list[MessageView]:
     await look_at_customer(tx, await store.load(tx, id), actor)
     said = await messages.load_conversation(tx, id)
+    fates = await fates_of(tx, id, said)
     views = [MessageView.model_validate(row, from_attributes=True) for row in said]
-    return [view.model_copy(update={"link": absolute(view.link, public_url)}) for view in views]
+    return [
+        view.model_copy(update={"link": absolute(view.link, public_url), **told_of(fates.get(view.id))})
+        for view in views
+    ]
 
 
 def absolute(link: str | None, public_url: str) -> str | None:

@@ -100,6 +100,17 @@ message = Table(
     Column("text", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("cause", Uuid),
+    # How it leaves: see `intake.sending`. A lane of "" is no way, none at all is that nobody has looked yet.
+    Column("facts", JSONB),
+    Column("lane", Text),
+    Column("queued_at", moment),
+    Column("due_at", moment),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("round", Integer, nullable=False, server_default="1"),
+    Column("sent_at", moment),
+    Column("sent_id", Text),
+    Column("why", Text),
+    Column("detail", Text),
     comment="The conversation; cause is the event that asked for it, so that it is asked for once.",
 )
 

@@ -15,11 +15,11 @@ from shared.db import Tx, lock_subjects
 from shared.db.audit import record
 from shared.errors import AftercareError
 from shared.http.problem import InvalidInput, describe
+from shared.outgoing import Outgoing
 from sla_monitor.policies.rules import is_countable
 from sla_monitor.sinks import queue, store
 from sla_monitor.sinks.kind import Config, Kind
 from sla_monitor.sinks.messages import TEST, body_of
-from sla_monitor.sinks.outgoing import Outgoing
 from sla_monitor.sinks.registry import kind_of
 from sla_monitor.sinks.rules import KEEP_TRYING, Terms
 from sla_monitor.sinks.store import Sink

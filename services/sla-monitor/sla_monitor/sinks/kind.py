@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from shared.errors import AftercareError
-from sla_monitor.sinks.outgoing import Outgoing
+from shared.outgoing import Outgoing
 from sla_monitor.sinks.rules import Terms
 
 

@@ -23,10 +23,10 @@ from shared.clock import clock, uuid7
 from shared.db import Database, Tx
 from shared.http import metrics
 from shared.inbox.failure import explain
+from shared.outgoing import PATIENCE, Forbidden, Outgoing
 from sla_monitor.sinks import queue, store
 from sla_monitor.sinks.kind import Kind, Parcel, SinkUnusable, Undelivered
 from sla_monitor.sinks.messages import alert_of, body_of
-from sla_monitor.sinks.outgoing import PATIENCE, Forbidden, Outgoing
 from sla_monitor.sinks.registry import kind_of
 from sla_monitor.sinks.rules import KEEP_TRYING, Group, gather, resume_at, retry_at
 from sla_monitor.sinks.store import Sink

@@ -9,9 +9,9 @@ from typing import Final
 
 from shared.context import ServiceContext
 from shared.db import Database
+from shared.outgoing import Allowed, Outgoing
 from shared.process.loops import Loop
 from sla_monitor.sinks.lanes import Lanes
-from sla_monitor.sinks.outgoing import Allowed, Outgoing
 
 EVERY: Final = timedelta(milliseconds=250)
 

@@ -16,6 +16,7 @@ from shared.http.idempotency import idempotent
 from shared.http.readers import wants_page
 from shared.http.scope import service_of
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
+from shared.outgoing import Outgoing
 from sla_monitor.sinks import page, queue, store
 from sla_monitor.sinks.actions import add_sink, change_sink, replay, retire_sink, try_sink
 from sla_monitor.sinks.answers import (
@@ -28,7 +29,6 @@ from sla_monitor.sinks.answers import (
     Tried,
 )
 from sla_monitor.sinks.loops import outgoing_of
-from sla_monitor.sinks.outgoing import Outgoing
 from sla_monitor.sinks.registry import kind_of
 
 router = APIRouter(route_class=ServiceRoute)

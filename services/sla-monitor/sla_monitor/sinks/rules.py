@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from shared.events.terms import Code
 from shared.i18n import N_
+from shared.outgoing import pause
 
 Role = Literal["owner", "supervisor", "team_lead", "leadership", "assignee"]
 ROLES: Final[tuple[Role, ...]] = ("owner", "supervisor", "team_lead", "leadership", "assignee")
@@ -163,18 +164,13 @@ def quiet_over(terms: Terms, now: datetime) -> datetime | None:
 def retry_at(attempts: int, now: datetime, until: datetime, chance: float) -> datetime | None:
     """When to try a message again after `attempts`; None when it is given up.
 
-    The pause doubles, and `chance` (0 to 1) takes away up to half of it, so that many do not come at once.
+    The pause doubles, less up to half of it by `chance` (0 to 1).
     """
     if now >= until:
         return None
-    return min(now + _pause(_FIRST, _LONGEST, attempts, chance), until)
+    return min(now + pause(_FIRST, _LONGEST, attempts, chance), until)
 
 
 def resume_at(failures: int, now: datetime, chance: float) -> datetime:
     """When a sink that failed so many times in a row is tried again."""
-    return now + _pause(_FIRST_REST, _LONGEST_REST, failures, chance)
-
-
-def _pause(first: timedelta, longest: timedelta, number: int, chance: float) -> timedelta:
-    whole = min(longest, first * int(2 ** min(number - 1, 20)))
-    return whole * (1 - chance / 2)
+    return now + pause(_FIRST_REST, _LONGEST_REST, failures, chance)

@@ -15,10 +15,10 @@ from typing import Any, Final
 from pydantic import Field
 
 from shared.i18n import N_
+from shared.outgoing import Outgoing
 from sla_monitor.sinks.kind import Config, Kind, Parcel, SinkUnusable
 from sla_monitor.sinks.kinds.webhook import accept, check_address
 from sla_monitor.sinks.messages import TEST, title_of, what_of
-from sla_monitor.sinks.outgoing import Outgoing
 
 HOLDS: Final = timedelta(
     days=14

@@ -11,9 +11,9 @@ from importlib import import_module
 from typing import Any, Final
 
 from shared.i18n import N_
+from shared.outgoing import PATIENCE, Outgoing, in_thread
 from sla_monitor.sinks.kind import Config, Kind, Parcel, SinkUnusable, Undelivered
 from sla_monitor.sinks.messages import text_of, title_of
-from sla_monitor.sinks.outgoing import PATIENCE, Outgoing, in_thread
 
 _MISSING: Final = "the apprise extra is not installed: pip install 'aftercare-sla-monitor[apprise]'"
 

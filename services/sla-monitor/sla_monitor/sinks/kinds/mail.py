@@ -23,9 +23,9 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from shared.i18n import N_
+from shared.outgoing import PATIENCE, Forbidden, Outgoing, in_thread
 from sla_monitor.sinks.kind import Config, Kind, Parcel, SinkUnusable, Undelivered
 from sla_monitor.sinks.messages import text_of, title_of
-from sla_monitor.sinks.outgoing import PATIENCE, Forbidden, Outgoing, in_thread
 from sla_monitor.sinks.rules import Role
 
 Mailbox = Annotated[str, StringConstraints(max_length=254, pattern=r"^[!-~]+@[A-Za-z0-9.\-]+$")]

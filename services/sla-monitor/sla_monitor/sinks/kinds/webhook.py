@@ -16,8 +16,8 @@ from pydantic import Field
 from standardwebhooks.webhooks import Webhook
 
 from shared.i18n import N_
+from shared.outgoing import Answer, Forbidden, Outgoing
 from sla_monitor.sinks.kind import Config, Kind, Parcel, SinkUnusable, Undelivered
-from sla_monitor.sinks.outgoing import Answer, Forbidden, Outgoing
 
 SHORTEST_KEY: Final = 24  # bytes, as the specification asks
 LONGEST_KEY: Final = 64

@@ -1,4 +1,4 @@
-"""Calls to addresses that people typed in: never into the house by accident, never for long.
+"""Calls to addresses that people typed in and to providers: never into the house by accident, never for long.
 
 A host is looked up once, every address it has is checked, and the connection goes to the address that was
 checked, so that a name cannot point elsewhere a moment later. Redirects are not followed.
@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from threading import Thread
@@ -32,7 +33,11 @@ _PUBLIC: Final = ip_network("2000::/3")  # whatever else there is of IPv6 leads 
 
 
 class Forbidden(Exception):
-    """This address may not be called; the operator can allow it (AFTERCARE_SLA_ALLOWED_HOSTS)."""
+    """This address may not be called; the operator can allow it (AFTERCARE_ALLOWED_HOSTS)."""
+
+
+class Unreached(TimeoutError):
+    """Nobody told in time where the host is: nothing has been sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class Allowed:
 
 
 class Outgoing:
-    """The one way by which sinks reach others."""
+    """The one way by which services reach others."""
 
     def __init__(self, allowed: Allowed, public_url: str = "") -> None:
         self.allowed = allowed
@@ -114,14 +119,24 @@ class Outgoing:
         return str(addresses[0])
 
     async def post(self, url: str, content: bytes, headers: Mapping[str, str]) -> Answer:
-        """Post to a checked address, for `PATIENCE` seconds; `Forbidden`, `TimeoutError`, httpx errors."""
+        """Post to a checked address; raises like `call`."""
+        return await self.call("POST", url, content, headers)
+
+    async def call(
+        self, method: str, url: str, content: bytes, headers: Mapping[str, str], most: int = _READ
+    ) -> Answer:
+        """Call a checked address, for `PATIENCE` seconds; `Forbidden`, `TimeoutError`, httpx errors.
+
+        `Unreached`, `OSError` and httpx's errors of connecting say that nothing was sent.
+        At most about `most` bytes of the answer are read.
+        """
         self.check_url(url)
         async with asyncio.timeout(PATIENCE):
             asked = httpx.URL(url)
             port = asked.port or (443 if asked.scheme == "https" else 80)
-            address = await self.find(asked.host, port)
+            address = await self._found_soon(asked.host, port)
             request = self._opened().build_request(
-                "POST",
+                method,
                 asked.copy_with(host=address),
                 content=content,
                 headers={**headers, "host": asked.netloc.decode("ascii")},
@@ -129,9 +144,16 @@ class Outgoing:
             )
             answer = await self._opened().send(request, stream=True)
             try:
-                return Answer(answer.status_code, dict(answer.headers), await _beginning(answer))
+                return Answer(answer.status_code, dict(answer.headers), await _beginning(answer, most))
             finally:
                 await answer.aclose()
+
+    async def _found_soon(self, host: str, port: int) -> str:
+        try:
+            async with asyncio.timeout(PATIENCE / 2):
+                return await self.find(host, port)
+        except TimeoutError:
+            raise Unreached from None
 
     async def close(self) -> None:
         client, self._client = self._client, None
@@ -144,7 +166,7 @@ class Outgoing:
             trusted.load_verify_locations(certifi.where())
             self._client = httpx.AsyncClient(
                 verify=trusted,
-                timeout=PATIENCE,
+                timeout=httpx.Timeout(PATIENCE, connect=PATIENCE / 2),
                 follow_redirects=False,
                 trust_env=False,
                 # A connection is known by its address: one that is kept might serve another host's name. Of
@@ -152,6 +174,15 @@ class Outgoing:
                 limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
             )
         return self._client
+
+
+def pause(first: timedelta, longest: timedelta, number: int, chance: float) -> timedelta:
+    """How long to wait after the failure of this number, from 1: it doubles up to `longest`.
+
+    `chance` (0 to 1) takes away up to half of it, so that many do not come at once.
+    """
+    whole = min(longest, first * int(2 ** min(number - 1, 20)))
+    return whole * (1 - chance / 2)
 
 
 async def in_thread(work: Callable[[], T]) -> T:
@@ -179,13 +210,13 @@ def _settle(loop: asyncio.AbstractEventLoop, done: asyncio.Future[T], settle: Ca
         loop.call_soon_threadsafe(lambda: None if done.done() else settle())
 
 
-async def _beginning(answer: httpx.Response) -> bytes:
+async def _beginning(answer: httpx.Response, most: int) -> bytes:
     read = b""
     async for piece in answer.aiter_raw():
         read += piece
-        if len(read) >= _READ:
+        if len(read) >= most:
             break
-    return read[:_READ]
+    return read[:most]
 
 
 def _address(host: str) -> Address | None:

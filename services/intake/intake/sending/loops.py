@@ -1,0 +1,41 @@
+"""The loop that begins the lanes, and ends them with itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from intake.sending.lanes import Lanes
+from intake.sending.mail import server_of
+from shared.context import ServiceContext
+from shared.db import Database
+from shared.outgoing import Allowed, Outgoing
+from shared.process.loops import Loop
+
+EVERY: Final = timedelta(milliseconds=500)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanesLoop(Loop):
+    """Begins a lane wherever there is something to send."""
+
+    lanes: Lanes
+
+    async def run(self, database: Database) -> None:
+        try:
+            await Loop.run(self, database)
+        finally:
+            await self.lanes.stop()
+
+
+def lanes_of(context: ServiceContext) -> Lanes:
+    """The lanes of a process, as its operator lets them out."""
+    settings = context.settings
+    way_out = Outgoing(Allowed.read(settings.allowed_hosts), settings.public_url)
+    return Lanes(context, way_out, server_of(settings))
+
+
+def sending(context: ServiceContext) -> LanesLoop:
+    lanes = lanes_of(context)
+    return LanesLoop("sending", lanes.tick, every=EVERY, lanes=lanes)
