@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from intake.accounts import rules, store
-from intake.channels.contract import Account, Channel
-from intake.channels.registry import channel_of, channels
+from intake.channels.contract import Account
 from intake.requests.rules import UNKNOWN
 from intake.sending import store as sending
+from intake.sending.registry import SetUp, set_up_of, set_ups
 from shared.db.audit import record
 from shared.events.terms import Code
 from shared.http.auth import Caller, allow
@@ -48,7 +48,7 @@ class ChannelView(BaseModel):
 
 
 class AccountSetUp(BaseModel):
-    """What the provider signs with, and where requests of this account belong when they do not say."""
+    """What the provider signs with and answers are sent with, and where requests belong that do not say."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -61,7 +61,7 @@ class AccountSetUp(BaseModel):
 @router.get("/channels", dependencies=_ADMINS)
 async def read_channels(tx: ReadTx) -> list[ChannelView]:
     """Every channel of a provider, with its accounts."""
-    by_channel: dict[str, list[AccountView]] = {name: [] for name in channels()}
+    by_channel: dict[str, list[AccountView]] = {name: [] for name in set_ups()}
     for row in await store.load_all(tx):
         by_channel.setdefault(row.channel, []).append(AccountView.model_validate(row, from_attributes=True))
     return [
@@ -71,7 +71,7 @@ async def read_channels(tx: ReadTx) -> list[ChannelView]:
             optional=list(each.optional),
             accounts=by_channel[each.name],
         )
-        for each in channels().values()
+        for each in set_ups().values()
     ]
 
 
@@ -80,7 +80,7 @@ async def set_up(
     channel: Code, name: Code, tx: WriteTx, wanted: AccountSetUp, request: Request, caller: Caller
 ) -> Response:
     """Set an account up, or anew; its provider posts to `/intake/channels/{channel}/{name}`."""
-    _complete(channel_of(channel), wanted)
+    _complete(set_up_of(channel), wanted)
     account = Account(channel, name, wanted.secrets, wanted.region, wanted.city, wanted.product_line)
     await store.save(tx, account, keys_for(rules.PURPOSE, settings_of(request))[0], tx.now)
     await sending.look_again(tx, tx.now)
@@ -96,7 +96,7 @@ async def close(channel: Code, name: Code, tx: WriteTx, caller: Caller) -> Respo
     return Response(status_code=204)
 
 
-def _complete(channel: Channel, wanted: AccountSetUp) -> None:
+def _complete(channel: SetUp, wanted: AccountSetUp) -> None:
     for name in channel.secrets:
         if name not in wanted.secrets:
             raise invalid("body", ("secrets", name), N_("This channel is not safe without it"), "missing")

@@ -135,7 +135,7 @@ class Sender:
     """One provider's way out.
 
     channel          of the accounts it sends for, see `intake.channels`
-    needs            the secrets without which an account cannot send
+    needs, options   the secrets without which an account cannot send, and others it may have
     compose          the call; the token is empty where there is no `ticket`
     read             status, headers (lower case) and body into what became of it
     drops_duplicates whether the receiver knows a message again, so that it may be repeated after a crash
@@ -149,6 +149,7 @@ class Sender:
     drops_duplicates: bool = False
     window: Callable[[str], timedelta | None] = lambda address: None
     ticket: Ticket | None = None
+    options: tuple[str, ...] = ("api_url",)
 
 
 def told(body: bytes) -> Mapping[str, Any]:

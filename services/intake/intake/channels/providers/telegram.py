@@ -96,5 +96,5 @@ def _message(message: _Message, incoming: Incoming, account: Account) -> Normali
 
 
 channel = Channel(
-    name="telegram", secrets=("secret_token",), optional=("bot_token", "api_url"), verify=verify, parse=parse
+    name="telegram", secrets=("secret_token",), optional=("bot_token",), verify=verify, parse=parse
 )

@@ -55,5 +55,6 @@ senders = (
         compose=compose,
         read=read,
         drops_duplicates=True,
+        options=(),
     ),
 )

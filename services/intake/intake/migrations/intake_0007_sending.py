@@ -2,8 +2,8 @@
 
 from shared.db.script import execute_script
 
-revision = "intake_0006"
-down_revision = "intake_0005"
+revision = "intake_0007"
+down_revision = "intake_0006"
 branch_labels = None
 depends_on = None
 
