@@ -8,7 +8,9 @@ from time import process_time
 
 import pytest
 
-from intake.channels.email import NotForPeople, parse
+from intake.channels.mail.arrival import Came, normalised
+from intake.channels.mail.parser import parse
+from intake.channels.mail.value import Mail
 from intake.requests.rules import Identity, Normalised
 
 AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -21,14 +23,14 @@ def raw(*headers: str, body: bytes | str = "hello") -> bytes:
 
 
 def read(mail: bytes) -> Normalised:
-    found = parse(mail, "support", AT, region="east", city="shanghai", product_line=None)
-    assert isinstance(found, Normalised)
-    return found
+    found = parse(mail)
+    assert found.automatic is None
+    return normalised(found, mail, Came("support", AT, "east", "shanghai"))
 
 
-def aside(mail: bytes) -> NotForPeople:
-    found = parse(mail, "support", AT, region="east", city="shanghai", product_line=None)
-    assert isinstance(found, NotForPeople)
+def aside(mail: bytes, host: str = "") -> Mail:
+    found = parse(mail, host)
+    assert found.automatic
     return found
 
 
@@ -186,11 +188,11 @@ def test_line_breaks_hide_in_no_header() -> None:
         ("Return-Path: <>", "bounce"),
         ("From: MAILER-DAEMON@mail.example", "bounce"),
         ("Content-Type: multipart/report; report-type=delivery-status; boundary=b", "bounce"),
-        ("X-Autoreply: yes", "loop"),
+        ("X-Autoreply: yes", "auto_reply"),
     ],
 )
 def test_what_no_person_wrote_opens_nothing(header: str, reason: str) -> None:
-    assert aside(raw(header)).reason == reason
+    assert aside(raw(header)).automatic == reason
 
 
 def test_a_person_who_says_so_is_a_person() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from fastapi import APIRouter
 
 from intake.accounts.routes import router as accounts
+from intake.attachments.routes import router as attachments
 from intake.calls.actions import miss_forgotten
 from intake.calls.routes import router as calls
 from intake.channels.doors import router as doors
@@ -43,6 +44,7 @@ for feature in (
     webhook,
     calls,
     requests,
+    attachments,
     imports,
     incidents,
     duplicates,

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from intake.channels import email
 from intake.channels.input import Customer, Instant, NewRequest, NotBlank
+from intake.channels.mail.arrival import Came, SetAside, take
 from intake.places.rules import Words
-from intake.requests import store
 from intake.requests.rules import (
     UNKNOWN,
     Identity,
@@ -106,22 +103,12 @@ async def post_email(
     require_channel(principal, "email")
     received_at = plausible(came.occurred_at, clock.now(), "query")
     raw = await _mail(request)
-    parse = partial(email.parse, region=came.region, city=came.city, product_line=came.product_line)
-    mail = await asyncio.to_thread(parse, raw, came.account, received_at)  # some take a second
-    context = service_of(request)
-    if isinstance(mail, email.NotForPeople):
-        row = {
-            "id": uuid7(),
-            "channel": "email",
-            "account": came.account,
-            "external_id": mail.external_id,
-            "reason": mail.reason,
-            "body": raw,
-        }
-        await context.database.transact(partial(store.put_aside, rows=[row]))
-        return Aside(reason=mail.reason)
-    registered = await writer_of(context).register(mail)
-    return Accepted(request_id=registered.request_id, fresh=registered.fresh)
+    taken = await take(
+        service_of(request), raw, Came(came.account, received_at, came.region, came.city, came.product_line)
+    )
+    if isinstance(taken, SetAside):
+        return Aside(reason=taken.reason)
+    return Accepted(request_id=taken.request_id, fresh=taken.fresh)
 
 
 async def _mail(request: Request) -> bytes:

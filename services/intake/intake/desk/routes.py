@@ -10,11 +10,13 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from intake.attachments import store as attachments
 from intake.channels.input import Customer, NewRequest, Phone
 from intake.channels.routes import normalise
 from intake.customers import store as customers
 from intake.desk import feeds
 from intake.messages import store as messages
+from intake.messages import suggestions
 from intake.places.pages import look_at_place
 from intake.places.rules import Words
 from intake.requests import actions, store
@@ -107,5 +109,7 @@ async def _show(tx: Tx, request: Request, id: UUID, actor: str) -> HTMLResponse:
         judgements=(await store.load_judgements(tx, [id]))[id],
         messages=said,
         fates=await fates_of(tx, id, said),
+        attachments=await attachments.load_by_message(tx, [each.id for each in said]),
+        suggested=await suggestions.load(tx, id),
         place=await look_at_place(tx, found),
     )

@@ -12,14 +12,15 @@ from intake.channels.contract import DeliveryTold
 from intake.requests.rules import Normalised
 from intake.tables import message, source
 from intake.tables.accounts import delivery_told
+from intake.tables.attachments import attachment
 from intake.tables.duplicates import duplicate
 from shared.clock import uuid7
-from shared.db import Tx, insert_rows
+from shared.db import Tx, insert_rows, insert_together
 from shared.db.rows import Rows
 
 
-def incoming(arrived: Sequence[tuple[UUID, Normalised]]) -> tuple[Rows, Rows]:
-    """What customers wrote, under their request, and the source of each message."""
+def incoming(arrived: Sequence[tuple[UUID, Normalised]]) -> tuple[Rows, Rows, Rows]:
+    """What customers wrote, under their request, with the source and the attachments of each message."""
     sent = [(uuid7(), request_id, each) for request_id, each in arrived]
     messages = [
         {
@@ -38,15 +39,30 @@ def incoming(arrived: Sequence[tuple[UUID, Normalised]]) -> tuple[Rows, Rows]:
     sources = [
         {"message_id": id, "content_type": each.content_type, "body": each.raw} for id, _, each in sent
     ]
-    return (message, messages), (source, sources)
+    attachments = [
+        {
+            "id": uuid7(),
+            "message_id": id,
+            "position": position,
+            "name": file.name,
+            "content_type": file.content_type,
+            "size": len(file.content),
+            "inline": file.inline,
+            "content": file.content,
+        }
+        for id, _, each in sent
+        for position, file in enumerate(each.attachments, start=1)
+    ]
+    return (message, messages), (source, sources), (attachment, attachments)
 
 
 async def save_replies(tx: Tx, arrived: Sequence[tuple[UUID, Normalised]]) -> None:
     """Keep what customers wrote to a request that is there; each message once."""
-    (_, messages), (_, sources) = incoming(arrived)
+    (_, messages), *beside = incoming(arrived)
     kept = await insert_rows(tx, message, messages, tail="ON CONFLICT DO NOTHING RETURNING id")
     new = {row.id for row in kept}
-    await insert_rows(tx, source, [each for each in sources if each["message_id"] in new])
+    rows = [(table, [each for each in all if each["message_id"] in new]) for table, all in beside]
+    await insert_together(tx, *rows)
 
 
 async def save_answer(tx: Tx, request_id: UUID, channel: str, text: str, author: str) -> UUID:
@@ -84,6 +100,15 @@ async def save_deliveries(tx: Tx, channel: str, account: str, told: Sequence[Del
         for each in told
     }
     await insert_rows(tx, delivery_told, [rows[key] for key in sorted(rows)], tail="ON CONFLICT DO NOTHING")
+
+
+async def load_sent(tx: Tx, external_ids: Sequence[str]) -> list[str]:
+    """Which of these are messages that we sent."""
+    if not external_ids:
+        return []
+    ours = message.c.external_id.in_(sorted(set(external_ids))) & (message.c.direction == "out")
+    rows = await tx.execute(select(message.c.external_id).where(ours).order_by(message.c.external_id))
+    return [row.external_id for row in rows]
 
 
 async def load_conversation(tx: Tx, request_id: UUID) -> Sequence[Any]:

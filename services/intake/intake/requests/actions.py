@@ -13,6 +13,7 @@ from intake.customers import store as customers
 from intake.customers.store import Customer
 from intake.duplicates.store import load_duplicates
 from intake.messages import store as messages
+from intake.messages import suggestions
 from intake.places import actions as places
 from intake.places.rules import Placed
 from intake.requests import sessions, store
@@ -64,6 +65,14 @@ class _Judged:
     placed: Placed
 
 
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """The request that a message says it belongs to, and whether it may."""
+
+    request_id: UUID
+    proved: bool
+
+
 def _nothing(answers: Sequence[Registered]) -> Sequence[Rows]:
     return ()
 
@@ -78,7 +87,7 @@ async def register(
     """
     chats = await sessions.hold_open(tx, (each.session for each in arrived))
     known = await store.load_known(tx, [_place(each) for each in arrived])
-    threads = await store.load_threads(tx, [each for message in arrived for each in message.answers])
+    claimed = await _threads(tx, arrived)
     fresh: dict[store.Place, Normalised] = {}
     joined: dict[store.Place, tuple[UUID, Normalised]] = {}
     more: dict[store.Place, Normalised] = {}  # of chats whose first message came in the same group
@@ -87,9 +96,8 @@ async def register(
         place = _place(each)
         if place in known or place in fresh or place in joined or place in more:
             continue
-        answered = ((each.account, id) for id in each.answers)
-        thread = next((threads[which] for which in answered if which in threads), None)
-        thread = thread or chats.get(each.session or "")
+        claim = claimed[place]
+        thread = claim.request_id if claim and claim.proved else chats.get(each.session or "")
         if thread is not None:
             joined[place] = thread, each
         elif each.session in opening:
@@ -104,9 +112,35 @@ async def register(
     answers |= {place: Registered(id, fresh=False) for place, (id, _) in joined.items()}
     answers |= {_place(each.message): Registered(each.id, fresh=True) for each in judged}
     registered = [answers[_place(each)] for each in arrived]
-    await _save(tx, judged, *unknown, *beside(registered))
+    suggested = suggestions.rows_of(
+        [(each.id, claim.request_id) for each in judged if (claim := claimed[_place(each.message)])]
+    )
+    await _save(tx, judged, *unknown, suggested, *beside(registered))
     await messages.save_replies(tx, list(joined.values()))
     return registered
+
+
+async def _threads(tx: Tx, arrived: Sequence[Normalised]) -> dict[store.Place, _Claim | None]:
+    """Which request each message belongs to, as a signature of ours proves or as it says itself.
+
+    Ids of earlier mails get about: by them only a customer joins, and only a request of their own. What
+    somebody else says is a suggestion: nobody enters a conversation by naming it.
+    """
+    signed = await store.load_existing(tx, [each.thread for each in arrived if each.thread])
+    answered = [id for each in arrived for id in each.answers]
+    senders = [identity for each in arrived if each.answers for identity in each.identities]
+    threads = await store.load_threads(tx, answered, senders)
+    claims: dict[store.Place, _Claim | None] = {}
+    for each in arrived:
+        if each.thread in signed:
+            claims[_place(each)] = _Claim(each.thread, proved=True)
+            continue
+        named = [threads[place] for id in each.answers if (place := (each.account, id)) in threads]
+        own = (thread for thread in named if not thread.known.isdisjoint(each.identities))
+        thread = next(own, named[0] if named else None)
+        known = thread is not None and not thread.known.isdisjoint(each.identities)
+        claims[_place(each)] = _Claim(thread.request_id, proved=known) if thread else None
+    return claims
 
 
 async def _judge(tx: Tx, fresh: Sequence[Normalised]) -> tuple[list[_Judged], Sequence[Rows]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ClassVar, Final
 from uuid import UUID
@@ -45,6 +45,16 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that came with a message; the channel has made its name a safe one."""
+
+    name: str
+    content_type: str
+    content: bytes = field(repr=False)
+    inline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Normalised:
     """One request, whichever channel brought it (R03).
 
@@ -70,7 +80,10 @@ class Normalised:
     level: Level = "standard"
     call_id: UUID | None = None
     answers: tuple[str, ...] = ()
-    """Identifiers of earlier messages that this one replies to."""
+    """Identifiers of earlier messages that this one replies to; anybody can write them."""
+    thread: UUID | None = None
+    """The request it belongs to, proved by a signature of ours."""
+    attachments: tuple[Attachment, ...] = ()
     door: str | None = None
     """The provider's channel that brought it, where the kind of channel alone does not say."""
     address: str | None = None

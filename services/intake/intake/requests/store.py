@@ -10,7 +10,8 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, DateTime, Text, Uuid, bindparam, func, select, text, update
 
-from intake.tables import message, request, set_aside, triage
+from intake.requests.rules import Identity
+from intake.tables import request, set_aside, triage
 from shared.db import Tx, insert_rows, insert_together
 from shared.db.rows import Rows
 from shared.errors import AftercareError
@@ -79,16 +80,60 @@ async def load_known(tx: Tx, places: Sequence[Place]) -> dict[Place, UUID]:
     return {(row.channel, row.account, row.external_id): row.id for row in rows}
 
 
-async def load_threads(tx: Tx, externals: Sequence[str]) -> dict[tuple[str, str], UUID]:
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A request that somebody says a message belongs to.
+
+    known  which of the identities that were asked about are its customer's
+    """
+
+    request_id: UUID
+    known: frozenset[Identity]
+
+
+_THREADS = text(
+    """
+    SELECT request.account, message.external_id, request.id, identity.kind, identity.value
+    FROM message JOIN request ON request.id = message.request_id
+    LEFT JOIN (
+        identity JOIN unnest(CAST(:kinds AS text[]), CAST(:texts AS text[])) AS asked (kind, value)
+          ON identity.kind = asked.kind AND identity.value = asked.value
+    ) ON identity.customer_id = request.customer_id
+    WHERE message.external_id = ANY(:externals)
+    """
+).bindparams(*(bindparam(name, type_=ARRAY(Text)) for name in ("kinds", "texts", "externals")))
+
+
+async def load_threads(
+    tx: Tx, externals: Sequence[str], senders: Sequence[Identity]
+) -> dict[tuple[str, str], Thread]:
     """The request that earlier messages belong to, by the account they came to and their external id."""
     if not externals:
         return {}
-    found = await tx.execute(
-        select(request.c.account, message.c.external_id, request.c.id)
-        .join(message, message.c.request_id == request.c.id)
-        .where(message.c.external_id.in_(sorted(set(externals))))
+    asked = sorted({(each.kind, each.value) for each in senders})
+    rows = await tx.execute(
+        _THREADS,
+        {
+            "kinds": [kind for kind, _ in asked],
+            "texts": [value for _, value in asked],
+            "externals": sorted(set(externals)),
+        },
     )
-    return {(row.account, row.external_id): row.id for row in found}
+    found: dict[tuple[str, str], Thread] = {}
+    for row in rows:
+        place = row.account, row.external_id
+        known = found[place].known if place in found else frozenset()
+        more = frozenset({Identity(row.kind, row.value)} if row.kind else ())
+        found[place] = Thread(row.id, known | more)
+    return found
+
+
+async def load_existing(tx: Tx, ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these requests are there."""
+    if not ids:
+        return set()
+    found = await tx.execute(select(request.c.id).where(request.c.id.in_(sorted(set(ids)))))
+    return {row.id for row in found}
 
 
 async def load_channels(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, str]:
