@@ -1,0 +1,26 @@
+"""The labelled requests are frozen: rules are measured by them, never the other way round (R05–R09)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+from typing import get_args
+
+from shared.events.terms import Kind, Severity
+
+LABELLED = Path(__file__).parent / "triage" / "labelled.jsonl"
+FROZEN = "9dab63079f9d8ef51ec5bc161521bbcdd62692bc2abdf9cf98004a1f5c519d4c"
+
+
+def test_the_labels_are_those_from_before_the_rules() -> None:
+    assert hashlib.sha256(LABELLED.read_bytes()).hexdigest() == FROZEN
+
+
+def test_every_kind_and_severity_is_there_in_both_languages() -> None:
+    cases = [json.loads(line) for line in LABELLED.read_text().splitlines()]
+    assert len({each["id"] for each in cases}) == len({each["text"] for each in cases}) == len(cases) >= 340
+    for lang in ("zh", "en"):
+        found = Counter(each[key] for each in cases if each["lang"] == lang for key in ("kind", "severity"))
+        assert min(found[word] for word in (*get_args(Kind), *get_args(Severity))) >= 5, (lang, found)
