@@ -68,7 +68,7 @@ async def test_a_request_is_registered_judged_and_told(desk: Hearing) -> None:
     [(name, version, said)] = await desk.told(id)
     assert (name, version) == ("request_registered", 1)
     assert (said["kind"], said["severity"], said["channel"]) == ("fault", "important", "web_form")
-    assert {each["rule"] for each in said["reasons"]} == {"degraded", "fault", "hydraulics"}
+    assert {each["rule"] for each in said["reasons"]} == {"leak", "does_not_work", "hydraulics", "pump"}
     assert (said["site"]["latitude"], said["site"]["longitude"]) == (31.23, 121.99)
 
 

@@ -25,6 +25,10 @@ class RequestRegistered(Payload):
     difficulty: int = 1
     """1 easy … 5 hard (R10)."""
     skills: tuple[Code, ...] = ()
+    parts: tuple[Code, ...] = ()
+    """Families of parts that may be needed, such as `belt`: a guess, no stock numbers (R10)."""
+    hours: float | None = None
+    """Of work, estimated (R10)."""
     product_line: Code | None = None
     site: Site
     title: Note

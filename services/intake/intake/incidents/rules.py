@@ -62,9 +62,14 @@ class Terms:
     factor: float = 3.0
     quiet: timedelta = timedelta(hours=2)
     no_symptom: frozenset[str] = frozenset(
-        {"stated_urgent", "complaint", "return_exchange", "order_query", "suggestion", "enquiry",
-         "electrical", "cooling", "hydraulics",
-         "nothing_found", "parts_purchase", "installation", "upgrade", "maintenance", "overruled"}
+        {"stated_urgent", "said_urgent", "partly", "settled", "advertising_and_notes", "complaint",
+         "return_exchange",
+         "order_query", "suggestion", "enquiry", "thanks", "a_product", "nothing_found", "parts_purchase",
+         "installation", "upgrade", "maintenance", "overruled",
+         "electrical", "controls", "cooling", "heating", "hydraulics", "mechanics", "lifts", "medical",
+         "belt", "filter", "seal", "bearing", "motor", "battery", "sensor", "fuse",
+         "compressor", "pump", "valve",
+         "display", "control_board", "brake", "fan"}
     )  # fmt: skip
 
 

@@ -18,7 +18,8 @@ from intake.places import actions as places
 from intake.places.rules import Placed
 from intake.requests import sessions, store
 from intake.requests.rules import Normalised
-from intake.triage.rules import Triage, judge
+from intake.triage.actions import in_force
+from intake.triage.rules import Rules, Triage, judge
 from shared.clock import uuid7
 from shared.db import Tx
 from shared.db.engine import sqlstate
@@ -86,7 +87,7 @@ async def register(
     number of messages. Raises `Overtaken`.
     """
     chats = await sessions.hold_open(tx, (each.session for each in arrived))
-    known = await store.load_known(tx, [_place(each) for each in arrived])
+    known, rules = await store.load_known(tx, [_place(each) for each in arrived])
     claimed = await _threads(tx, arrived)
     fresh: dict[store.Place, Normalised] = {}
     joined: dict[store.Place, tuple[UUID, Normalised]] = {}
@@ -105,7 +106,7 @@ async def register(
         else:
             fresh[place] = each
             opening.update([each.session] if each.session else [])
-    judged, unknown = await _judge(tx, list(fresh.values()))
+    judged, unknown = await _judge(tx, list(fresh.values()), await in_force(tx, rules))
     opened = {each.message.session: each.id for each in judged}
     joined |= {place: (opened[each.session], each) for place, each in more.items()}
     answers = {place: Registered(id, fresh=False) for place, id in known.items()}
@@ -143,12 +144,12 @@ async def _threads(tx: Tx, arrived: Sequence[Normalised]) -> dict[store.Place, _
     return claims
 
 
-async def _judge(tx: Tx, fresh: Sequence[Normalised]) -> tuple[list[_Judged], Sequence[Rows]]:
+async def _judge(tx: Tx, fresh: Sequence[Normalised], rules: Rules) -> tuple[list[_Judged], Sequence[Rows]]:
     """New requests with their customers, and what is to be saved of customers that are new."""
     askers, unknown = await customers.recognise(tx, fresh)
     placed = await places.placed(tx, fresh)
     judged = [
-        _Judged(uuid7(), each, judge(f"{each.title}\n{each.text}"), asker, where)
+        _Judged(uuid7(), each, judge(f"{each.title}\n{each.text}", rules), asker, where)
         for (each, where), asker in zip(placed, askers, strict=True)
     ]
     return judged, (*unknown, places.rows_of([(each.id, each.placed) for each in judged]))
@@ -231,13 +232,19 @@ def _row(judged: _Judged) -> dict[str, Any]:
 
 
 def _judgement(judged: _Judged) -> dict[str, Any]:
+    verdict = judged.verdict
     return {
         "id": uuid7(),
         "request_id": judged.id,
-        "kind": judged.verdict.kind,
-        "severity": judged.verdict.severity,
-        "reasons": [{"rule": each.rule, "because": each.word} for each in judged.verdict.reasons],
+        "kind": verdict.kind,
+        "severity": verdict.severity,
+        "reasons": [{"rule": each.rule, "because": each.word} for each in verdict.reasons],
         "by": None,
+        "rules_version": verdict.version,
+        "difficulty": verdict.difficulty,
+        "skills": list(verdict.skills),
+        "parts": list(verdict.parts),
+        "hours": verdict.hours,
     }
 
 
@@ -251,6 +258,8 @@ def _tell(tx: Tx, judged: _Judged) -> None:
         severity=verdict.severity,
         difficulty=verdict.difficulty,
         skills=verdict.skills,
+        parts=verdict.parts,
+        hours=verdict.hours,
         product_line=message.product_line,
         site=Site(
             region=message.region,

@@ -59,15 +59,18 @@ _KNOWN = text(
     JOIN message ON message.external_id = asked.external_id AND message.direction = 'in'
     JOIN request ON request.id = message.request_id
      AND request.channel = asked.channel AND request.account = asked.account
+    UNION ALL
+    (SELECT NULL, digest, '', '' FROM triage_rules ORDER BY version DESC LIMIT 1)
     """
 ).bindparams(*(bindparam(name, type_=ARRAY(Text)) for name in ("channels", "accounts", "externals")))
+"""The row without an id names the triage rules in force: asked here, it costs no further round trip."""
 
 Place = tuple[str, str, str]
 """Channel, account and external id: what makes two messages the same."""
 
 
-async def load_known(tx: Tx, places: Sequence[Place]) -> dict[Place, UUID]:
-    """The requests that these messages already are, or joined however long ago."""
+async def load_known(tx: Tx, places: Sequence[Place]) -> tuple[dict[Place, UUID], str | None]:
+    """What these messages already are or joined, however long ago; the digest of published rules, if any."""
     asked = sorted(set(places))
     rows = await tx.execute(
         _KNOWN,
@@ -77,7 +80,14 @@ async def load_known(tx: Tx, places: Sequence[Place]) -> dict[Place, UUID]:
             "externals": [external for _, _, external in asked],
         },
     )
-    return {(row.channel, row.account, row.external_id): row.id for row in rows}
+    known: dict[Place, UUID] = {}
+    digest = None
+    for row in rows:
+        if row.id is None:
+            digest = row.channel
+        else:
+            known[row.channel, row.account, row.external_id] = row.id
+    return known, digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ Here are those of requests and the conversation; each other feature's are in a m
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Integer, LargeBinary, Table, Text, Uuid
+from sqlalchemy import Column, Float, Integer, LargeBinary, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from intake.tables.base import metadata, moment
@@ -82,7 +82,12 @@ triage = Table(
     Column("severity", Text, nullable=False),
     Column("reasons", JSONB, nullable=False),
     Column("by", Text),
-    comment="Every judgement: the rules' (by is null), and whoever overruled them.",
+    Column("rules_version", Integer),
+    Column("difficulty", Integer),
+    Column("skills", JSONB),
+    Column("parts", JSONB),
+    Column("hours", Float),
+    comment="Every judgement: the rules' (by is null), with their version, and whoever overruled them.",
 )
 
 message = Table(
