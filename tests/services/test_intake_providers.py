@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncIterator
 from random import Random
+from urllib.parse import urlencode
 
 import pytest
 import pytest_asyncio
@@ -12,7 +13,8 @@ import pytest_asyncio
 from contracts import providers
 from contracts.hearing import Hearing, hearing
 from contracts.mutating import mutated
-from contracts.providers import Genuine, genuine
+from contracts.providers import Genuine, genuine, whatsapp
+from contracts.signing import META
 from intake.app import service
 from intake.channels.registry import doors
 
@@ -80,6 +82,43 @@ def longer(proof: str) -> str:
 
 def shortened(proof: str) -> str:
     return proof[:-1]
+
+
+async def test_of_a_batch_each_message_is_a_request_once_and_the_spoilt_one_is_kept(desk: Hearing) -> None:
+    provider = genuine()["whatsapp"]
+    good = [whatsapp.text(number) for number in range(1000, 1099)]
+    body = whatsapp.batch(whatsapp.value(*good, {"id": "spoilt"}, good[0]))
+    for _ in range(2):
+        assert (await providers.post(desk, provider, provider.signed(body))).status_code == 200
+    requests = "SELECT count(DISTINCT customer_id), count(*) FROM request WHERE external_id LIKE $1"
+    assert tuple(await desk.admin.fetchrow(requests, "wamid.HBg10%")) == (99, 99)
+    aside = "SELECT reason FROM set_aside WHERE position('spoilt' IN encode(body, 'escape')) > 0"
+    assert [row["reason"] for row in await desk.admin.fetch(aside)] == ["unreadable"]
+
+
+async def test_a_greeting_is_answered_to_who_knows_the_token(desk: Hearing) -> None:
+    path = genuine()["whatsapp"].path
+    for token, status in ((META["verify_token"], 200), ("other", 401)):
+        told = {"hub.mode": "subscribe", "hub.verify_token": token, "hub.challenge": "1158201444"}
+        answer = await desk.client().get(path, params=[*told.items(), ("hub.challenge", "second")])
+        assert answer.status_code == status
+        assert status == 401 or (answer.text, answer.headers["content-type"]) == (
+            "1158201444",
+            "text/plain; charset=utf-8",
+        )
+
+
+async def test_a_call_through_twilio_is_told_as_it_goes_each_thing_once(desk: Hearing) -> None:
+    """R50, R51: the clocks of the telephone begin and end by these."""
+    provider = genuine()["twilio"]
+    for status in ("ringing", "ringing", "in-progress", "completed", "completed"):
+        told = {"CallSid": "CA1", "CallStatus": status, "Direction": "inbound", "From": "+8613000000000"}
+        answer = await providers.post(desk, provider, provider.signed(urlencode(told).encode()))
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/xml; charset=utf-8")
+        assert answer.text.endswith("<Response/>")
+    call = await desk.admin.fetchval("SELECT id FROM call WHERE account = $1", "twilio/genuine")
+    names = [(name, data["region"]) for name, _, data in await desk.told(call)]
+    assert names == [("call_rang", "east"), ("call_answered", "east"), ("call_ended", "east")]
 
 
 @EVERY
