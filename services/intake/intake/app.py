@@ -16,6 +16,7 @@ from intake.channels.webhook import router as webhook
 from intake.desk import feeds
 from intake.desk.routes import router as desk
 from intake.duplicates.routes import router as duplicates
+from intake.forms.routes import router as forms
 from intake.imports.routes import router as imports
 from intake.incidents.actions import propose
 from intake.incidents.routes import router as incidents
@@ -49,6 +50,7 @@ for feature in (
     incidents,
     duplicates,
     desk,
+    forms,
     places,
     sends,
     accounts,

@@ -1,4 +1,4 @@
-"""The service desk's pages, and the form that customers fill in."""
+"""The service desk's pages."""
 
 from __future__ import annotations
 
@@ -8,24 +8,19 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from intake.attachments import store as attachments
-from intake.channels.input import Customer, NewRequest, Phone
-from intake.channels.routes import normalise
 from intake.customers import store as customers
 from intake.desk import feeds
 from intake.messages import store as messages
 from intake.messages import suggestions
 from intake.places.pages import look_at_place
-from intake.places.rules import Words
 from intake.requests import actions, store
 from intake.requests.routes import Answer, look_at_customer, person
-from intake.requests.writer import writer_of
 from intake.sending.fates import fates_of
-from shared.clock import clock
+from shared.clock import made_at
 from shared.db import Tx
-from shared.http.auth import Caller, allow, public
+from shared.http.auth import Caller, allow
 from shared.http.pages import page
 from shared.http.scope import service_of
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
@@ -34,19 +29,6 @@ router = APIRouter(route_class=ServiceRoute)
 
 _DESK = [Depends(allow(*feeds.ROLES))]
 _AGENTS = [Depends(allow("care", "dispatcher", "admin"))]
-_OPEN = [Depends(public())]
-
-
-class CustomerForm(BaseModel):
-    """What a customer fills in."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: Annotated[str, StringConstraints(max_length=200, strip_whitespace=True)] = ""
-    phone: Annotated[str, StringConstraints(min_length=5, max_length=64, strip_whitespace=True), Phone]
-    region: Words
-    city: Words
-    description: Annotated[str, StringConstraints(min_length=1, max_length=5_000, strip_whitespace=True)]
 
 
 class AnswerForm(Answer):
@@ -77,26 +59,6 @@ async def answer(
     return RedirectResponse(f"/intake/desk/{id}", status_code=303)
 
 
-@router.get("/form", dependencies=_OPEN, include_in_schema=False)
-async def form(request: Request) -> HTMLResponse:
-    """The customers' form."""
-    return page(request, "form.html", done=None)
-
-
-@router.post("/form", dependencies=_OPEN, include_in_schema=False)
-async def submit(request: Request, sent: Annotated[CustomerForm, Form()]) -> HTMLResponse:
-    """Register what a customer filled in."""
-    new = NewRequest(
-        customer=Customer(name=sent.name, phone=sent.phone),
-        region=sent.region,
-        city=sent.city,
-        description=sent.description,
-    )
-    message = normalise(new, "form", sent.model_dump_json().encode(), clock.now())
-    registered = await writer_of(service_of(request)).register(message)
-    return page(request, "form.html", done=registered.request_id)
-
-
 async def _show(tx: Tx, request: Request, id: UUID, actor: str) -> HTMLResponse:
     found = await store.load(tx, id)
     said = await messages.load_conversation(tx, id)
@@ -111,5 +73,6 @@ async def _show(tx: Tx, request: Request, id: UUID, actor: str) -> HTMLResponse:
         fates=await fates_of(tx, id, said),
         attachments=await attachments.load_by_message(tx, [each.id for each in said]),
         suggested=await suggestions.load(tx, id),
+        said_at=lambda message: made_at(message.id),
         place=await look_at_place(tx, found),
     )

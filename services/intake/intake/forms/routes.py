@@ -1,0 +1,114 @@
+"""The form that customers fill in without an account."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from intake.channels.input import Customer, NewRequest
+from intake.channels.routes import normalise
+from intake.forms import rules
+from intake.forms.rules import Typed
+from intake.places.routes import regions
+from intake.places.store import load_catalogue
+from intake.requests.rules import UNKNOWN
+from intake.requests.writer import writer_of
+from shared.clock import clock, uuid7
+from shared.db import Tx
+from shared.http.auth import public
+from shared.http.pages import page
+from shared.http.problem import InvalidInput
+from shared.http.readers import wants_page
+from shared.http.scope import service_of
+from shared.http.transaction import ReadTx, ServiceRoute
+from shared.i18n.language import gettext
+
+router = APIRouter(route_class=ServiceRoute)
+
+_OPEN = [Depends(public())]
+Line = Annotated[str, StringConstraints(strip_whitespace=True)]
+
+
+class SentForm(BaseModel):
+    """What the page sends; `key` says which drawing of the form it was."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Line = ""
+    phone: Line = ""
+    region: Line = ""
+    city: Line = ""
+    description: Line = ""
+    key: UUID | None = None
+
+    def typed(self) -> Typed:
+        return Typed(**{name: getattr(self, name) for name in rules.FIELDS})
+
+
+@router.get("/form", dependencies=_OPEN, include_in_schema=False)
+async def form(request: Request, tx: ReadTx) -> Response:
+    """The customers' form, empty."""
+    return await _draw(tx, request, Typed(), {}, uuid7())
+
+
+@router.post("/form", dependencies=_OPEN, include_in_schema=False)
+async def submit(request: Request, sent: Annotated[SentForm, Form()]) -> Response:
+    """Register what a customer filled in, once; what cannot be taken is drawn again with what was typed."""
+    typed, key = sent.typed(), sent.key or uuid7()
+    try:
+        new = _request(typed, key)
+    except NotComplete as error:
+        if not wants_page(request):
+            raise InvalidInput(errors=[_error(*each) for each in error.faults.items()]) from None
+        draw = partial(_draw, request=request, typed=typed, found=error.faults, key=key)
+        return await service_of(request).database.transact(draw)
+    message = normalise(new, "form", sent.model_dump_json().encode(), clock.now())
+    registered = await writer_of(service_of(request)).register(message)
+    return page(request, "form_done.html", number=registered.request_id)
+
+
+class NotComplete(Exception):
+    """What is wrong, a sentence by field."""
+
+    def __init__(self, faults: dict[str, str]) -> None:
+        super().__init__(*faults)
+        self.faults = faults
+
+
+def _request(typed: Typed, key: UUID) -> NewRequest:
+    if found := rules.faults(typed):
+        raise NotComplete(found)
+    try:
+        return NewRequest(
+            external_id=rules.place_of(str(key), typed),
+            customer=Customer(name=typed.name, phone=typed.phone),
+            region=UNKNOWN if typed.region == rules.ELSEWHERE else typed.region,
+            city=typed.city,
+            description=typed.description,
+        )
+    except ValidationError as error:  # places have rules of their own, which people are not told in patterns
+        wrong = {str(each["loc"][-1]) for each in error.errors()}
+        raise NotComplete({name: rules.NOT_READABLE for name in rules.FIELDS if name in wrong}) from None
+
+
+async def _draw(tx: Tx, request: Request, typed: Typed, found: dict[str, str], key: UUID) -> Response:
+    return page(
+        request,
+        "form.html",
+        status_code=422 if found else 200,
+        typed=typed,
+        faults={name: gettext(told) for name, told in found.items()},
+        first=rules.first_fault(found),
+        key=key,
+        regions=regions(await load_catalogue(tx)),
+        elsewhere=rules.ELSEWHERE,
+    )
+
+
+def _error(name: str, told: str) -> dict[str, str]:
+    return {"source": "body", "pointer": f"/{name}", "detail": gettext(told), "code": "form"}
