@@ -126,6 +126,7 @@ class Channel:
     parse        what it says, in its order; raises `Unreadable`
     greet        answers the provider's handshake, which is verified too; None where it has none
     acknowledge  what it hears once everything is stored
+    once         where a signature leaves the body out: what names a call, which is taken with one body only
     """
 
     name: str
@@ -135,6 +136,7 @@ class Channel:
     optional: tuple[str, ...] = ()
     greet: Callable[[Incoming, Account], Reply] | None = None
     acknowledge: Reply = Reply()
+    once: Callable[[Incoming, Account], str | None] | None = None
     largest: int = 1024 * 1024
     """Bytes of a body."""
 

@@ -30,6 +30,7 @@ from intake.channels.contract import (
     kept,
 )
 from intake.channels.held import held
+from intake.channels.once import only
 from intake.channels.registry import channel_of, doors
 from intake.messages import store as messages
 from intake.requests import store as requests
@@ -97,6 +98,10 @@ async def receive(channel: Code, name: Code, request: Request) -> Response:
     allow_body(request, kind.largest)
     incoming = await _incoming(request)
     kind.verify(incoming, account)
+    if kind.once and (name := kind.once(incoming, account)):
+        await service_of(request).database.transact(
+            partial(only, account=account, name=name, body=incoming.body)
+        )
     await take(service_of(request), account, read(kind, incoming, account))
     return _answer(kind.acknowledge)
 

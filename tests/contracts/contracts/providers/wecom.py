@@ -1,0 +1,13 @@
+"""WeCom seals what it posts and signs that, not the XML around it."""
+
+from contracts.providers import Genuine
+from contracts.wechat import AES_KEY, RECEIVER, TOKEN, sign, text
+
+genuine = Genuine(
+    channel="wecom",
+    secrets={"token": TOKEN, "aes_key": AES_KEY, "corp_id": RECEIVER},
+    message=text,
+    sign=sign,
+    proof="msg_signature",
+    covers_body=False,
+)
