@@ -98,10 +98,9 @@ async def receive(channel: Code, name: Code, request: Request) -> Response:
     allow_body(request, kind.largest)
     incoming = await _incoming(request)
     kind.verify(incoming, account)
-    if kind.once and (name := kind.once(incoming, account)):
-        await service_of(request).database.transact(
-            partial(only, account=account, name=name, body=incoming.body)
-        )
+    if kind.once and (call := kind.once(incoming, account)):
+        taken = partial(only, account=account, name=call, body=incoming.body)
+        await service_of(request).database.transact(taken)
     await take(service_of(request), account, read(kind, incoming, account))
     return _answer(kind.acknowledge)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
-from intake.channels.contract import Account, Arrived, Incoming, Noticed, Unreadable, Verdict, kept
-from intake.requests.rules import OLDEST, Identity, Normalised, title_of
+from intake.channels.contract import Account, Arrived, Incoming, Noticed, Unreadable, Verdict, kept, told_at
+from intake.requests.rules import Identity, Normalised, title_of
 
 LARGEST: Final = 64 * 1024  # bytes of a body
 CONTENT_TYPE: Final = "application/xml"
@@ -90,9 +90,10 @@ def _event(told: Told, xml: bytes) -> Noticed:
 def when(told: Told, incoming: Incoming) -> datetime:
     """CreateTime, as far as it can be."""
     now, written = incoming.received_at, told.get("CreateTime", "")
-    if not re.fullmatch(r"[0-9]{1,10}", written):
+    try:
+        return told_at(int(written), now) if re.fullmatch(r"[0-9]{1,10}", written) else now
+    except ValueError:
         return now
-    return max(now - OLDEST, min(now, datetime.fromtimestamp(int(written), UTC)))
 
 
 def _id(told: Told) -> str:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import base64
 import hmac
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -25,9 +24,10 @@ from intake.channels.contract import (
     NotGenuine,
     Unreadable,
     Verdict,
+    told_at,
 )
 from intake.channels.recent import lately
-from intake.requests.rules import OLDEST, Identity, Normalised, email_identity, phone_identity, title_of
+from intake.requests.rules import Identity, Normalised, email_identity, phone_identity, title_of
 
 _HEADERS: Final = ("webhook-id", "webhook-timestamp", "webhook-signature")
 _LONGEST_SIGNATURES: Final = 4096
@@ -84,6 +84,7 @@ def parse(incoming: Incoming, account: Account) -> Sequence[Verdict]:
 
 
 def _normalised(said: _Message, incoming: Incoming, account: Account) -> Normalised:
+    now = incoming.received_at
     return Normalised(
         channel="web_chat",
         door=account.channel,
@@ -93,7 +94,7 @@ def _normalised(said: _Message, incoming: Incoming, account: Account) -> Normali
         name=said.customer.name.strip() or "—",
         text=said.text,
         title=title_of("", said.text),
-        received_at=_when(said, incoming.received_at),
+        received_at=now if said.sent_at is None else told_at(said.sent_at, now),
         raw=incoming.body,
         content_type="application/json",
         region=account.region,
@@ -102,12 +103,6 @@ def _normalised(said: _Message, incoming: Incoming, account: Account) -> Normali
         address=said.session_id,
         session=f"{account.place}:{said.session_id}",
     )
-
-
-def _when(said: _Message, now: datetime) -> datetime:
-    if said.sent_at is None:
-        return now
-    return max(now - OLDEST, min(now, datetime.fromtimestamp(said.sent_at, UTC)))
 
 
 def _identities(customer: _Customer, account: Account) -> tuple[Identity, ...]:
