@@ -1,6 +1,7 @@
 """Requests in, conversation out: the service desk.
 
-owns        customers and all contact data, requests with their raw source, calls, messages
+owns        customers and all contact data, requests with their raw source, calls, messages,
+            incidents, knowledge
 events in   dispatch.ticket_opened, dispatch.customer_message_requested, feedback.customer_message_requested
 events out  intake.request_registered, request_reclassified, request_answered, answer_given,
             call_*, incident_*, request_linked, request_merged, request_split,

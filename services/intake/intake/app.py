@@ -20,6 +20,9 @@ from intake.forms.routes import router as forms
 from intake.imports.routes import router as imports
 from intake.incidents.actions import propose
 from intake.incidents.routes import router as incidents
+from intake.knowledge import routes as knowledge_routes
+from intake.knowledge.public import router as self_help
+from intake.knowledge.routes import router as knowledge
 from intake.messages.consumers import on_customer_message_requested
 from intake.places.routes import router as places
 from intake.requests.consumers import on_ticket_closed, on_ticket_opened
@@ -49,6 +52,8 @@ for feature in (
     imports,
     incidents,
     duplicates,
+    knowledge,
+    self_help,
     desk,
     forms,
     places,
@@ -84,6 +89,12 @@ service = Service(
         PACKAGE,
         links=(
             Link("/intake/desk", N_("Service desk"), N_("What came in, and what was answered."), feeds.ROLES),
+            Link(
+                "/intake/knowledge",
+                N_("Knowledge base"),
+                N_("Answers, repair cases and manuals."),
+                knowledge_routes.READERS,
+            ),
         ),
         feeds=(feeds.REQUESTS,),
     ),
