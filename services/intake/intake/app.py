@@ -28,11 +28,12 @@ from intake.places.routes import router as places
 from intake.requests.consumers import on_ticket_closed, on_ticket_opened
 from intake.requests.loops import watch_for_tickets
 from intake.requests.routes import router as requests
-from intake.sending.loops import sending
+from intake.sending.consumers import on_clock_started
+from intake.sending.loops import acknowledging, sending
 from intake.sending.routes import router as sends
 from intake.tables import metadata
 from shared.context import ServiceContext
-from shared.events import dispatch, feedback
+from shared.events import dispatch, feedback, sla
 from shared.http.pages import Link, Site
 from shared.i18n import N_
 from shared.inbox import on
@@ -70,6 +71,7 @@ def loops(context: ServiceContext) -> Sequence[Loop]:
         Loop("bursts", propose, every=timedelta(seconds=30)),
         Loop("tickets", watch_for_tickets, every=timedelta(seconds=10)),
         sending(context),
+        acknowledging(context),
     )
 
 
@@ -81,6 +83,7 @@ service = Service(
         on(dispatch.TicketClosed, on_ticket_closed),
         on(dispatch.CustomerMessageRequested, on_customer_message_requested),
         on(feedback.CustomerMessageRequested, on_customer_message_requested),
+        on(sla.ClockStarted, on_clock_started),
     ),
     loops=loops,
     metadata=metadata,

@@ -17,6 +17,7 @@ class Posted:
     path: str
     headers: dict[str, str]
     body: bytes
+    method: str = "POST"
 
     @property
     def json(self) -> Any:
@@ -25,11 +26,15 @@ class Posted:
 
 @dataclass
 class WebReceiver:
-    """Takes every post and answers as told; None is never to answer. `says` is the body of its answers."""
+    """Takes every post and answers as told; None is never to answer. `says` is the body of its answers.
+
+    reacts  answers by what came instead: status and body
+    """
 
     answers: Callable[[int], int | None] = lambda number: 204
     headers: str = ""
     says: str = ""
+    reacts: Callable[[Posted], tuple[int, str]] | None = None
     got: list[Posted] = field(default_factory=list)
     port: int = 0
     _arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -43,6 +48,12 @@ class WebReceiver:
         async with asyncio.timeout(30), self._arrived:
             await self._arrived.wait_for(lambda: len(self.got) >= number)
 
+    def _answer(self, posted: Posted) -> tuple[int | None, bytes]:
+        if self.reacts is not None:
+            status, said = self.reacts(posted)
+            return status, said.encode()
+        return self.answers(len(self.got)), self.says.encode()
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             head, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
@@ -51,14 +62,14 @@ class WebReceiver:
                 for name, _, value in (line.partition(":") for line in lines if line)
             }
             body = await reader.readexactly(int(headers.get("content-length", "0")))
-            self.got.append(Posted(head.split(" ")[1], headers, body))
-            status = self.answers(len(self.got))
+            posted = Posted(head.split(" ")[1], headers, body, head.split(" ")[0])
+            self.got.append(posted)
+            status, said = self._answer(posted)
             async with self._arrived:
                 self._arrived.notify_all()
             if status is None:
                 await reader.read()  # until the other side goes away
             else:
-                said = self.says.encode()
                 head = f"HTTP/1.1 {status} Said\r\n{self.headers}content-length: {len(said)}\r\n\r\n"
                 writer.write(head.encode() + said)
                 await writer.drain()

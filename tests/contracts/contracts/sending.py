@@ -20,9 +20,15 @@ from chaos.databases import empty
 from contracts.hearing import Hearing
 from contracts.receiving import WebReceiver, receiving
 from contracts.serving import clock_kept
+from intake.accounts import rules as sealing
+from intake.accounts import store as accounts
+from intake.channels.contract import Account
+from intake.requests.actions import register
+from intake.requests.rules import Identity, Normalised
 from intake.sending.lanes import Lanes
 from intake.sending.mail import MailServer
 from shared.clock import clock, uuid7
+from shared.http.keys import keys_for
 from shared.outgoing import Allowed, Outgoing
 
 LOCAL = Outgoing(Allowed.read("127.0.0.0/8"), "https://aftercare.example")
@@ -88,7 +94,8 @@ class Way:
 
     async def begin(self) -> None:
         """Begin the lanes that have something to do."""
-        await self.desk.database.transact(lambda tx: self.lanes.tick(tx, clock.now()))
+        while await self.desk.database.transact(lambda tx: self.lanes.tick(tx, clock.now())):
+            pass
 
     def rested(self) -> None:
         """Time has passed for the lanes too, which count it by the machine's clock."""
@@ -114,6 +121,18 @@ class Way:
         assert answer.status_code == 200, answer.text
         found: UUID = await self.desk.admin.fetchval("SELECT id FROM request ORDER BY id DESC LIMIT 1")
         return found
+
+    async def came_in(self, *arrived: Normalised) -> list[UUID]:
+        """Requests, by whatever door."""
+        registered = await self.desk.database.transact(lambda tx: register(tx, arrived))
+        return [each.request_id for each in registered]
+
+    async def set_up(self, channel: str, **secrets: str) -> None:
+        """An account `main`, with what it sends with only."""
+        context = self.desk.served.context
+        key = keys_for(sealing.PURPOSE, context.settings)[0]
+        account = Account(channel, "main", secrets)
+        await context.database.transact(lambda tx: accounts.save(tx, account, key, tx.now))
 
     async def account(self, channel: str, name: str, **secrets: str) -> None:
         answer = await self.desk.client("admin").put(
@@ -157,6 +176,30 @@ class Way:
         return lanes
 
 
+def arrived(
+    door: str | None,
+    address: str | None,
+    text: str = "The pump leaks.",
+    channel: Any = "social",
+    id: str = "1",
+) -> Normalised:
+    """What came in by `door`, to the account `main`."""
+    return Normalised(
+        channel=channel,
+        door=door,
+        account=f"{door}/main" if door else "main",
+        external_id=f"{address}:{id}",
+        identities=(Identity("external", f"{door}:{address}"),),
+        name="Ann",
+        text=text,
+        title=text,
+        received_at=clock.now(),
+        raw=b"{}",
+        content_type="application/json",
+        address=address,
+    )
+
+
 @contextmanager
 def crashing(lanes: Lanes) -> Iterator[None]:
     """As if the process ended after each send, before it is recorded."""
@@ -185,7 +228,7 @@ def lanes_for(desk: Hearing) -> Lanes:
 @asynccontextmanager
 async def ways(desk: Hearing) -> AsyncIterator[Way]:
     """An empty desk, and time that may be set."""
-    await empty(desk.admin, "request, customer, channel_account, delivery_told")
+    await empty(desk.admin, "request, customer, channel_account, delivery_told, greeted")
     async with AsyncExitStack() as stack:
         stack.enter_context(clock_kept())
         made = Way(desk, lanes_for(desk), stack)

@@ -26,6 +26,7 @@ Why = Literal[
     "too_old",
     "unknown_template",
     "window_over",
+    "too_long",
     "refused",
     "unreachable",
     "busy",
@@ -48,6 +49,7 @@ class Outgoing:
     token       proves which request a mail belongs to, see `intake.messages.threads`
     message_id  of the mail, the same at each attempt of a round
     heard_at    when the customer last wrote from this address
+    callback    where the provider may tell what became of it; empty where it could not reach us
     automatic   `auto-replied` or `auto-generated` (RFC 3834) where nobody wrote this for this customer
     """
 
@@ -63,6 +65,7 @@ class Outgoing:
     reference: str = ""
     message_id: str = ""
     token: str = ""
+    callback: str = ""
     automatic: str = ""
 
 
@@ -135,10 +138,12 @@ class Sender:
     """One provider's way out.
 
     channel          of the accounts it sends for, see `intake.channels`
-    needs, options   the secrets without which an account cannot send, and others it may have
+    needs            the secrets without which an account cannot send
+    one_of, options  secrets of which one is needed, and others it may have
     compose          the call; the token is empty where there is no `ticket`
     read             status, headers (lower case) and body into what became of it
     drops_duplicates whether the receiver knows a message again, so that it may be repeated after a crash
+    longest          characters of a text, or bytes of it in UTF-8
     window           for how long after a customer wrote from an address it may be answered; None is for ever
     """
 
@@ -149,7 +154,10 @@ class Sender:
     drops_duplicates: bool = False
     window: Callable[[str], timedelta | None] = lambda address: None
     ticket: Ticket | None = None
+    one_of: tuple[str, ...] = ()
     options: tuple[str, ...] = ("api_url",)
+    longest: int | None = None
+    in_bytes: bool = False
 
 
 def told(body: bytes) -> Mapping[str, Any]:
@@ -172,7 +180,7 @@ def asked_to_wait(headers: Mapping[str, str]) -> timedelta | None:
 def trouble(status: int, headers: Mapping[str, str], detail: str) -> Later | Refused:
     """What any status but success means: outages pass, what is wrong with the call itself does not."""
     said = f"{status} {detail}".strip()
-    if status == 429 or status >= 500 or status in (408, 425):
+    if status in (401, 408, 425, 429) or status >= 500:  # 401: somebody mends the account
         return Later(said, asked_to_wait(headers))
     return Refused(said)
 

@@ -30,7 +30,18 @@ from intake.sending.calls import Calls
 from intake.sending.contract import Later, Outcome, Outgoing, Refused, Sender, Sent, Uncertain
 from intake.sending.mail import MailServer, host_of, submit
 from intake.sending.registry import senders
-from intake.sending.rules import MAIL, SMS, Ways, after_attempt, planned, rest_of_lane, window_over
+from intake.sending.rules import (
+    MAIL,
+    SMS,
+    Asked,
+    Ways,
+    after_attempt,
+    places_of,
+    planned,
+    rest_of_lane,
+    too_long,
+    window_over,
+)
 from intake.sending.words import UnknownTemplate, automatic, text_of
 from shared.clock import clock, made_at
 from shared.context import ServiceContext
@@ -85,16 +96,19 @@ class Lanes:
         self._failures: dict[str, int] = {}
         self._begun = self._stopping = False
 
-    async def tick(self, tx: Tx, now: datetime) -> None:
-        """Find the way of what is new, and begin a lane for every account that has something to do."""
+    async def tick(self, tx: Tx, now: datetime) -> datetime | None:
+        """Begin a lane for every account that has something to do, and find the way of what is new.
+
+        What has found its way now can be sent only once that is committed: at the next call, at once.
+        """
         if not self._begun:  # the settings may name a mail server that was not there before
             await store.look_again(tx, now)
             self._begun = True
-        await self._plan(tx)
         self._forget_ended()
         for lane in await store.list_due(tx, now):
             if lane not in self._lanes and self._resting.get(lane, 0.0) <= time.monotonic():
                 self._lanes[lane] = asyncio.create_task(self.work(lane), name=f"lane {lane}")
+        return now if await self._plan(tx) else None
 
     async def stop(self) -> None:
         """End all lanes; what they could not end is found again when its lease is over."""
@@ -123,19 +137,23 @@ class Lanes:
                 log.warning("a lane broke off", lane=lane, error=explain(error))
                 self._resting[lane] = time.monotonic() + REST_OF_A_BUG
 
-    async def _plan(self, tx: Tx) -> None:
+    async def _plan(self, tx: Tx) -> bool:
         rows = await store.load_unplanned(tx, tx.now)
         if not rows:
-            return
+            return False
         bound = await store.load_bound(tx, [row.customer_id for row in rows if not row.address], SMS)
         asked = {row.id: store.asked_of(row, bound) for row in rows}
-        places = {each.account for each in asked.values()} | {f"webhook/{row.account}" for row in rows}
-        places |= {each.sms[0] for each in asked.values() if each.sms}
-        ways = Ways(await accounts.load_places(tx, places, self.keys), senders(), self.mail is not None)
+        ways = await self.ways(tx, list(asked.values()))
         for row in rows:
             queued_at = row.queued_at or made_at(row.id)
             way = planned(asked[row.id], ways, queued_at, tx.now)
             await store.save_plan(tx, row.id, queued_at, way)
+        return True
+
+    async def ways(self, tx: Tx, asked: Sequence[Asked]) -> Ways:
+        """What is set up that these could go by."""
+        places = {place for each in asked for place in places_of(each)}
+        return Ways(await accounts.load_places(tx, places, self.keys), senders(), self.mail is not None)
 
     async def work(self, lane: str) -> None:
         """Send all that waits for one account now, until nothing is due or the account is in trouble."""
@@ -178,7 +196,7 @@ class Lanes:
     async def _deliver(self, lane: str, through: Through, claimed: tuple[Any, Any]) -> bool:
         row, around = claimed
         try:
-            outcome = await self._send(through, outgoing_of(row, around, self.public_url))
+            outcome = await self._send(through, outgoing_of(row, around, self.public_url, lane))
         except UnknownTemplate:
             outcome = Refused(row.template, "unknown_template")
         except Exception as error:  # whatever it is, it belongs to this message alone
@@ -192,8 +210,8 @@ class Lanes:
         if through.sender is None or through.account is None:
             assert through.mail is not None
             return await submit(through.mail, outgoing, self.public_url)
-        over = window_over(through.sender, outgoing, clock.now())
-        return over or await self.calls.send(through.sender, through.account, outgoing)
+        refused = window_over(through.sender, outgoing, clock.now()) or too_long(through.sender, outgoing)
+        return refused or await self.calls.send(through.sender, through.account, outgoing)
 
     async def _record(self, tx: Tx, row: Any, outcome: Outcome, through: Through) -> None:
         repeat = through.drops_duplicates
@@ -219,7 +237,7 @@ class Lanes:
         return False
 
 
-def outgoing_of(row: Any, around: Any, public_url: str) -> Outgoing:
+def outgoing_of(row: Any, around: Any, public_url: str, lane: str) -> Outgoing:
     """What is said, of a claimed message and what is around it. Raises `UnknownTemplate`."""
     return Outgoing(
         id=row.id,
@@ -233,5 +251,6 @@ def outgoing_of(row: Any, around: Any, public_url: str) -> Outgoing:
         thread=tuple(around.thread),
         heard_at=made_at(around.last_id) if around.last_id else None,
         reference=around.reference,
+        callback=f"{public_url.rstrip('/')}/intake/channels/{lane}" if public_url.startswith("https") else "",
         automatic=automatic(row.template),
     )

@@ -34,9 +34,10 @@ def set_ups() -> dict[str, SetUp]:
     found: dict[str, SetUp] = {}
     for name in sorted({*channels(), *senders()}):
         channel, sender = channels().get(name), senders().get(name)
-        needs, options = (sender.needs, sender.options) if sender else ((), ())
+        needs = sender.needs if sender else ()
+        others = (*sender.one_of, *sender.options) if sender else ()
         secrets = channel.secrets if channel else needs
-        more = (*(channel.optional if channel else ()), *needs, *options)
+        more = (*(channel.optional if channel else ()), *needs, *others)
         found[name] = SetUp(name, secrets, tuple(dict.fromkeys(each for each in more if each not in secrets)))
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -95,6 +96,11 @@ def planned(asked: Asked, ways: Ways, queued_at: datetime, now: datetime) -> Way
     return NoWay("too_old") if isinstance(way, Way) and now - queued_at >= KEEP_TRYING else way
 
 
+def places_of(asked: Asked) -> tuple[str, ...]:
+    """The accounts that the way may lead through."""
+    return (asked.account, f"webhook/{asked.account}", *([asked.sms[0]] if asked.sms else []))
+
+
 def _own_way(asked: Asked, ways: Ways) -> Way | NoWay:
     if asked.door is not None:
         return _through(asked.account, asked.address, ways)
@@ -114,11 +120,22 @@ def _through(place: str, address: str | None, ways: Ways) -> Way | NoWay:
         return NoWay("no_sender", channel)
     if account is None:
         return NoWay("no_account", place)
-    if missing := [each for each in sender.needs if not account.secrets.get(each)]:
+    missing = [each for each in sender.needs if not account.secrets.get(each)]
+    if sender.one_of and not any(account.secrets.get(each) for each in sender.one_of):
+        missing.append(" / ".join(sender.one_of))
+    if missing:
         return NoWay("not_set_up", f"{place}: {', '.join(missing)}")
     if not address:
         return NoWay("no_address", channel)
     return Way(channel, name, address)
+
+
+def too_long(sender: Sender, outgoing: Outgoing) -> Refused | None:
+    """The refusal of what the provider would cut or refuse; a person says it in fewer words."""
+    length = len(outgoing.text.encode()) if sender.in_bytes else len(outgoing.text)
+    if sender.longest is None or length <= sender.longest:
+        return None
+    return Refused(f"{length} > {sender.longest}", "too_long")
 
 
 def window_over(sender: Sender, outgoing: Outgoing, now: datetime) -> Refused | None:
@@ -127,6 +144,19 @@ def window_over(sender: Sender, outgoing: Outgoing, now: datetime) -> Refused | 
     if window is None or (outgoing.heard_at is not None and now - outgoing.heard_at <= window):
         return None
     return Refused(f"the {window.total_seconds() / 3600:g} hours are over", "window_over")
+
+
+_NOBODY: Final = re.compile(r"^(no-?reply|do-?not-?reply|mailer-daemon|postmaster|bounces?)([+.-].*)?@")
+LATEST: Final = timedelta(hours=1)
+"""So long after a request came in an acknowledgement is worth sending."""
+
+
+def may_acknowledge(asked: Asked, received_at: datetime, answered: bool, now: datetime) -> bool:
+    """Only to who wrote from this address by its own channel, soon, and before a person answered (S7)."""
+    by_its_channel = asked.door is not None or asked.channel == MAIL
+    if not by_its_channel or not asked.address or answered or now - received_at > LATEST:
+        return False
+    return not _NOBODY.match(asked.address.casefold())
 
 
 @dataclass(frozen=True, slots=True)

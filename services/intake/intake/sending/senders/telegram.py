@@ -19,7 +19,7 @@ _LONGEST: Final = 4096  # characters
 def compose(outgoing: Outgoing, account: Account, token: str) -> HttpCall:
     """Plain text, so that nothing in it is taken for markup."""
     url = f"{base(account, _API)}/bot{account.secrets['bot_token']}/sendMessage"
-    return posted(url, {"chat_id": outgoing.address, "text": outgoing.text[:_LONGEST]})
+    return posted(url, {"chat_id": outgoing.address, "text": outgoing.text})
 
 
 def read(status: int, headers: Mapping[str, str], body: bytes) -> Answered:
@@ -34,4 +34,4 @@ def read(status: int, headers: Mapping[str, str], body: bytes) -> Answered:
     return trouble(status, headers, str(said.get("description", "")))
 
 
-senders = (Sender(channel="telegram", needs=("bot_token",), compose=compose, read=read),)
+senders = (Sender(channel="telegram", needs=("bot_token",), compose=compose, read=read, longest=_LONGEST),)
