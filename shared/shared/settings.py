@@ -64,6 +64,8 @@ class Settings(BaseModel):
     """Where answers by e-mail are handed in: smtp+starttls://user:password@host:587, smtps://… or smtp://…"""
     mail_from: str = ""
     """As whom: an address, or a name with it: Aftercare <service@example.com>."""
+    mail_plus: bool = False
+    """Whether that mailbox gets name+anything@ too: then answers prove which request they belong to."""
     acknowledge: bool = True
     """Whether customers hear at once, by the channel they wrote on, that it reached us."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -215,7 +215,7 @@ async def test_what_the_provider_tells_later_is_shown(way: Way) -> None:
         ("delivered", "read"),
         ("failed", "failed"),
     ):
-        told = [DeliveryTold("wamid.861", state, clock.now(), "131026 not a user")]  # type: ignore[arg-type]
+        told = [DeliveryTold("wamid.861", state, clock.now(), "131026 not a user")]
         keep = lambda tx, told=told: messages.save_deliveries(tx, "whatsapp", "main", told)  # noqa: E731
         await way.desk.database.transact(keep)
         answer = await way.desk.client("care").get(f"/intake/requests/{request}/messages")
@@ -235,7 +235,7 @@ def started(request: UUID, promise: str = "first_reply") -> bytes:
         about=request,
         about_kind="request",
         promise=promise,
-        deadline="2026-11-23T10:50:00Z",  # type: ignore[arg-type]
+        deadline="2026-11-23T10:50:00Z",
         started_at=clock.now(),
     )
     return told_event(payload, subject=uuid7(), version=1)

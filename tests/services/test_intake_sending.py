@@ -50,6 +50,7 @@ async def test_an_answer_arrives_by_mail_in_the_customers_thread(way: Way) -> No
     assert await way.states() == [("sent", None, 1)]
     told = await way.desk.told(request)
     assert [name for name, _, _ in told][-1] == "message_sent"
+    assert re.fullmatch(r"service\+[a-z2-7]{48}@aftercare\.example", mail["Reply-To"])
     # The customer's reply to it is part of the same request.
     assert await way.mailed("OK", id="m2", more=f"In-Reply-To: {mail['Message-ID']}\r\n") == request
     await way.answered(request, "Good.")

@@ -89,7 +89,7 @@ class Way:
         self.stack.callback(server.close)
         port = server.sockets[0].getsockname()[1]
         sender = "Aftercare 售后 <service@aftercare.example>"
-        self.lanes.mail = MailServer("127.0.0.1", port, "plain", "", "", sender)
+        self.lanes.mail = MailServer("127.0.0.1", port, "plain", "", "", sender, plus=True)
         return box
 
     async def begin(self) -> None:

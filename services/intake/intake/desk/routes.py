@@ -70,7 +70,7 @@ async def _show(tx: Tx, request: Request, id: UUID, actor: str) -> HTMLResponse:
         identities=await customers.load_identities(tx, found.customer_id),
         judgements=(await store.load_judgements(tx, [id]))[id],
         messages=said,
-        fates=await fates_of(tx, id, said),
+        fates=await fates_of(tx, said),
         attachments=await attachments.load_by_message(tx, [each.id for each in said]),
         suggested=await suggestions.load(tx, id),
         said_at=lambda message: made_at(message.id),

@@ -191,7 +191,7 @@ async def _customer(tx: Tx, id: UUID, actor: str) -> CustomerView:
 async def _conversation(tx: Tx, id: UUID, actor: str, public_url: str) -> list[MessageView]:
     await look_at_customer(tx, await store.load(tx, id), actor)
     said = await messages.load_conversation(tx, id)
-    fates = await fates_of(tx, id, said)
+    fates = await fates_of(tx, said)
     views = [MessageView.model_validate(row, from_attributes=True) for row in said]
     return [
         view.model_copy(update={"link": absolute(view.link, public_url), **told_of(fates.get(view.id))})

@@ -25,7 +25,7 @@ async def decide(tx: Tx, id: UUID, decision: Decision, actor: str) -> UUID:
     Raises `NoSuchMessage`, `NotNow`.
     """
     row = await store.lock(tx, id)
-    told = (await store.load_told(tx, row.request_id)).get(id)
+    told = (await store.load_told(tx, [row.request_id])).get(id)
     state = fate_of(row, told).state
     if not may_decide(state, decision):
         raise NotNow(state=state)

@@ -25,9 +25,9 @@ class Fate:
     decisions: tuple[Decision, ...]
 
 
-async def fates_of(tx: Tx, request_id: UUID, said: Sequence[Any]) -> dict[UUID, Fate]:
+async def fates_of(tx: Tx, said: Sequence[Any]) -> dict[UUID, Fate]:
     """By message, for those to the customer."""
-    told = await store.load_told(tx, request_id)
+    told = await store.load_told(tx, {each.request_id for each in said})
     return {each.id: fate_of(each, told.get(each.id)) for each in said if each.direction == "out"}
 
 

@@ -24,6 +24,7 @@ from intake.accounts import store as accounts
 from intake.accounts.rules import SecretsUnreadable
 from intake.accounts.store import NoSuchAccount
 from intake.channels.contract import Account
+from intake.messages import threads
 from intake.requests import store as requests
 from intake.sending import store
 from intake.sending.calls import Calls
@@ -89,6 +90,7 @@ class Lanes:
         self.database = context.database
         self.public_url = context.settings.public_url
         self.keys: Sequence[Key] = keys_for(sealing.PURPOSE, context.settings)
+        self.thread_key = keys_for(threads.PURPOSE, context.settings)[0]
         self.mail = mail
         self.calls = Calls(way_out)
         self._lanes: dict[str, asyncio.Task[None]] = {}
@@ -196,7 +198,7 @@ class Lanes:
     async def _deliver(self, lane: str, through: Through, claimed: tuple[Any, Any]) -> bool:
         row, around = claimed
         try:
-            outcome = await self._send(through, outgoing_of(row, around, self.public_url, lane))
+            outcome = await self._send(through, self._outgoing(row, around, lane))
         except UnknownTemplate:
             outcome = Refused(row.template, "unknown_template")
         except Exception as error:  # whatever it is, it belongs to this message alone
@@ -205,6 +207,26 @@ class Lanes:
         outcomes.labels(lane.partition("/")[0], type(outcome).__name__.lower()).inc()
         await self.database.transact(partial(self._record, row=row, outcome=outcome, through=through))
         return self._well(lane, outcome)
+
+    def _outgoing(self, row: Any, around: Any, lane: str) -> Outgoing:
+        """What is said, of a claimed message and what is around it. Raises `UnknownTemplate`."""
+        url = self.public_url.rstrip("/")
+        return Outgoing(
+            id=row.id,
+            round=row.round,
+            request_id=row.request_id,
+            address=row.address,
+            text=text_of(row.template, row.text, row.link, dict(row.facts or {}), around.heard, url),
+            subject=around.title,
+            made_at=made_at(row.id),
+            message_id=row.external_id or "",
+            token=threads.thread_token(row.request_id, self.thread_key, clock.now()),
+            thread=tuple(around.thread),
+            heard_at=made_at(around.last_id) if around.last_id else None,
+            reference=around.reference,
+            callback=f"{url}/intake/channels/{lane}" if url.startswith("https") else "",
+            automatic=automatic(row.template),
+        )
 
     async def _send(self, through: Through, outgoing: Outgoing) -> Outcome:
         if through.sender is None or through.account is None:
@@ -235,22 +257,3 @@ class Lanes:
         rest = rest_of_lane(failures, after, random.random())
         self._resting[lane] = time.monotonic() + rest.total_seconds()
         return False
-
-
-def outgoing_of(row: Any, around: Any, public_url: str, lane: str) -> Outgoing:
-    """What is said, of a claimed message and what is around it. Raises `UnknownTemplate`."""
-    return Outgoing(
-        id=row.id,
-        round=row.round,
-        request_id=row.request_id,
-        address=row.address,
-        text=text_of(row.template, row.text, row.link, dict(row.facts or {}), around.heard, public_url),
-        subject=around.title,
-        made_at=made_at(row.id),
-        message_id=row.external_id or "",
-        thread=tuple(around.thread),
-        heard_at=made_at(around.last_id) if around.last_id else None,
-        reference=around.reference,
-        callback=f"{public_url.rstrip('/')}/intake/channels/{lane}" if public_url.startswith("https") else "",
-        automatic=automatic(row.template),
-    )

@@ -9,19 +9,20 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.message import EmailMessage
-from email.utils import format_datetime, formataddr, parseaddr
+from email.utils import format_datetime, parseaddr
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
+from intake.channels.mail.automatic import LOOP_HEADER
 from intake.sending.contract import Later, Outcome, Outgoing, Refused, Sent
 from shared.errors import AftercareError
 from shared.outgoing import PATIENCE
 from shared.settings import Settings
 
-LOOP: Final = "X-Aftercare-Loop"
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]")
 _RE: Final = re.compile(r"^\s*(re|回复|答复)\s*[:\uff1a]", re.IGNORECASE)
 _MOST_REFERENCES: Final = 20
+_LONGEST_LOCAL: Final = 64  # RFC 5321
 _PORTS: Final = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 
@@ -35,6 +36,7 @@ class MailServer:
 
     security  plain, starttls or tls
     sender    "Name <address>" or an address
+    plus      whether the sender's mailbox gets what is sent to name+anything@ too
     """
 
     host: str
@@ -43,6 +45,7 @@ class MailServer:
     username: str
     password: str = field(repr=False)
     sender: str = ""
+    plus: bool = False
 
 
 def server_of(settings: Settings) -> MailServer | None:
@@ -57,6 +60,7 @@ def server_of(settings: Settings) -> MailServer | None:
         username=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
         sender=settings.mail_from,
+        plus=settings.mail_plus,
     )
 
 
@@ -72,14 +76,14 @@ def compose(outgoing: Outgoing, server: MailServer, public_url: str) -> EmailMes
     wanted = {
         "From": server.sender,
         "To": outgoing.address,
-        "Reply-To": reply_to(own, outgoing),
+        "Reply-To": reply_to(own, outgoing) if server.plus else "",
         "Subject": subject_of(outgoing),
         "Date": format_datetime(outgoing.made_at.astimezone(UTC)),
         "Message-ID": outgoing.message_id,
         "In-Reply-To": outgoing.thread[-1] if outgoing.thread else "",
         "References": " ".join(outgoing.thread[-_MOST_REFERENCES:]),
         "Auto-Submitted": outgoing.automatic,
-        LOOP: host_of(public_url),
+        LOOP_HEADER: host_of(public_url),
     }
     for name, value in wanted.items():
         if _UNSAFE.search(value):
@@ -99,7 +103,8 @@ def subject_of(outgoing: Outgoing) -> str:
 def reply_to(own: str, outgoing: Outgoing) -> str:
     """Where answers come in, with what proves which request they belong to where there is such a proof."""
     local, _, domain = own.rpartition("@")
-    return formataddr(("", f"{local}+{outgoing.token}@{domain}")) if outgoing.token and local else ""
+    marked = f"{local}+{outgoing.token}"
+    return f"{marked}@{domain}" if outgoing.token and local and len(marked) <= _LONGEST_LOCAL else ""
 
 
 async def submit(server: MailServer, outgoing: Outgoing, public_url: str) -> Outcome:

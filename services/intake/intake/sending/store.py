@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -233,12 +233,12 @@ _TOLD: Final = text(
       ON told.external_id = coalesce(message.sent_id, message.external_id)
      AND told.channel = split_part(message.lane, '/', 1)
      AND (told.channel = 'email' OR told.account = split_part(message.lane, '/', 2))
-    WHERE message.request_id = :request AND message.direction = 'out'
+    WHERE message.request_id = ANY(CAST(:requests AS uuid[])) AND message.direction = 'out'
     GROUP BY message.id
     """
-)
+).bindparams(bindparam("requests", type_=ARRAY(Uuid)))
 
 
-async def load_told(tx: Tx, request_id: UUID) -> dict[UUID, Any]:
-    """By message: what its provider told of it later."""
-    return {row.id: row for row in await tx.execute(_TOLD, {"request": request_id})}
+async def load_told(tx: Tx, requests: Iterable[UUID]) -> dict[UUID, Any]:
+    """By message of these requests: what its provider told of it later."""
+    return {row.id: row for row in await tx.execute(_TOLD, {"requests": sorted(requests)})}
