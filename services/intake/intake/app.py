@@ -13,6 +13,8 @@ from intake.calls.routes import router as calls
 from intake.channels.doors import router as doors
 from intake.channels.routes import router as channels
 from intake.channels.webhook import router as webhook
+from intake.customers.pages import router as customer_pages
+from intake.customers.routes import router as customers
 from intake.desk import feeds
 from intake.desk.routes import router as desk
 from intake.duplicates.routes import router as duplicates
@@ -58,6 +60,8 @@ for feature in (
     desk,
     forms,
     places,
+    customers,
+    customer_pages,
     sends,
     accounts,
     doors,

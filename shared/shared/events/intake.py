@@ -181,6 +181,15 @@ class RequestSplit(_Same):
     type: ClassVar[str] = "intake.request_split.v1"
 
 
+class CustomerErased(Payload):
+    """A customer is forgotten: contact data and words are gone, figures stay; subject: the customer's id."""
+
+    type: ClassVar[str] = "intake.customer_erased.v1"
+
+    requests: int = Field(ge=0)
+    """How many requests lost their words."""
+
+
 Label = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """What another system calls a ticket, a place or a team; never a person."""
 

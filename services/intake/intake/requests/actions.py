@@ -248,6 +248,12 @@ def _judgement(judged: _Judged) -> dict[str, Any]:
     }
 
 
+def anonymous(title: str, name: str) -> str:
+    """A title as events tell it: without numbers, addresses, and the name that came with it."""
+    hidden = redact(title)
+    return hidden.replace(name, "[name]") if len(name) > 1 else hidden
+
+
 def _tell(tx: Tx, judged: _Judged) -> None:
     message, verdict = judged.message, judged.verdict
     payload = RequestRegistered(
@@ -267,7 +273,7 @@ def _tell(tx: Tx, judged: _Judged) -> None:
             latitude=_coarse(message.latitude),
             longitude=_coarse(message.longitude),
         ),
-        title=redact(message.title),
+        title=anonymous(message.title, message.name),
         reasons=tuple(Reason(rule=reason.rule, because=reason.word) for reason in verdict.reasons),
         call_id=message.call_id,
     )

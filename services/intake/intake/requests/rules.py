@@ -105,7 +105,7 @@ def email_identity(address: str) -> Identity | None:
 
 
 def phone_identity(number: str, country: str = "86") -> Identity | None:
-    """Digits with the country in front, without the extension; None when it cannot be a number."""
+    """E.164: digits with the country in front, no extension; None when it cannot be a number."""
     folded = unicodedata.normalize("NFKC", number)
     digits = _PUNCTUATION.sub("", _EXTENSION.split(folded, maxsplit=1)[0])
     if digits.startswith("00"):
@@ -115,9 +115,22 @@ def phone_identity(number: str, country: str = "86") -> Identity | None:
     if digits.startswith(country) and len(digits) > _LONGEST_NATIONAL:
         digits = "+" + digits
     national = digits.removeprefix(f"+{country}")
-    if national.startswith("+"):
-        return Identity("phone", national)
-    return Identity("phone", f"+{country}{national.removeprefix('0')}")
+    if not national.startswith("+"):
+        digits = f"+{country}{national.removeprefix('0')}"
+    return Identity("phone", _as_dialled(digits))
+
+
+def _as_dialled(digits: str) -> str:
+    """E.164, as the numbering plan of the country has it (+44 (0)20 …); short numbers as they are."""
+    import phonenumbers  # a few megabytes, for whom the first customer calls
+
+    try:
+        number = phonenumbers.parse(digits)
+    except phonenumbers.NumberParseException:
+        return digits
+    if not phonenumbers.is_possible_number(number):
+        return digits
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def title_of(subject: str, text: str) -> str:

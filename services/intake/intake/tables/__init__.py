@@ -29,6 +29,11 @@ customer = Table(
     Column("id", Uuid, primary_key=True),
     Column("name", Text, nullable=False),
     Column("level", Text, nullable=False),
+    Column("region", Text),
+    Column("city", Text),
+    Column("merged_into", Uuid),
+    Column("erased_at", moment),
+    Column("version", Integer, nullable=False, server_default="1"),
 )
 
 identity = Table(
