@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Text, Uuid, bindparam, delete, func, select, text, update
+from sqlalchemy import ARRAY, Text, Uuid, bindparam, delete, func, null, select, text, update
 
 from intake.customers.access import NoSuchCustomer
 from intake.tables import call, customer, identity, message, request
@@ -88,7 +88,7 @@ async def _forget_requests(tx: Tx, requests: Sequence[UUID], mails: Sequence[str
     unsent = said.where(message.c.direction == "out", message.c.state == "waiting")
     await tx.execute(unsent.values(state="failed"))
     names = ("external_id", "sent_id", "address", "link", "facts", "detail", "why", "due_at")
-    await tx.execute(said.values(text=GONE, **dict.fromkeys(names)))
+    await tx.execute(said.values(text=GONE, **dict.fromkeys(names, null())))
     told = update(located).where(located.c.request_id.in_(requests))
     await tx.execute(told.values(told_region="", told_city=""))
     rang = update(call).where(call.c.request_id.in_(requests))
