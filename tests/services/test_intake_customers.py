@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator
+from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
 
@@ -166,11 +167,15 @@ async def canary_everywhere(desk: Hearing) -> UUID:
     id = await asked(desk, customer, channel="web_chat", city=CANARY, **more)
     mailer = desk.client("adapter")
     headers = {"content-type": "message/rfc822"}
+    paper = EmailMessage()
+    paper["From"], paper["Subject"] = f"{CANARY}@example.com", f"{CANARY} sends a paper"
+    paper.set_content("see")
+    paper.add_attachment(f"bill of {CANARY}".encode(), "text", "plain", filename=f"{CANARY}.txt")
     first = MAIL.format(1, "")
     reply = MAIL.format(2, f"In-Reply-To: <1-{CANARY}@example.com>\r\n")
     aside = MAIL.format(3, "Auto-Submitted: auto-replied\r\n")
-    for mail in (first, reply, aside):
-        answer = await mailer.post("/intake/channels/email", content=mail.encode(), headers=headers)
+    for mail in (first.encode(), reply.encode(), aside.encode(), paper.as_bytes()):
+        answer = await mailer.post("/intake/channels/email", content=mail, headers=headers)
         assert answer.status_code == 202
     noted = {"customer": customer, "description": f"{CANARY} called"}
     call = {"call_id": f"pbx-{CANARY}", "event": "answered", "region": "east", "request": noted}
@@ -196,7 +201,9 @@ async def test_who_is_forgotten_is_nowhere_and_is_still_counted(desk: Hearing) -
     id = await canary_everywhere(desk)
     other = await asked(desk, {"name": CANARY, "external_id": f"other-{CANARY}"})
     await merged(desk, id, other)
-    assert {"identity.value", "source.body", "message.text", "set_aside.body"} <= set(await canaries(desk))
+    assert {"identity.value", "source.body", "message.text", "set_aside.body", "attachment.name"} <= set(
+        await canaries(desk)
+    )
     counts = "SELECT count(*), count(ticket_id), min(received_at) FROM request WHERE customer_id = $1"
     before = tuple(await desk.admin.fetchrow(counts, id))
     client = desk.client("care", id=AGENT)
