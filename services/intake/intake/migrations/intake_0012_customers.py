@@ -2,8 +2,8 @@
 
 from shared.db.script import execute_script
 
-revision = "intake_0011"
-down_revision = "intake_0010"
+revision = "intake_0012"
+down_revision = "intake_0011"
 branch_labels = None
 depends_on = None
 
