@@ -203,6 +203,10 @@ async def test_what_services_ask_for_is_said_in_the_customers_language(way: Way)
     assert [why for _, why, _ in await way.states()] == [None, "unknown_template"] * 2
 
 
+def told_as(state: Any) -> DeliveryTold:
+    return DeliveryTold("wamid.861", state, clock.now(), "131026 not a user")
+
+
 async def test_what_the_provider_tells_later_is_shown(way: Way) -> None:
     receiver = await answering(way, graph)
     await way.set_up("whatsapp", api_url=receiver.url, **META)
@@ -215,7 +219,7 @@ async def test_what_the_provider_tells_later_is_shown(way: Way) -> None:
         ("delivered", "read"),
         ("failed", "failed"),
     ):
-        told = [DeliveryTold("wamid.861", state, clock.now(), "131026 not a user")]
+        told = [told_as(state)]
         keep = lambda tx, told=told: messages.save_deliveries(tx, "whatsapp", "main", told)  # noqa: E731
         await way.desk.database.transact(keep)
         answer = await way.desk.client("care").get(f"/intake/requests/{request}/messages")
