@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from intake.channels.contract import (
@@ -23,13 +22,11 @@ from intake.channels.contract import (
     Verdict,
     kept,
     part,
-    told_at,
 )
+from intake.channels.reading import Object
 
 SECRETS: Final = ("app_secret", "verify_token")
 LARGEST: Final = 4 * 1024 * 1024  # bytes; Meta says up to 3 MB
-
-Object = Mapping[str, Any]
 
 
 def verify(incoming: Incoming, account: Account) -> None:
@@ -80,38 +77,3 @@ def one_by_one(
 def aside(kind: str, element: Any, *names: str) -> Noticed:
     """One element of a batch that asks for nothing."""
     return kept(kind, part(element), *names)
-
-
-def text_of(value: Any) -> str:
-    """A text that may be missing."""
-    return value if isinstance(value, str) else ""
-
-
-def said(value: Any) -> str:
-    """A text that cannot be missing. Raises `TypeError`."""
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def id_of(value: Any) -> str:
-    """An identifier, which is a text or a number. Raises `TypeError`."""
-    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-        raise TypeError
-    return str(value)
-
-
-def when(value: Any, now: datetime) -> datetime:
-    """A time, which is a number or its digits. Raises `ValueError`, `TypeError`."""
-    return told_at(int(id_of(value)), now)
-
-
-def lines(*texts: str) -> str:
-    """Those that say something, each on its line."""
-    return "\n".join(filter(None, texts))
-
-
-def media_line(kind: str, *facts: Any) -> str:
-    """What stands in a text for what is not text: its kind and what it is known by, never fetched."""
-    told = (str(each) for each in facts if isinstance(each, str | int) and each != "")
-    return f"[{' '.join([kind, *told])}]"

@@ -11,17 +11,8 @@ from functools import partial
 from typing import Final
 
 from intake.channels.contract import Account, Arrived, DeliveryTold, Incoming, Verdict, part
-from intake.channels.meta import (
-    Object,
-    aside,
-    entries,
-    id_of,
-    lines,
-    media_line,
-    one_by_one,
-    text_of,
-    when,
-)
+from intake.channels.meta import aside, entries, one_by_one
+from intake.channels.reading import Object, id_of, lines, media_line, text_of, when
 from intake.requests.rules import Identity, Normalised, title_of
 
 _SILENT: Final = (

@@ -27,7 +27,7 @@ from intake.channels.contract import (
     kept,
     told_at,
 )
-from intake.channels.meta import lines, media_line
+from intake.channels.reading import lines, media_line
 from intake.channels.twilio import form, is_json, verify
 from intake.requests.rules import Identity, Normalised, phone_identity, title_of
 

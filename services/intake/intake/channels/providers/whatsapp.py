@@ -12,22 +12,8 @@ from functools import partial
 from typing import Any, Final, Literal
 
 from intake.channels.contract import Account, Arrived, Channel, DeliveryTold, Incoming, Verdict, part
-from intake.channels.meta import (
-    LARGEST,
-    SECRETS,
-    Object,
-    aside,
-    entries,
-    greet,
-    id_of,
-    lines,
-    media_line,
-    one_by_one,
-    said,
-    text_of,
-    verify,
-    when,
-)
+from intake.channels.meta import LARGEST, SECRETS, aside, entries, greet, one_by_one, verify
+from intake.channels.reading import Object, degrees, id_of, lines, media_line, said, text_of, when
 from intake.requests.rules import Identity, Normalised, phone_identity, title_of
 
 _MEDIA: Final = ("image", "video", "audio", "document", "sticker")
@@ -100,8 +86,8 @@ def _message(
             content_type="application/json",
             region=account.region,
             city=account.city,
-            latitude=_degrees(place.get("latitude"), 90),
-            longitude=_degrees(place.get("longitude"), 180),
+            latitude=degrees(place.get("latitude"), 90),
+            longitude=degrees(place.get("longitude"), 180),
             product_line=account.product_line,
             answers=_answered(message),
             address=sender,
@@ -169,11 +155,6 @@ def _chosen(interactive: Object) -> str | None:
         form = interactive[kind]
         return lines(text_of(form.get("body")), text_of(form.get("response_json")))
     return None
-
-
-def _degrees(value: Any, most: int) -> float | None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if number and -most <= value <= most else None
 
 
 def _status(status: Object, incoming: Incoming) -> Iterator[Verdict]:
