@@ -105,7 +105,10 @@ async def test_what_no_queue_takes_stays_and_goes_when_one_does(stage: Stage, ra
     assert await stage.count("maker.outbox") == 5
     await stage.make(3, lane="bulk")  # what is routable does not wait behind it
     await stage.holds("keeper.effect", 3)
+    # Bindings come one by one: what is tried between two reaches the first queue alone, and is confirmed.
+    await stage.admin.execute("UPDATE maker.outbox SET retry_at = now() + interval '1 hour'")
     await rabbit_broker.declare()
+    await stage.admin.execute("UPDATE maker.outbox SET retry_at = now()")
     await stage.settled()
 
 
