@@ -46,7 +46,7 @@ async def duplicates(id: UUID, request: Request, tx: ReadTx, caller: Caller) -> 
         "duplicates.html",
         asked=found,
         main=next((main for part, main, _ in pairs if part == id), None),
-        parts=[part for part, main, _ in pairs if main == id],
+        parts=[await requests.load(tx, part) for part, main, _ in pairs if main == id],
         suggestions=await actions.suggestions(tx, found),
         steps=await store.load_steps(tx, id),
         may_merge=bool(caller.roles & AGENTS),

@@ -11,6 +11,7 @@ from uuid import UUID
 from intake.incidents import rules, store
 from intake.incidents.rules import Signature, Step
 from intake.incidents.store import Incident
+from intake.triage.store import load_rules
 from shared.clock import uuid7
 from shared.db import Tx
 from shared.errors import AftercareError
@@ -60,7 +61,9 @@ class Said:
 async def propose(tx: Tx, now: datetime) -> None:
     """Look for bursts; what is found is proposed to people, never declared."""
     terms = rules.SHIPPED
-    recent = await store.load_recent(tx, now - terms.window, MOST_RECENT, terms.no_symptom)
+    # Words that say what is wanted, or of what, are no symptoms.
+    trouble = {rule.name for rule in (await load_rules(tx)).rules if rule.severity}
+    recent = await store.load_recent(tx, now - terms.window, MOST_RECENT, trouble)
     if len(recent) < terms.least:
         return
     recent = rules.unclaimed(recent, await store.load_known(tx, now - terms.quiet))

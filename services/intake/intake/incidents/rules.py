@@ -24,7 +24,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """One request, as far as causes are concerned; symptoms are the words that triage decided by."""
+    """One request, as far as causes are concerned; symptoms are the words by which triage found trouble."""
 
     request_id: UUID
     customer_id: UUID
@@ -53,7 +53,6 @@ class Terms:
     least       customers: fewer are never an incident
     factor      times what is usual in a window of this length
     quiet       how long a dismissed or ended incident is not proposed again
-    no_symptom  rules of triage whose words say what is wanted, or of what, not what is wrong
     """
 
     window: timedelta = timedelta(minutes=30)
@@ -61,16 +60,6 @@ class Terms:
     least: int = 5
     factor: float = 3.0
     quiet: timedelta = timedelta(hours=2)
-    no_symptom: frozenset[str] = frozenset(
-        {"stated_urgent", "said_urgent", "partly", "settled", "advertising_and_notes", "complaint",
-         "return_exchange",
-         "order_query", "suggestion", "enquiry", "thanks", "a_product", "nothing_found", "parts_purchase",
-         "installation", "upgrade", "maintenance", "overruled",
-         "electrical", "controls", "cooling", "heating", "hydraulics", "mechanics", "lifts", "medical",
-         "belt", "filter", "seal", "bearing", "motor", "battery", "sensor", "fuse",
-         "compressor", "pump", "valve",
-         "display", "control_board", "brake", "fan"}
-    )  # fmt: skip
 
 
 SHIPPED: Final = Terms()

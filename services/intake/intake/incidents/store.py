@@ -109,13 +109,11 @@ _SUGGESTED = text(
 )
 
 
-def _is_symptom(rule: str, no_symptom: Collection[str]) -> bool:
-    """A rule with a dot found a danger that is denied, asked about or past."""
-    return rule not in no_symptom and "." not in rule
+async def load_recent(tx: Tx, since: datetime, most: int, trouble: Collection[str]) -> list[Complaint]:
+    """The newest requests that belong to no incident; the words of the rules in `trouble` are symptoms.
 
-
-async def load_recent(tx: Tx, since: datetime, most: int, no_symptom: Collection[str]) -> list[Complaint]:
-    """The newest requests that belong to no incident."""
+    A rule with a dot found a danger that is denied, asked about or past: it is none of them.
+    """
     found = await tx.execute(_RECENT, {"since": uuid7_floor(since), "most": most})
     return [
         Complaint(
@@ -123,7 +121,7 @@ async def load_recent(tx: Tx, since: datetime, most: int, no_symptom: Collection
             row.customer_id,
             row.product_line,
             row.region,
-            frozenset(each["because"] for each in row.reasons if _is_symptom(each["rule"], no_symptom)),
+            frozenset(each["because"] for each in row.reasons if each["rule"] in trouble),
             row.received_at,
         )
         for row in found
