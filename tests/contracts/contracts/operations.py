@@ -63,7 +63,7 @@ async def call_everything(
     known: Callable[[str], Known],
     genuine: Mapping[str, Genuine],
 ) -> Findings:
-    """`each` cases that fit and as many that do not, of all operations below `prefix`; and the genuine calls."""
+    """`each` cases that fit and as many that do not, of operations below `prefix`; and the genuine calls."""
     findings, chance = Findings(), random.Random(seed)
     transport = httpx.ASGITransport(served.app, raise_app_exceptions=False)
     token = served.token("adapter", "admin", "care", "dispatcher", "engineer", "operations", "storekeeper")
