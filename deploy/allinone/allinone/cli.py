@@ -203,6 +203,40 @@ def import_history(
 
 
 @app.command()
+def normalise(
+    files: Annotated[list[Path], typer.Argument(help="Bodies as they came, one call each.")],
+    channel: Annotated[str, typer.Option(help="The door, such as telegram, wechat, email or web_form.")],
+    headers: Annotated[
+        Path | None, typer.Option(help="JSON: the headers that all of them came with.")
+    ] = None,
+    secret: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE of the account; without any, nothing is verified.")
+    ] = None,
+    url: Annotated[str, typer.Option(help="As the provider called it, query and all.")] = "",
+    at: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=_instant, metavar="INSTANT", help="When they came; default: now. UTC if no zone."
+        ),
+    ] = None,
+) -> None:
+    """Print what intake would make of a channel's payloads, one JSON document a line; changes nothing."""
+    from allinone import trial
+
+    moment = at or datetime.now(UTC)  # noqa: TID251  no server, so no database whose clock counts
+    unread = 0
+    try:
+        secrets, told = trial.secrets_of(secret or (), headers)
+        came = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        for line in trial.lines(channel, files, secrets, told, url, came):
+            unread += "unread" in line
+            typer.echo(json.dumps(line, ensure_ascii=False))
+    except NotUsable as reason:
+        _fail(reason, 2)
+    raise typer.Exit(1 if unread else 0)
+
+
+@app.command()
 def provision() -> None:
     """Create database, roles and schemas, as database administrator."""
     from allinone import access, operations

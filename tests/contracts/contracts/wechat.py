@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -13,6 +14,7 @@ from shared.clock import clock
 
 TOKEN = "QDG6eK"
 AES_KEY = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C"
+BEGUN = datetime(2026, 3, 2, 9, tzinfo=UTC)
 RECEIVER = "wx5823bf96d3bd56c7"
 
 

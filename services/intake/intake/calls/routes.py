@@ -92,14 +92,15 @@ async def post_call(tx: WriteTx, told: CallTold, principal: Caller, request: Req
     call = await actions.find(tx, told.account, told.call_id, told.event, at, region)
     request_id = call.request_id
     if told.request is not None:
-        message = _taken_down(told, told.request, call.id, at, await request.body())
+        message = taken_down(told, told.request, call.id, at, await request.body())
         [registered] = await register(tx, [message])
         request_id = registered.request_id
     fresh = await actions.note_event(tx, call, told.event, at, region, told.by, request_id)
     return CallKnown(call_id=call.id, fresh=fresh, request_id=request_id)
 
 
-def _taken_down(told: CallTold, noted: Noted, call_id: UUID, at: datetime, raw: bytes) -> Normalised:
+def taken_down(told: CallTold, noted: Noted, call_id: UUID, at: datetime, raw: bytes) -> Normalised:
+    """The request that an agent noted, in the shape of all channels."""
     return Normalised(
         channel="phone",
         account=told.account,

@@ -1,0 +1,105 @@
+"""`aftercare normalise`: what intake would make of a payload, told to who writes an adapter."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from allinone.cli import app
+from contracts import wechat as wire
+from contracts.providers import ACCOUNT, genuine
+from intake.channels.trial import language
+from shared.clock import clock
+
+MAIL = (
+    "From: 张三 <zhang@example.com>\r\nSubject: =?utf-8?b?5rC05rO15ryP5rC0?=\r\nMessage-ID: <{id}>\r\n{more}"
+)
+ATTACHED = (
+    'Content-Type: multipart/mixed; boundary="x"\r\n\r\n--x\r\n\r\n水泵漏水了\r\n\r\n> 上次说\r\n'
+    '--x\r\nContent-Type: application/pdf; name="a.pdf"\r\nContent-Disposition: attachment; '
+    'filename="a.pdf"\r\n\r\n%PDF-1.4 x\r\n--x--\r\n'
+)
+
+
+def tell(*arguments: str | Path, code: int = 0) -> list[dict[str, Any]]:
+    shown = CliRunner().invoke(app, ["normalise", *map(str, arguments)])
+    assert shown.exit_code == code, shown.output
+    return [json.loads(line) for line in shown.stdout.splitlines()]
+
+
+def test_mails_are_told_as_intake_reads_them(tmp_path: Path) -> None:
+    bodies = (
+        MAIL.format(id="a@b", more=ATTACHED),
+        MAIL.format(id="a@b", more="\r\nagain"),
+        MAIL.format(id="c@b", more="Auto-Submitted: auto-replied\r\n\r\naway"),
+    )
+    files = [tmp_path / f"{number}.eml" for number in range(4)]
+    for file, body in zip(files, bodies, strict=False):
+        file.write_text(body, newline="")
+    first, again, automatic, gone = tell("--channel", "email", *files, code=1)
+    assert (first["verdict"], first["verified"], first["external_id"]) == ("request", False, "<a@b>")
+    assert (first["subject"], first["text"], first["language"]) == ("水泵漏水", "水泵漏水了", "zh")
+    assert first["sender"] == {"kind": "email", "id": "zhang@example.com"}
+    assert [each["name"] for each in first["attachments"]] == ["a.pdf"]
+    assert again["verdict"] == "duplicate"
+    assert (automatic["verdict"], automatic["automatic"]) == ("event", "auto_submitted")
+    assert "unread" in gone
+
+
+def test_forms_and_calls_are_held_to_their_rules(tmp_path: Path) -> None:
+    form, call = tmp_path / "form.json", tmp_path / "call.json"
+    form.write_text('{"customer": {}, "description": ""}')
+    [refused] = tell("--channel", "web_form", form)
+    assert refused["verdict"] == "refused"
+    assert "/customer: " in refused["reason"] and "/description: " in refused["reason"]  # noqa: PT018
+    call.write_text('{"call_id": "1", "event": "missed"}')
+    rung, again = tell("--channel", "phone", call, call)
+    assert (rung["verdict"], rung["reason"], again["verdict"]) == ("event", "call missed", "duplicate")
+
+
+@pytest.mark.parametrize("channel", genuine())
+def test_a_genuine_call_is_verified_and_a_forged_one_refused(channel: str, tmp_path: Path) -> None:
+    clock.set(clock.now() if clock.synced else wire.BEGUN)
+    provider = genuine()[channel]
+    at = clock.now()
+    call = provider.signed(provider.message(1))
+    body, headers = tmp_path / "body", tmp_path / "headers.json"
+    body.write_bytes(call.body)
+    headers.write_text(json.dumps(dict(call.headers)))
+    url = f"http://127.0.0.1:8000/intake/channels/{channel}/{ACCOUNT}"
+    url += f"?{call.query}" if call.query else ""
+    secrets = [f"--secret={name}={value}" for name, value in provider.secrets.items()]
+    known = ["--channel", channel, "--headers", headers, "--url", url, "--at", at.isoformat()]
+    lines = tell(*known, *secrets, body)
+    assert {each["verdict"] for each in lines} == {"request"}
+    assert {each["verified"] for each in lines} == {True}
+    wrong = [f"{each}x" for each in secrets]
+    assert [each["verdict"] for each in tell(*known, *wrong, body)] == ["refused"]
+
+
+def test_what_cannot_be_tried_is_said(tmp_path: Path) -> None:
+    body = tmp_path / "body"
+    body.write_bytes(b"{}")
+    tell("--channel", "pigeon", body, code=2)
+    tell("--channel", "telegram", "--secret", "bot_token=x", body, code=2)
+    assert [each["reason"] for each in tell("--channel", "telegram", body)] == ["unreadable"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("水泵漏水", "zh"),
+        ("AC-2000 不制冷", "zh"),
+        ("The pump leaks", "en"),
+        ("水が漏れる", "other"),
+        ("물이 새요", "other"),
+        ("насос течёт", "other"),
+        ("12345", "other"),
+    ],
+)
+def test_a_language_is_told_by_its_script(text: str, told: str) -> None:
+    assert language(text) == told
