@@ -73,7 +73,16 @@ def test_a_genuine_call_is_verified_and_a_forged_one_refused(channel: str, tmp_p
     url = f"http://127.0.0.1:8000/intake/channels/{channel}/{ACCOUNT}"
     url += f"?{call.query}" if call.query else ""
     secrets = [f"--secret={name}={value}" for name, value in provider.secrets.items()]
-    known = ["--channel", channel, "--headers", headers, "--url", url, "--at", at.isoformat()]
+    known: list[str | Path] = [
+        "--channel",
+        channel,
+        "--headers",
+        headers,
+        "--url",
+        url,
+        "--at",
+        at.isoformat(),
+    ]
     lines = tell(*known, *secrets, body)
     assert {each["verdict"] for each in lines} == {"request"}
     assert {each["verified"] for each in lines} == {True}
