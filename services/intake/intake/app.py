@@ -30,6 +30,7 @@ from intake.places.routes import router as places
 from intake.requests.consumers import on_ticket_closed, on_ticket_opened
 from intake.requests.loops import watch_for_tickets
 from intake.requests.routes import router as requests
+from intake.search.loops import make_findable
 from intake.sending.consumers import on_clock_started
 from intake.sending.loops import acknowledging, sending
 from intake.sending.routes import router as sends
@@ -73,6 +74,7 @@ def loops(context: ServiceContext) -> Sequence[Loop]:
     return (
         Loop("forgotten-calls", miss_forgotten, every=timedelta(seconds=5)),
         Loop("bursts", propose, every=timedelta(seconds=30)),
+        Loop("findable", make_findable, every=timedelta(seconds=2)),
         Loop("tickets", watch_for_tickets, every=timedelta(seconds=10)),
         sending(context),
         acknowledging(context),

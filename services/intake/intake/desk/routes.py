@@ -6,21 +6,25 @@ from functools import partial
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from intake.attachments import store as attachments
 from intake.customers import store as customers
 from intake.desk import feeds
+from intake.desk.choice import Choice, Limits
+from intake.desk.store import COUNTED, load_chosen, load_figures
 from intake.messages import store as messages
 from intake.messages import suggestions
 from intake.places.pages import look_at_place
+from intake.places.routes import regions
+from intake.places.store import load_catalogue
 from intake.requests import actions, store
 from intake.requests.routes import Answer, look_at_customer, person
 from intake.sending.fates import fates_of
 from shared.clock import made_at
 from shared.db import Tx
-from shared.http.auth import Caller, allow
+from shared.http.auth import Caller, Principal, allow
 from shared.http.pages import page
 from shared.http.scope import service_of
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
@@ -38,15 +42,30 @@ class AnswerForm(Answer):
 
 
 @router.get("/desk", dependencies=_DESK, include_in_schema=False)
-async def desk(request: Request, tx: ReadTx) -> HTMLResponse:
-    """Everything that came in, the newest first, live."""
-    return page(request, "desk.html", rows=await feeds.newest(tx))
+async def desk(
+    request: Request, tx: ReadTx, caller: Caller, choice: Annotated[Choice, Query()]
+) -> HTMLResponse:
+    """What came in, the newest first: the first page of everything is live, the rest is as it is now."""
+    limits = Limits.of(caller)
+    found = await load_chosen(tx, choice, limits, feeds.SHOWN + 1)
+    shown = found[: feeds.SHOWN]
+    return page(
+        request,
+        "desk.html",
+        rows=await feeds.rows_of(tx, shown),
+        choice=choice,
+        feed=feeds.feed_of(limits),
+        figures=await load_figures(tx, limits),
+        counted=COUNTED,
+        older=choice.link(shown[-1].id) if len(found) > len(shown) else None,
+        regions=regions(await load_catalogue(tx)),
+    )
 
 
 @router.get("/desk/{id}", dependencies=_DESK, include_in_schema=False)
 async def one(id: UUID, request: Request, caller: Caller) -> HTMLResponse:
     """One request: who, what, why so judged, what was said. Looking at contact data is recorded."""
-    show = partial(_show, request=request, id=id, actor=caller.id)
+    show = partial(_show, request=request, id=id, caller=caller)
     return await service_of(request).database.transact(show)
 
 
@@ -59,14 +78,17 @@ async def answer(
     return RedirectResponse(f"/intake/desk/{id}", status_code=303)
 
 
-async def _show(tx: Tx, request: Request, id: UUID, actor: str) -> HTMLResponse:
+async def _show(tx: Tx, request: Request, id: UUID, caller: Principal) -> HTMLResponse:
     found = await store.load(tx, id)
+    customer = await look_at_customer(tx, found, caller.id)
+    if not Limits.of(caller).allow(found.region, found.product_line, customer.level):
+        raise store.NoSuchRequest  # the transaction ends here, and nothing was looked at
     said = await messages.load_conversation(tx, id)
     return page(
         request,
         "request.html",
         asked=found,
-        customer=await look_at_customer(tx, found, actor),
+        customer=customer,
         identities=await customers.load_identities(tx, found.customer_id),
         judgements=(await store.load_judgements(tx, [id]))[id],
         messages=said,

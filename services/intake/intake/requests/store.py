@@ -43,7 +43,7 @@ class Request:
     version: int
 
 
-_COLUMNS = [request.c[name] for name in Request.__slots__]
+COLUMNS = [request.c[name] for name in Request.__slots__]
 
 # What opened a request, and what joined one later.
 _KNOWN = text(
@@ -170,12 +170,12 @@ async def put_aside(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
 
 async def load(tx: Tx, id: UUID) -> Request:
     """Raises `NoSuchRequest`."""
-    return await _one(tx, select(*_COLUMNS).where(request.c.id == id))
+    return await _one(tx, select(*COLUMNS).where(request.c.id == id))
 
 
 async def lock(tx: Tx, id: UUID) -> Request:
     """The same, held until the transaction ends."""
-    return await _one(tx, select(*_COLUMNS).where(request.c.id == id).with_for_update())
+    return await _one(tx, select(*COLUMNS).where(request.c.id == id).with_for_update())
 
 
 async def save(tx: Tx, id: UUID, **changes: Any) -> None:
@@ -186,7 +186,7 @@ async def save(tx: Tx, id: UUID, **changes: Any) -> None:
 
 async def load_newest(tx: Tx, most: int, before: UUID | None = None) -> list[Request]:
     """The newest first."""
-    query = select(*_COLUMNS).order_by(request.c.id.desc()).limit(most)
+    query = select(*COLUMNS).order_by(request.c.id.desc()).limit(most)
     if before is not None:
         query = query.where(request.c.id < before)
     return [Request(**row._mapping) for row in await tx.execute(query)]

@@ -5,7 +5,7 @@ Here are those of requests and the conversation; each other feature's are in a m
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Integer, LargeBinary, Table, Text, Uuid
+from sqlalchemy import Boolean, Column, Float, Integer, LargeBinary, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from intake.tables.base import metadata, moment
@@ -121,6 +121,7 @@ message = Table(
     Column("sent_id", Text),
     Column("why", Text),
     Column("detail", Text),
+    Column("findable", Boolean, nullable=False, server_default="false"),
     comment="The conversation; cause is the event that asked for it, so that it is asked for once.",
 )
 

@@ -1,0 +1,86 @@
+"""The desk's lists and figures.
+
+A list walks the requests' own key backwards, so a page costs the same wherever it begins. A figure is counted
+in a partial index that holds open requests only, and to `COUNTED` at most: it costs what is open, never what
+there ever was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, func, literal, select
+
+from intake.desk.choice import Choice, Limits
+from intake.requests.store import COLUMNS, Request
+from intake.search.bigrams import grams
+from intake.search.store import holding
+from intake.tables import customer, request
+from shared.db import Tx
+
+COUNTED: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Of all open requests that somebody may see; `COUNTED` stands for as many or more."""
+
+    open: int
+    urgent: int
+    unanswered: int
+    without_ticket: int
+
+
+async def load_chosen(tx: Tx, choice: Choice, limits: Limits, most: int) -> list[Request]:
+    """The newest first, from `choice.before` backwards."""
+    conditions = [*_chosen(choice), *_within(limits)]
+    query = select(*COLUMNS).where(*conditions).order_by(request.c.id.desc()).limit(most)
+    return [Request(**row._mapping) for row in await tx.execute(query)]
+
+
+async def load_figures(tx: Tx, limits: Limits) -> Figures:
+    """In one statement."""
+    is_open, within = request.c.closed_at.is_(None), _within(limits)
+    counted = {
+        "open": (),
+        "urgent": (request.c.severity == "urgent",),
+        "unanswered": (request.c.answered_at.is_(None),),
+        "without_ticket": (request.c.ticket_id.is_(None),),
+    }
+    numbers = []
+    for name, conditions in counted.items():
+        some = select(literal(1)).select_from(request).where(is_open, *conditions, *within).limit(COUNTED)
+        numbers.append(select(func.count()).select_from(some.subquery()).scalar_subquery().label(name))
+    return Figures(**(await tx.execute(select(*numbers))).one()._mapping)
+
+
+def _chosen(choice: Choice) -> Sequence[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    for name in ("severity", "kind", "channel", "region"):
+        if value := getattr(choice, name):
+            found.append(request.c[name] == value)
+    for chosen, column in ((choice.answered, request.c.answered_at), (choice.ticket, request.c.ticket_id)):
+        if chosen:
+            found.append(column.is_not(None) if chosen == "yes" else column.is_(None))
+    if choice.state:
+        closed = request.c.closed_at
+        found.append(closed.is_(None) if choice.state == "open" else closed.is_not(None))
+    if choice.before:
+        found.append(request.c.id < choice.before)
+    if choice.q:
+        found.append(request.c.id.in_(holding(grams(choice.q) or [choice.q])))
+    return found
+
+
+def _within(limits: Limits) -> Sequence[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if limits.regions is not None:
+        found.append(request.c.region.in_(sorted(limits.regions)))
+    if limits.product_lines is not None:
+        found.append(request.c.product_line.in_(sorted(limits.product_lines)))
+    if limits.customer_levels is not None:
+        level: Any = select(customer.c.level).where(customer.c.id == request.c.customer_id).scalar_subquery()
+        found.append(level.in_(sorted(limits.customer_levels)))
+    return found
