@@ -20,7 +20,10 @@ _INTRODUCTION: Final = re.compile(
       | (?:on|at)\s.{4,250}?\bwrote\s?:                               # Gmail, Apple Mail, 163 in English
     )\s*"""
 )
-_BEGINS: Final = re.compile(r"(?i)(?:在\s?|on\s|at\s).*\d|.*(?:于|於)\s?\d{4}|.*@.*\d{4}年")
+_BEGINS: Final = re.compile(r"(?i)(?:在\s?|on\s|at\s).*\d|.*(?:于|於)\s?\d{4}|[^@]*@.*?\d{4}年")
+_ENDS: Final = re.compile(r"(?i)(?:写道|寫道|wrote)\s?[:：]?$")
+_MOST_LINES: Final = 2_000  # nobody writes more above the quote
+
 _RULER: Final = re.compile(
     r"(?i)[-_—\s]{2,}(?:原始邮件|原邮件|原始郵件|原郵件|回复的原邮件|回复邮件"
     r"|original message|original|reply message)[-_—\s]{2,}|_{20,}|-{2,}\s*on .{4,250}\bwrote\s?-{2,}"
@@ -61,7 +64,8 @@ def without_quotes(text: str) -> str:
 
 def _beginning_of_quote(lines: Sequence[str]) -> int:
     """The line from which on everything is quoted; behind the last when nothing is."""
-    return next((at for at, _ in enumerate(lines) if _introduces(lines, at)), len(lines))
+    first = range(min(len(lines), _MOST_LINES))
+    return next((at for at in first if _introduces(lines, at)), len(lines))
 
 
 def _introduces(lines: Sequence[str], at: int) -> bool:
@@ -77,7 +81,7 @@ def _introduces(lines: Sequence[str], at: int) -> bool:
     folded = ""
     for each in lines[at : at + _WRAPPED]:
         folded = f"{folded} {each.strip()}".strip()[:_LONGEST_LINE]
-        if _INTRODUCTION.fullmatch(folded):
+        if _ENDS.search(folded) and _INTRODUCTION.fullmatch(folded):
             return True
     return False
 
