@@ -66,6 +66,14 @@ class Settings(BaseModel):
     """As whom: an address, or a name with it: Aftercare <service@example.com>."""
     mail_plus: bool = False
     """Whether that mailbox gets name+anything@ too: then answers prove which request they belong to."""
+    mail_port: Annotated[int, Field(ge=0, le=65535)] | None = None
+    """Where mails come in by SMTP or LMTP, from the mail server in front; nothing listens without it."""
+    mail_host: str = "127.0.0.1"
+    mail_protocol: Literal["smtp", "lmtp"] = "smtp"
+    mail_domains: str = ""
+    """Domains, separated by commas, that mails are taken for; all, when empty."""
+    imap_urls: SecretStr | None = None
+    """Mailboxes to fetch mails from, separated by blanks: imaps://user:password@host/INBOX?account=support"""
     acknowledge: bool = True
     """Whether customers hear at once, by the channel they wrote on, that it reached us."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -79,7 +87,7 @@ class Settings(BaseModel):
         faults = []
         if self.bus == "rabbitmq" and self.amqp_url is None:
             faults.append("AFTERCARE_AMQP_URL: missing; name the broker, or set AFTERCARE_BUS=memory")
-        faults += self._faults_of_mail()
+        faults += self._faults_of_mail() + self._faults_of_mailboxes()
         if self.environment == "production":
             secret = self.secret.get_secret_value()
             if secret == _DEVELOPMENT_SECRET or len(secret) < 32:
@@ -91,6 +99,17 @@ class Settings(BaseModel):
         if faults:
             raise ValueError("\n".join(faults))
         return self
+
+    def _faults_of_mailboxes(self) -> list[str]:
+        for url in self.imap_urls.get_secret_value().split() if self.imap_urls else ():
+            try:
+                parts = urlsplit(url)
+                if parts.scheme in ("imap", "imaps") and parts.hostname and parts.username and parts.password:
+                    continue
+            except ValueError:
+                pass
+            return ["AFTERCARE_IMAP_URLS: each must be like imaps://user:password@host/INBOX?account=support"]
+        return []
 
     def _faults_of_mail(self) -> list[str]:
         if self.smtp_url is None:

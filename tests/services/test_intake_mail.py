@@ -118,7 +118,8 @@ async def test_a_signed_address_lets_a_colleague_in_and_a_forged_one_does_not(de
     address = f"Desk <support+{token.upper()}@desk.example>"
     joined = mail_of("colleague", f"To: {address}", sender="colleague@example.com")
     assert (await post(desk, joined)).json() == {"request_id": theirs, "fresh": False}
-    for number, wrong in enumerate((("b" if token[0] == "a" else "a") + token[1:], threads.thread_token(uuid7(), key, clock.now()))):
+    other = ("b" if token[0] == "a" else "a") + token[1:]
+    for number, wrong in enumerate((other, threads.thread_token(uuid7(), key, clock.now()))):
         forged = mail_of(f"wrong{number}", f"To: support+{wrong}@desk.example", sender="x@example.com")
         assert (await post(desk, forged)).json()["fresh"]
 

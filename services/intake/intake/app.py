@@ -11,6 +11,7 @@ from intake.attachments.routes import router as attachments
 from intake.calls.actions import miss_forgotten
 from intake.calls.routes import router as calls
 from intake.channels.doors import router as doors
+from intake.channels.mail.loops import mail_doors
 from intake.channels.routes import router as channels
 from intake.channels.webhook import router as webhook
 from intake.customers.pages import router as customer_pages
@@ -78,6 +79,7 @@ def loops(context: ServiceContext) -> Sequence[Loop]:
         Loop("tickets", watch_for_tickets, every=timedelta(seconds=10)),
         sending(context),
         acknowledging(context),
+        *mail_doors(context),
     )
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from intake.channels.input import Customer, Instant, NewRequest, NotBlank
-from intake.channels.mail.arrival import Came, SetAside, take
+from intake.channels.mail.arrival import LARGEST, Came, SetAside, take
 from intake.places.rules import Words
 from intake.requests.rules import (
     UNKNOWN,
@@ -33,7 +33,7 @@ from shared.http.transaction import ServiceRoute
 
 router = APIRouter(route_class=ServiceRoute)
 
-LARGEST_MAIL: Final = 25 * 1024 * 1024  # bytes; with photos, as large as mail providers let one be
+LARGEST_MAIL: Final = LARGEST
 _MAIL: Final = "message/rfc822"
 # The body is taken as it is, so that the framework cannot tell of it.
 _MAIL_BODY: Final = {

@@ -31,6 +31,8 @@ from shared.context import ServiceContext
 from shared.db import Tx
 from shared.http.keys import keys_for
 
+LARGEST: Final = 25 * 1024 * 1024
+"""Bytes of a mail: with photos, as large as mail providers let one be."""
 _LONGEST_NAME: Final = 200
 _LONGEST_ADDRESS: Final = 254
 NOT_UNDERSTOOD: Final = "mail.eml"

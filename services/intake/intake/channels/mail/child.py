@@ -42,7 +42,7 @@ def parse_next(asked: BinaryIO, host: int, length: int) -> bytes:
 
 
 def confine(mebibytes: int) -> None:
-    """From here on no files, no processes, and `mebibytes` beyond what is in use."""
+    """From here on nothing written to files, few of them open, and `mebibytes` beyond what is in use."""
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us ends us
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -50,7 +50,7 @@ def confine(mebibytes: int) -> None:
     if (used := _used()) is not None:
         most = used + mebibytes * 1024 * 1024
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
 
 
 def _used() -> int | None:

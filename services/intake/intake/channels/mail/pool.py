@@ -22,7 +22,7 @@ from intake.channels.mail.parser import parse, skim
 from intake.channels.mail.value import Mail, Part, Undelivered
 from shared.context import ServiceContext
 
-SMALL: Final = 32 * 1024  # bytes; the worst that was made of so many takes 0.1 s (tests/rules/test_intake_mail_costs)
+SMALL: Final = 32 * 1024  # bytes; what the worst of so many cost is in test_intake_mail_limits
 CHILDREN: Final = 2
 CPU_SECONDS: Final = 1.0
 MEBIBYTES: Final = 64
@@ -79,8 +79,8 @@ def _mail(told: dict[str, Any]) -> Mail:
     if undelivered is not None:
         undelivered["message_ids"] = tuple(undelivered["message_ids"])
     parts = tuple(Part(**each) for each in told.pop("parts"))
-    lists = {name: tuple(told.pop(name)) for name in ("recipients", "answers")}
-    return Mail(**told, **lists, parts=parts, undelivered=undelivered and Undelivered(**undelivered))
+    told |= {name: tuple(told[name]) for name in ("recipients", "answers")}
+    return Mail(**told, parts=parts, undelivered=undelivered and Undelivered(**undelivered))
 
 
 class Reader:
@@ -93,6 +93,11 @@ class Reader:
         self._places = asyncio.Semaphore(CHILDREN)
         self._idle: list[_Child] = []
         self._ending: asyncio.TimerHandle | None = None
+
+    @property
+    def children(self) -> int:
+        """How many wait for work."""
+        return len(self._idle)
 
     async def read(self, raw: bytes, host: str) -> Mail:
         """What it says, else who wrote it about what."""
