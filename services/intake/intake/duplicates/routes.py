@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict
 
 from intake.duplicates import actions, store
+from intake.incidents import store as incidents
 from intake.requests import store as requests
 from intake.requests.routes import person
 from shared.db import Tx
@@ -45,6 +46,7 @@ async def duplicates(id: UUID, request: Request, tx: ReadTx, caller: Caller) -> 
         request,
         "duplicates.html",
         asked=found,
+        incident=await incidents.load_of_request(tx, id),
         main=next((main for part, main, _ in pairs if part == id), None),
         parts=[await requests.load(tx, part) for part, main, _ in pairs if main == id],
         suggestions=await actions.suggestions(tx, found),
