@@ -22,6 +22,12 @@ _TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "en": "Hello! The work on your request{about} is done. Please open this page and tell us whether it "
         "is solved:\n{link}\nIf it is not, say so there and we go on.",
     },
+    "please_accept_reminder": {
+        "zh-CN": "您好！您反映的问题{about}已处理完毕，尚未收到您的确认。"
+        "请打开下面的链接，告诉我们问题是否已解决：\n{link}",
+        "en": "Hello! We have not heard yet whether your request{about} is solved. Please tell us on this "
+        "page:\n{link}",
+    },
     "survey": {
         "zh-CN": "您好！感谢您使用我们的售后服务。请花一分钟评价本次服务：\n{link}",
         "en": "Hello! Thank you for letting us help you. How did we do? One minute is enough:\n{link}",
@@ -38,7 +44,7 @@ _TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 _BY_PEOPLE: Final = frozenset({"progress"})
-_NEEDS_LINK: Final = frozenset({"please_accept", "survey"})
+_NEEDS_LINK: Final = frozenset({"please_accept", "please_accept_reminder", "survey"})
 _PROMISES: Final = {
     "zh-CN": ("我们会尽快回复您。", "我们将在{until}前回复您。"),
     "en": ("We answer as soon as we can.", "We answer by {until}."),
