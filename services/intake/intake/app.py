@@ -28,6 +28,7 @@ from intake.knowledge.public import router as self_help
 from intake.knowledge.routes import router as knowledge
 from intake.messages.consumers import on_customer_message_requested
 from intake.places.routes import router as places
+from intake.progress.routes import router as progress
 from intake.requests.consumers import on_ticket_closed, on_ticket_opened
 from intake.requests.loops import watch_for_tickets
 from intake.requests.routes import router as requests
@@ -61,6 +62,7 @@ for feature in (
     self_help,
     desk,
     forms,
+    progress,
     places,
     customers,
     customer_pages,

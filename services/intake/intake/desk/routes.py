@@ -19,14 +19,15 @@ from intake.messages import suggestions
 from intake.places.pages import look_at_place
 from intake.places.routes import regions
 from intake.places.store import load_catalogue
+from intake.progress.links import path_of
 from intake.requests import actions, store
-from intake.requests.routes import Answer, look_at_customer, person
+from intake.requests.routes import Answer, absolute, look_at_customer, person
 from intake.sending.fates import fates_of
 from shared.clock import made_at
 from shared.db import Tx
 from shared.http.auth import Caller, Principal, allow
 from shared.http.pages import page
-from shared.http.scope import service_of
+from shared.http.scope import service_of, settings_of
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
 
 router = APIRouter(route_class=ServiceRoute)
@@ -97,4 +98,5 @@ async def _show(tx: Tx, request: Request, id: UUID, caller: Principal) -> HTMLRe
         suggested=await suggestions.load(tx, id),
         said_at=lambda message: made_at(message.id),
         place=await look_at_place(tx, found),
+        follow=absolute(path_of(id, settings := settings_of(request)), settings.public_url),
     )

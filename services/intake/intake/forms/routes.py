@@ -16,6 +16,7 @@ from intake.forms import rules
 from intake.forms.rules import Typed
 from intake.places.routes import regions
 from intake.places.store import load_catalogue
+from intake.progress.links import path_of
 from intake.requests.rules import UNKNOWN
 from intake.requests.writer import writer_of
 from shared.clock import clock, uuid7
@@ -24,7 +25,7 @@ from shared.http.auth import public
 from shared.http.pages import page
 from shared.http.problem import InvalidInput
 from shared.http.readers import wants_page
-from shared.http.scope import service_of
+from shared.http.scope import service_of, settings_of
 from shared.http.transaction import ReadTx, ServiceRoute
 from shared.i18n.language import gettext
 
@@ -69,7 +70,8 @@ async def submit(request: Request, sent: Annotated[SentForm, Form()]) -> Respons
         return await service_of(request).database.transact(draw)
     message = normalise(new, "form", sent.model_dump_json().encode(), clock.now())
     registered = await writer_of(service_of(request)).register(message)
-    return page(request, "form_done.html", number=registered.request_id)
+    follow = path_of(registered.request_id, settings_of(request))
+    return page(request, "form_done.html", number=registered.request_id, follow=follow)
 
 
 class NotComplete(Exception):
