@@ -88,6 +88,7 @@ async def note_promises(tx: Tx, promised: Mapping[UUID, datetime]) -> None:
 
 async def acknowledge(tx: Tx, ways_for: Callable[[Tx, Sequence[Asked]], Awaitable[Ways]]) -> None:
     """Acknowledge what is promised an answer, and what has waited long enough for a promise."""
+    await tx.execute(_FORGET, {"before": tx.now - PAUSE})  # a hash is a name, too
     since, before = uuid7_floor(tx.now - _BACK), uuid7_floor(tx.now - PATIENCE)
     await tx.execute(_LATE, {"since": since, "before": before, "most": _AT_ONCE})
     rows = (await tx.execute(_DECIDE, {"now": tx.now, "most": _AT_ONCE})).all()
@@ -111,7 +112,6 @@ async def _not_lately(tx: Tx, rows: Sequence[Any]) -> list[Any]:
         by_digest.setdefault(digest_of(row), row)
     values = [{"digest": digest, "greeted_at": tx.now} for digest in by_digest]
     free = await insert_rows(tx, greeted, values, tail=_AGAIN)
-    await tx.execute(_FORGET, {"before": tx.now - 2 * PAUSE})
     return sorted((by_digest[bytes(row.digest)] for row in free), key=lambda row: str(row.id))
 
 
