@@ -25,6 +25,7 @@ needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="the load gen
 MARKS = {
     "writes": [needs_wrk, pytest.mark.proof],
     "intake": [needs_wrk, pytest.mark.proof],
+    "channels": [needs_wrk, pytest.mark.proof],
     "reaction": [needs_wrk, pytest.mark.proof],
     "timers": [pytest.mark.proof],
     "rivals": [needs_wrk, pytest.mark.proof],

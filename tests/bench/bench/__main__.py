@@ -12,7 +12,20 @@ from typing import Final
 
 import uvloop
 
-from bench import growth, intake, machine, memory, reaction, rivals, soak, starts, timers, transport, writes
+from bench import (
+    channels,
+    growth,
+    intake,
+    machine,
+    memory,
+    reaction,
+    rivals,
+    soak,
+    starts,
+    timers,
+    transport,
+    writes,
+)
 from bench.figure import Figure, NotMeasured, measure
 from bench.load import find_wrk
 from bench.pages import Told, page
@@ -24,6 +37,7 @@ FIGURES: Final[Sequence[Figure]] = (
     transport.FIGURE,
     writes.FIGURE,
     intake.FIGURE,
+    channels.FIGURE,
     reaction.FIGURE,
     rivals.FIGURE,
     memory.FIGURE,

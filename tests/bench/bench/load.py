@@ -35,6 +35,17 @@ async def post(
     """
     load = ("-t1", f"-c{clients}", f"-d{max(1, round(seconds))}s", PATIENCE)
     output = await _wrk(*load, "-s", str(SCRIPT), url, "--", uuid7().hex, f"{scheme} {token}", body)
+    return _numbers(url, output)
+
+
+async def post_signed(url: str, clients: int, seconds: float, header: str, file: Path) -> Numbers:
+    """The same with bodies that are signed beforehand: each line of `file` a signature, a tab and a body."""
+    load = ("-t1", f"-c{clients}", f"-d{max(1, round(seconds))}s", PATIENCE)
+    script = SCRIPT.with_name("signed.lua")
+    return _numbers(url, await _wrk(*load, "-s", str(script), url, "--", header, str(file)))
+
+
+def _numbers(url: str, output: str) -> Numbers:
     told = json.loads(output.splitlines()[-1])
     if told["failed"] or not told["requests"]:
         raise RequestsFailed(f"{url}: {told['failed']} of {told['requests']} requests failed\n{output}")
