@@ -170,6 +170,8 @@ def test_of_a_hundred_messages_one_that_is_spoilt_costs_the_others_nothing() -> 
         {"type": "text"},
         text(7) | {"text": {"body": 5}},
         text(7) | {"timestamp": "soon"},
+        {name: each for name, each in text(7).items() if name != "from"},
+        text(7) | {"from": []},
         text(7) | {"timestamp": "9" * 40},
         {"id": {}},
         None,

@@ -113,6 +113,10 @@ def read(kind: Channel, incoming: Incoming, account: Account) -> Sequence[Verdic
     except Unreadable:
         log.warning("channel_unreadable", channel=account.channel, account=account.name)
         return [kept("unreadable", incoming.body)]
+    except Exception as error:  # a fault of ours: whoever is answered 500 may never send it again
+        fault = type(error).__name__
+        log.error("channel_failed", channel=account.channel, account=account.name, fault=fault)
+        return [kept("failed", incoming.body)]
 
 
 async def take(context: ServiceContext, account: Account, verdicts: Sequence[Verdict]) -> None:

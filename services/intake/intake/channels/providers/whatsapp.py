@@ -68,7 +68,7 @@ def _message(
     if kind in _SILENT or not (text := _text(kind, message)):
         yield aside(kind, message, id)
         return
-    sender = next(id_of(message[each]) for each in ("from", "from_user_id") if message.get(each))
+    sender = id_of(message.get("from") or message["from_user_id"])
     person = people.get(sender) or people.get(str(message.get("from_user_id"))) or {}
     place = message["location"] if kind == "location" else {}
     yield Arrived(
