@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from intake.calls import rules, store
-from intake.requests.rules import UNKNOWN
+from intake.requests.rules import UNKNOWN, phone_identity
 from shared.clock import uuid7
 from shared.db import Tx
 from shared.events import Payload
@@ -44,6 +44,19 @@ async def find(
         "version": 0,
     }
     return await store.lock_or_make(tx, new)
+
+
+async def joined(tx: Tx, call: Row[Any], caller: str | None) -> UUID | None:
+    """The request that a call belongs to; of a known customer with one open request it is that one.
+
+    The number is kept with the call, in one form, and goes nowhere else.
+    """
+    number = phone_identity(caller) if caller else None
+    if number is None:
+        return call.request_id  # type: ignore[no-any-return]
+    if call.caller is None:
+        await store.keep_caller(tx, call.id, number.value)
+    return call.request_id or await store.open_request_of(tx, number)
 
 
 async def note_event(

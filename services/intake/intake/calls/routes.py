@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from intake.calls import actions, rules
-from intake.channels.input import Customer, Instant, NotBlank
+from intake.calls import actions, rules, store
+from intake.channels.input import Customer, Instant, NotBlank, Phone
 from intake.channels.routes import identities as identities_of
 from intake.channels.routes import require_channel
 from intake.places.rules import Words, place
 from intake.places.store import load_catalogue
 from intake.requests.actions import register
 from intake.requests.rules import UNKNOWN, Normalised, plausible, title_of
+from shared.db import Tx
+from shared.db.audit import record
 from shared.events.terms import Code
 from shared.http.auth import Caller, allow
 from shared.http.idempotency import MandatoryKey, idempotent
-from shared.http.transaction import Answered, ServiceRoute, WriteTx
+from shared.http.scope import service_of
+from shared.http.transaction import Answered, ReadTx, ServiceRoute, WriteTx
 
 router = APIRouter(route_class=ServiceRoute)
 
@@ -35,6 +39,16 @@ class Noted(BaseModel):
     product_line: Code | None = None
     title: Annotated[str, StringConstraints(max_length=500)] = ""
     description: Annotated[str, StringConstraints(min_length=1, max_length=20_000), NotBlank]
+
+
+class Recording(BaseModel):
+    """Where a recording lies (R137): only with the consent of whoever is heard, and when they gave it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reference: Annotated[str, StringConstraints(min_length=1, max_length=2000), NotBlank]
+    consent: Literal[True]
+    consent_at: Instant
 
 
 class CallTold(BaseModel):
@@ -53,6 +67,8 @@ class CallTold(BaseModel):
     region: Words = UNKNOWN
     by: UUID | None = None
     occurred_at: Instant | None = None
+    caller: Annotated[str, StringConstraints(max_length=64), Phone] | None = None
+    recording: Recording | None = None
     request: Noted | None = None
 
 
@@ -90,13 +106,54 @@ async def post_call(tx: WriteTx, told: CallTold, principal: Caller, request: Req
     city = told.request.city if told.request else UNKNOWN
     region = place(told.region, city, await load_catalogue(tx)).region
     call = await actions.find(tx, told.account, told.call_id, told.event, at, region)
-    request_id = call.request_id
+    request_id = await actions.joined(tx, call, told.caller)
     if told.request is not None:
         message = taken_down(told, told.request, call.id, at, await request.body())
         [registered] = await register(tx, [message])
         request_id = registered.request_id
     fresh = await actions.note_event(tx, call, told.event, at, region, told.by, request_id)
+    if told.recording is not None:
+        await store.keep_recording(tx, call.id, told.recording.reference, told.recording.consent_at)
     return CallKnown(call_id=call.id, fresh=fresh, request_id=request_id)
+
+
+class CallView(BaseModel):
+    """One call about a request; who called is contact data and stands with the customer."""
+
+    id: UUID
+    state: str
+    rang_at: datetime
+    recorded: bool
+
+
+class RecordingView(BaseModel):
+    """Where a recording lies, and when it was agreed to."""
+
+    reference: str
+    consent_at: datetime
+
+
+_DESK = [Depends(allow("care", "dispatcher", "operations", "admin"))]
+_LISTENERS = [Depends(allow("care", "operations", "admin"))]
+
+
+@router.get("/requests/{id}/calls", dependencies=_DESK)
+async def read_calls(id: UUID, tx: ReadTx) -> list[CallView]:
+    """The calls about a request, in their order."""
+    found = await store.load_of_request(tx, id)
+    return [CallView.model_validate(each, from_attributes=True) for each in found]
+
+
+@router.get("/calls/{id}/recordings", dependencies=_LISTENERS)
+async def read_recordings(id: UUID, request: Request, principal: Caller) -> list[RecordingView]:
+    """Where the recordings of a call lie (R137), for care and quality; looking is recorded."""
+    return await service_of(request).database.transact(partial(_recordings, id=id, actor=principal.id))
+
+
+async def _recordings(tx: Tx, id: UUID, actor: str) -> list[RecordingView]:
+    await record(tx, actor, "recording_read", str(id), {})
+    found = await store.load_recordings(tx, id)
+    return [RecordingView.model_validate(each, from_attributes=True) for each in found]
 
 
 def taken_down(told: CallTold, noted: Noted, call_id: UUID, at: datetime, raw: bytes) -> Normalised:

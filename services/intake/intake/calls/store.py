@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, delete, select, update
 
-from intake.tables import call, call_event
+from intake.requests.rules import Identity
+from intake.tables import call, call_event, call_recording, identity, request
 from shared.db import Tx, insert_rows
 
 
@@ -30,7 +32,53 @@ async def save(tx: Tx, call_id: UUID, **changes: Any) -> None:
     await tx.execute(update(call).where(call.c.id == call_id).values(changes))
 
 
+async def keep_caller(tx: Tx, call_id: UUID, number: str) -> None:
+    """Nothing that is told of a call holds the number, so that its version stays."""
+    await tx.execute(update(call).where(call.c.id == call_id).values(caller=number))
+
+
+async def forget(tx: Tx, requests: Sequence[UUID], numbers: Sequence[str]) -> None:
+    """Who called, and where they can be heard, of calls about these requests or from these numbers."""
+    theirs = call.c.request_id.in_(requests) | call.c.caller.in_(numbers)
+    which = select(call.c.id).where(theirs)
+    await tx.execute(delete(call_recording).where(call_recording.c.call_id.in_(which)))
+    await tx.execute(update(call).where(theirs).values(caller=None))
+
+
 async def lock_ringing(tx: Tx, since: datetime, most: int) -> list[Row[Any]]:
     """Calls that have been ringing since before `since`."""
     query = select(call).where(call.c.state == "ringing", call.c.rang_at <= since)
     return list(await tx.execute(query.order_by(call.c.id).limit(most).with_for_update(skip_locked=True)))
+
+
+async def open_request_of(tx: Tx, caller: Identity) -> UUID | None:
+    """The one open request of the customer who has this number; None when they have none or several."""
+    query = (
+        select(request.c.id)
+        .join(identity, identity.c.customer_id == request.c.customer_id)
+        .where(identity.c.kind == caller.kind, identity.c.value == caller.value)
+        .where(request.c.closed_at.is_(None))
+        .limit(2)
+    )
+    found = (await tx.execute(query)).scalars().all()
+    return found[0] if len(found) == 1 else None
+
+
+async def keep_recording(tx: Tx, call_id: UUID, reference: str, consent_at: datetime) -> None:
+    """Remember where a recording lies; each once."""
+    row = {"call_id": call_id, "reference": reference, "consent_at": consent_at}
+    await insert_rows(tx, call_recording, [row], tail="ON CONFLICT DO NOTHING")
+
+
+async def load_of_request(tx: Tx, request_id: UUID) -> list[Row[Any]]:
+    """The calls about a request, in their order, without who called."""
+    recorded = select(call_recording.c.call_id).where(call_recording.c.call_id == call.c.id).exists()
+    columns = (call.c.id, call.c.state, call.c.rang_at, recorded.label("recorded"))
+    query = select(*columns).where(call.c.request_id == request_id).order_by(call.c.rang_at, call.c.id)
+    return list(await tx.execute(query))
+
+
+async def load_recordings(tx: Tx, call_id: UUID) -> list[Row[Any]]:
+    """Where the recordings of a call lie."""
+    query = select(call_recording).where(call_recording.c.call_id == call_id)
+    return list(await tx.execute(query.order_by(call_recording.c.consent_at, call_recording.c.reference)))

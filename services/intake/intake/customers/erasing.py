@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Text, Uuid, bindparam, delete, func, null, select, text, update
 
+from intake.calls import store as calls
 from intake.customers.access import NoSuchCustomer
 from intake.tables import call, customer, identity, message, request
 from intake.tables.customers import consent, customer_merge
@@ -39,7 +40,9 @@ async def erase(tx: Tx, id: UUID, by: str) -> int:
         row.id for row in await tx.execute(select(request.c.id).where(request.c.customer_id.in_(ids)))
     )
     reached = await tx.execute(delete(identity).where(identity.c.customer_id.in_(ids)).returning(identity))
-    mails = sorted(row.value for row in reached if row.kind == "email")
+    ways = reached.all()
+    mails = sorted(row.value for row in ways if row.kind == "email")
+    await calls.forget(tx, requests, sorted(row.value for row in ways if row.kind == "phone"))
     await _forget_requests(tx, requests, mails)
     await tx.execute(delete(consent).where(consent.c.customer_id.in_(ids)))
     merges = update(customer_merge).where(customer_merge.c.kept_id.in_(ids))

@@ -13,6 +13,7 @@ from intake.tables.base import metadata, moment
 __all__ = [
     "call",
     "call_event",
+    "call_recording",
     "customer",
     "identity",
     "message",
@@ -148,6 +149,16 @@ call = Table(
     Column("state", Text, nullable=False),
     Column("rang_at", moment, nullable=False),
     Column("version", Integer, nullable=False),
+    Column("caller", Text),
+)
+
+call_recording = Table(
+    "call_recording",
+    metadata,
+    Column("call_id", Uuid, primary_key=True),
+    Column("reference", Text, primary_key=True),
+    Column("consent_at", moment, nullable=False),
+    comment="Where a recording lies, which whoever is heard on it agreed to; the recording is never here.",
 )
 
 call_event = Table(
