@@ -2,8 +2,8 @@
 
 from shared.db.script import execute_script
 
-revision = "intake_0013"
-down_revision = "intake_0012"
+revision = "intake_0015"
+down_revision = "intake_0014"
 branch_labels = None
 depends_on = None
 
