@@ -58,6 +58,8 @@ async def test_a_file_is_kept_shown_by_name_and_saved_under_it(desk: Hearing) ->
         )
     ]
     assert f'<a href="/intake/attachments/{id}" download>故障.png</a>' in page.text
+    elsewhere = desk.client("care", regions=frozenset({"north"}))
+    assert (await elsewhere.get(f"/intake/attachments/{id}")).status_code == 404
     looked = await desk.admin.fetchval("SELECT count(*) FROM audit WHERE action = 'customer_read'")
     file = await desk.client("care").get(f"/intake/attachments/{id}")
     assert (file.status_code, file.content) == (200, PNG)

@@ -10,10 +10,11 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 
 from intake.attachments import store
+from intake.desk.choice import Limits
 from intake.requests import store as requests
 from intake.requests.routes import look_at_customer
 from shared.db import Tx
-from shared.http.auth import Caller, allow
+from shared.http.auth import Caller, Principal, allow
 from shared.http.scope import service_of
 from shared.http.transaction import ServiceRoute
 
@@ -36,12 +37,15 @@ _FILE: Final = {
 @router.get("/attachments/{id}", dependencies=_DESK, response_class=Response, responses=_FILE)  # type: ignore[arg-type]
 async def read_attachment(id: UUID, request: Request, principal: Caller) -> Response:
     """One file as the customer sent it, to be saved and never shown in place; looking is recorded."""
-    return await service_of(request).database.transact(partial(_file, id=id, actor=principal.id))
+    return await service_of(request).database.transact(partial(_file, id=id, principal=principal))
 
 
-async def _file(tx: Tx, id: UUID, actor: str) -> Response:
+async def _file(tx: Tx, id: UUID, principal: Principal) -> Response:
     file = await store.load(tx, id)
-    await look_at_customer(tx, await requests.load(tx, file.request_id), actor)
+    asked = await requests.load(tx, file.request_id)
+    customer = await look_at_customer(tx, asked, principal.id)
+    if not Limits.of(principal).allow(asked.region, asked.product_line, customer.level):
+        raise store.NoSuchAttachment
     return Response(file.content, headers=headers_of(file.name, file.content_type))
 
 
