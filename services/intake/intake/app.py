@@ -18,6 +18,7 @@ from intake.customers.pages import router as customer_pages
 from intake.customers.routes import router as customers
 from intake.desk import feeds
 from intake.desk.routes import router as desk
+from intake.devices.routes import router as devices
 from intake.duplicates.routes import router as duplicates
 from intake.forms.routes import router as forms
 from intake.imports.routes import router as imports
@@ -66,6 +67,7 @@ for feature in (
     places,
     customers,
     customer_pages,
+    devices,
     sends,
     accounts,
     doors,

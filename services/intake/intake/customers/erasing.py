@@ -12,6 +12,7 @@ from intake.calls import store as calls
 from intake.customers.access import NoSuchCustomer
 from intake.tables import call, customer, identity, message, request
 from intake.tables.customers import consent, customer_merge
+from intake.tables.devices import device
 from intake.tables.places import located
 from shared.db import Tx
 from shared.db.audit import record
@@ -45,6 +46,8 @@ async def erase(tx: Tx, id: UUID, by: str) -> int:
     await calls.forget(tx, requests, sorted(row.value for row in ways if row.kind == "phone"))
     await _forget_requests(tx, requests, mails)
     await tx.execute(delete(consent).where(consent.c.customer_id.in_(ids)))
+    owned = update(device).where(device.c.customer_id.in_(ids))
+    await tx.execute(owned.values(customer_id=None, order_ref=None))
     merges = update(customer_merge).where(customer_merge.c.kept_id.in_(ids))
     await tx.execute(merges.values(moved={}, undone_at=tx.now, undone_by=by))
     nobody = {"name": GONE, "region": None, "city": None, "erased_at": tx.now}

@@ -11,6 +11,7 @@ from sqlalchemy import Table, select, tuple_, update
 from intake.customers.access import NoSuchCustomer
 from intake.tables import customer, identity, request
 from intake.tables.customers import consent, customer_merge
+from intake.tables.devices import contract, device
 from shared.clock import uuid7
 from shared.db import Tx, insert_rows
 from shared.db.audit import record
@@ -18,7 +19,7 @@ from shared.errors import AftercareError
 
 __all__ = ["NotToBeMerged", "NotToBeUndone", "merge", "undo"]
 
-OWNED: tuple[Table, ...] = (request, consent)
+OWNED: tuple[Table, ...] = (request, consent, device, contract)
 """What belongs to a customer and moves with them: tables with `id` and `customer_id`."""
 
 

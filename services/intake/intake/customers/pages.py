@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Request
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from intake.customers import actions, erasing, file, merging
 from intake.customers.routes import CARE, DESK, Purpose
+from intake.devices import store
 from intake.places.store import load_catalogue
 from intake.requests.rules import UNKNOWN, email_identity, phone_identity
 from shared.db import Tx
@@ -80,7 +81,12 @@ async def _show(tx: Tx, request: Request, id: UUID, viewer: Principal) -> HTMLRe
     catalogue = await load_catalogue(tx)
     place = catalogue.get("city", found.city) if found.city else None
     may = bool(viewer.roles & {"care", "admin"})
-    return page(request, "customer.html", it=found, may_change=may, place=place)
+    devices = await store.load_of(tx, id)
+    covered = await store.covered(tx, devices, tx.now.date())
+    products = list(zip(devices, covered, strict=True))
+    contracts = await store.load_contracts(tx, id)
+    owns: dict[str, Any] = {"products": products, "contracts": contracts}
+    return page(request, "customer.html", it=found, may_change=may, place=place, **owns)
 
 
 @router.post("/customers/{id}/data", dependencies=CARE, include_in_schema=False)

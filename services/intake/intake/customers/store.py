@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Text, bindparam, select, text
 
-from intake.requests.rules import Identity, Normalised
+from intake.requests.rules import Identity
 from intake.tables import customer, identity
 from shared.clock import uuid7
 from shared.db import Tx
@@ -34,7 +34,18 @@ class Customer:
     level: Level
 
 
-async def recognise(tx: Tx, requests: Sequence[Normalised]) -> tuple[list[Customer], tuple[Rows, Rows]]:
+class Asker(Protocol):
+    """Who a request or a purchase names."""
+
+    @property
+    def identities(self) -> tuple[Identity, ...]: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def level(self) -> Level: ...
+
+
+async def recognise(tx: Tx, requests: Sequence[Asker]) -> tuple[list[Customer], tuple[Rows, Rows]]:
     """The customer of each request, in their order, and what is to be saved of those that are new.
 
     An identity has one customer: the save fails if another transaction gave it one meanwhile.

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from intake.channels.input import Customer, NewRequest
 from intake.channels.routes import normalise
+from intake.devices import store as devices
+from intake.devices.links import device_of
 from intake.forms import rules
 from intake.forms.rules import Typed
 from intake.places.routes import regions
@@ -46,15 +49,16 @@ class SentForm(BaseModel):
     city: Line = ""
     description: Line = ""
     key: UUID | None = None
+    device: Annotated[str, StringConstraints(max_length=64)] = ""
 
     def typed(self) -> Typed:
         return Typed(**{name: getattr(self, name) for name in rules.FIELDS})
 
 
 @router.get("/form", dependencies=_OPEN, include_in_schema=False)
-async def form(request: Request, tx: ReadTx) -> Response:
-    """The customers' form, empty."""
-    return await _draw(tx, request, Typed(), {}, uuid7())
+async def form(request: Request, tx: ReadTx, device: Annotated[str, Query(max_length=64)] = "") -> Response:
+    """The customers' form, empty but for the product whose label led here."""
+    return await _draw(tx, request, Typed(), {}, uuid7(), device)
 
 
 @router.post("/form", dependencies=_OPEN, include_in_schema=False)
@@ -66,9 +70,12 @@ async def submit(request: Request, sent: Annotated[SentForm, Form()]) -> Respons
     except NotComplete as error:
         if not wants_page(request):
             raise InvalidInput(errors=[_error(*each) for each in error.faults.items()]) from None
-        draw = partial(_draw, request=request, typed=typed, found=error.faults, key=key)
+        draw = partial(_draw, request=request, typed=typed, found=error.faults, key=key, label=sent.device)
         return await service_of(request).database.transact(draw)
     message = normalise(new, "form", sent.model_dump_json().encode(), clock.now())
+    look = partial(_labelled, request=request, label=sent.device)
+    if sent.device and (device := await service_of(request).database.transact(look)):
+        message = replace(message, device_id=device.id, product_line=device.product_line)
     registered = await writer_of(service_of(request)).register(message)
     follow = path_of(registered.request_id, settings_of(request))
     return page(request, "form_done.html", number=registered.request_id, follow=follow)
@@ -98,7 +105,17 @@ def _request(typed: Typed, key: UUID) -> NewRequest:
         raise NotComplete({name: rules.NOT_READABLE for name in rules.FIELDS if name in wrong}) from None
 
 
-async def _draw(tx: Tx, request: Request, typed: Typed, found: dict[str, str], key: UUID) -> Response:
+async def _labelled(tx: Tx, request: Request, label: str) -> Any:
+    """The product of a label; None where we did not print it."""
+    id = device_of(label, settings_of(request))
+    return await devices.load(tx, id) if id else None
+
+
+async def _draw(
+    tx: Tx, request: Request, typed: Typed, found: dict[str, str], key: UUID, label: str
+) -> Response:
+    device = await _labelled(tx, request, label) if label else None
+    covered = (await devices.covered(tx, [device], clock.now().date()))[0] if device else None
     return page(
         request,
         "form.html",
@@ -109,6 +126,9 @@ async def _draw(tx: Tx, request: Request, typed: Typed, found: dict[str, str], k
         key=key,
         regions=regions(await load_catalogue(tx)),
         elsewhere=rules.ELSEWHERE,
+        device=device,
+        covered=covered,
+        label=label if device else "",
     )
 
 

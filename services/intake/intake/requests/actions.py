@@ -18,6 +18,7 @@ from intake.places import actions as places
 from intake.places.rules import Placed
 from intake.requests import sessions, store
 from intake.requests.rules import Normalised
+from intake.tables.devices import request_device
 from intake.triage.actions import in_force
 from intake.triage.rules import Rules, Triage, judge
 from shared.clock import uuid7
@@ -152,7 +153,12 @@ async def _judge(tx: Tx, fresh: Sequence[Normalised], rules: Rules) -> tuple[lis
         _Judged(uuid7(), each, judge(f"{each.title}\n{each.text}", rules), asker, where)
         for (each, where), asker in zip(placed, askers, strict=True)
     ]
-    return judged, (*unknown, places.rows_of([(each.id, each.placed) for each in judged]))
+    return judged, (*unknown, places.rows_of([(each.id, each.placed) for each in judged]), _devices(judged))
+
+
+def _devices(judged: Sequence[_Judged]) -> Rows:
+    named = [(each.id, each.message.device_id) for each in judged]
+    return request_device, [{"request_id": id, "device_id": device} for id, device in named if device]
 
 
 async def _save(tx: Tx, judged: Sequence[_Judged], *others: Rows) -> None:

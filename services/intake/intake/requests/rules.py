@@ -84,6 +84,8 @@ class Normalised:
     thread: UUID | None = None
     """The request it belongs to, proved by a signature of ours."""
     attachments: tuple[Attachment, ...] = ()
+    device_id: UUID | None = None
+    """The product it is about, where a label of ours said so."""
     door: str | None = None
     """The provider's channel that brought it, where the kind of channel alone does not say."""
     address: str | None = None
