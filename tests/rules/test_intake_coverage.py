@@ -7,7 +7,6 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from intake.devices.links import device_of, token_of
 from intake.devices.rules import Coverage, Promised, Term, coverage, months_after
@@ -51,7 +50,7 @@ def test_the_last_day_is_in_and_the_next_is_out(bought: date, months: int, away:
 
 
 def test_a_label_names_its_product_and_cannot_be_made_up() -> None:
-    settings = Settings(database_url="postgresql://x@x/x", secret=SecretStr("x" * 40))
+    settings = Settings(database_url="postgresql://x@x/x", bus="memory")
     id = uuid7()
     token = token_of(id, settings)
     assert device_of(token, settings) == id
