@@ -2,8 +2,8 @@
 
 from shared.db.script import execute_script
 
-revision = "intake_0015"
-down_revision = "intake_0014"
+revision = "intake_0016"
+down_revision = "intake_0015"
 branch_labels = None
 depends_on = None
 
