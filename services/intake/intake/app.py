@@ -38,6 +38,7 @@ from intake.sending.consumers import on_clock_started
 from intake.sending.loops import acknowledging, sending
 from intake.sending.routes import router as sends
 from intake.tables import metadata
+from intake.triage.routes import router as triage
 from shared.context import ServiceContext
 from shared.events import dispatch, feedback, sla
 from shared.http.pages import Link, Site
@@ -69,6 +70,7 @@ for feature in (
     customer_pages,
     devices,
     sends,
+    triage,
     accounts,
     doors,
 ):

@@ -19,6 +19,7 @@ rivals     T9: a ticket through the API, over django-helpdesk (desk: what that i
 memory     T7: what the all-in-one weighs, and what work leaves behind
 soak       T7: whether it grows within half an hour
 starts     T8, T7: until the first request is answered, and the weight of the process then
+triage     R05–R09: the rules of triage on labelled requests
 timers     lateness of durable timers, over a bare loop
 
 A new figure is a module with a `FIGURE`, named in `__main__`.

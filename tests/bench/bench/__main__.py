@@ -24,6 +24,7 @@ from bench import (
     starts,
     timers,
     transport,
+    triage,
     writes,
 )
 from bench.figure import Figure, NotMeasured, measure
@@ -43,6 +44,7 @@ FIGURES: Final[Sequence[Figure]] = (
     memory.FIGURE,
     starts.FIGURE,
     *timers.FIGURES,
+    triage.FIGURE,
     *growth.FIGURES,
 )
 ON_REQUEST: Final[Sequence[Figure]] = (soak.FIGURE,)

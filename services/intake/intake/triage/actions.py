@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -57,10 +58,15 @@ def check(draft: Draft) -> None:
         raise RulesRefused(errors=found)
 
 
-async def publish(tx: Tx, draft: Draft, by: str) -> RuleSet:
-    """Make `draft` the next version: it judges what comes in from now on. Raises `RulesRefused`."""
+async def publish(tx: Tx, draft: Draft, by: str, require: Callable[[int], None]) -> RuleSet:
+    """Make `draft` the next version: it judges what comes in from now on. Raises `RulesRefused`.
+
+    `require` checks which version the author has seen in force.
+    """
     check(draft)
-    rules = RuleSet.of(draft, await store.next_version(tx), tx.now.date())
+    next_one = await store.next_version(tx)
+    require((await store.load_rules(tx)).version)
+    rules = RuleSet.of(draft, next_one, tx.now.date())
     await store.save_rules(tx, rules, digest_of(rules), by)
     detail = {"digest": digest_of(rules), "note": rules.note}
     await record(tx, by, "triage_rules_published", str(rules.version), detail)

@@ -13,7 +13,7 @@ from sqlalchemy import Uuid, bindparam, func, insert, select, text
 from intake.tables.triage import triage_rules
 from intake.triage.ruleset import FIRST_PUBLISHED, RuleSet, shipped
 from shared.clock import uuid7_floor
-from shared.db import Tx
+from shared.db import Tx, lock_subjects
 from shared.errors import AftercareError
 
 
@@ -67,7 +67,7 @@ async def save_rules(tx: Tx, rules: RuleSet, digest: str, by: str) -> None:
 
 async def next_version(tx: Tx) -> int:
     """The number of the next version to publish; nobody else publishes until this transaction ends."""
-    await tx.execute(text("LOCK TABLE triage_rules IN SHARE ROW EXCLUSIVE MODE"))
+    await lock_subjects(tx, ["triage_rules"])
     newest = (await tx.execute(select(func.max(triage_rules.c.version)))).scalar_one()
     return (newest or FIRST_PUBLISHED - 1) + 1
 
