@@ -101,8 +101,8 @@ FIGURE: Final = Figure(
     "triage",
     "The shipped triage rules on labelled requests in Chinese and English, with negations, questions, past "
     "and quoted trouble and words that mean something else; 64 to 223 texts a set. All sets and the rules "
-    "are by one hand, and the held-out half was known to it: take `unseen` for what a new customer's words meet. "
-    "The rules before these found 23 % of the urgent ones of the held-out half.",
+    "are by one hand, and the held-out half was known to it: take `unseen` for what a new customer's words "
+    "meet. The rules before these found 23 % of the urgent ones of the held-out half.",
     sides,
     (
         Ratio("recall on urgent, held out", RECALL, HELD_OUT, LABELS, targets=(0.97,)),
