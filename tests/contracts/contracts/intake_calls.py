@@ -10,6 +10,7 @@ from standardwebhooks.webhooks import Webhook
 from contracts.hearing import Hearing
 from contracts.operations import Genuine, Known
 from contracts.providers import genuine, post
+from intake.triage.ruleset import shipped
 from shared.clock import clock, uuid7
 
 REQUEST: dict[str, Any] = {
@@ -55,6 +56,8 @@ class Calls:
     def known(self, path: str) -> Known:
         if path.startswith("/intake/requests/{id}"):
             return {"id": self.requests}
+        if path.startswith("/intake/triage/rules/{version}"):
+            return {"version": [str(shipped().version)]}
         if path.startswith("/intake/customers/{id}"):
             return {"id": self.customers}
         return {"channel": ["telegram"], "name": ["genuine"]} if "accounts" in path else {}
@@ -69,6 +72,8 @@ class Calls:
             "POST /intake/requests/{id}/answers": self.post_answer,
             "PUT /intake/requests/{id}/judgement": self.overrule,
             "GET /intake/attachments/{id}": self.read_attachment,
+            "POST /intake/triage/rules": self.publish_rules,
+            "POST /intake/triage/rules/trial": self.try_rules,
             "PUT /intake/places": self.put_places,
             "PUT /intake/requests/{id}/place": self.put_place,
             "POST /intake/messages/{id}/retry": self.send_again,
@@ -135,6 +140,17 @@ class Calls:
         await self.post_mail(client)
         id = await self.desk.admin.fetchval("SELECT id FROM attachment LIMIT 1")
         return await client.get(f"/intake/attachments/{id}")
+
+    async def publish_rules(self, client: httpx.AsyncClient) -> httpx.Response:
+        etag = (await client.get("/intake/triage/rules")).headers["etag"]
+        headers = {"if-match": etag, "idempotency-key": str(uuid7())}
+        return await client.post("/intake/triage/rules", json=self._rules(), headers=headers)
+
+    async def try_rules(self, client: httpx.AsyncClient) -> httpx.Response:
+        return await client.post("/intake/triage/rules/trial", json={"rules": self._rules()})
+
+    def _rules(self) -> Any:
+        return shipped().model_dump(mode="json", include={"base_hours", "rules"})
 
     async def put_places(self, client: httpx.AsyncClient) -> httpx.Response:
         version = (await client.get("/intake/places")).json()["version"]
