@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
@@ -59,3 +59,10 @@ def test_no_event_has_a_place_for_contact_data() -> None:
     for payload in payload_types().values():
         if payload.owner() in OWNERS:
             assert not telling & set(payload.model_fields), payload.type
+
+
+@pytest.mark.parametrize("payload", [each for each in payload_types().values() if each.owner() in OWNERS])
+def test_what_may_be_nothing_may_be_left_out(payload: type[Payload]) -> None:
+    """Events are written without what is null: a reader that needs the field would never understand one."""
+    for name, field in payload.model_fields.items():
+        assert not (field.is_required() and type(None) in get_args(field.annotation)), name

@@ -194,7 +194,7 @@ class TicketClosed(Payload):
 
     request_id: UUID
     customer_id: UUID
-    engineer_id: PersonId | None
+    engineer_id: PersonId | None = None
     reason: Literal["accepted", "unconfirmed"]
     severity: Severity
     site: Site
