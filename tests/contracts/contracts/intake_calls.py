@@ -88,6 +88,11 @@ class Calls:
             "POST /intake/customers/{id}/merges": self.merge,
             "POST /intake/customers/{id}/merges/{merge_id}/undo": self.undo_merge,
             "POST /intake/customers/{id}/erase": self.erase,
+            "GET /intake/requests/{id}/customer": self.read_customer,
+            "POST /intake/purchases/csv": self.post_purchases,
+            "GET /intake/devices/known": self.find_device,
+            "GET /intake/devices/{id}/label.svg": self.read_label,
+            "PUT /intake/contracts/{number}": self.put_contract,
         }
 
     async def post_request(self, client: httpx.AsyncClient) -> httpx.Response:
@@ -215,6 +220,26 @@ class Calls:
     async def erase(self, client: httpx.AsyncClient) -> httpx.Response:
         path = f"/intake/customers/{await self._new_customer(client)}/erase"
         return await client.post(path, headers=_key())
+
+    async def read_customer(self, client: httpx.AsyncClient) -> httpx.Response:
+        return await client.get(f"/intake/requests/{self.requests[0]}/customer")
+
+    async def post_purchases(self, client: httpx.AsyncClient) -> httpx.Response:
+        table = "serial,model,purchased_on,phone\nSN-1,KFR-35,2026-03-02,13800000000\n"
+        headers = {"content-type": "text/csv"}
+        return await client.post("/intake/purchases/csv", content=table, headers=headers)
+
+    async def find_device(self, client: httpx.AsyncClient) -> httpx.Response:
+        await self.post_purchases(client)
+        return await client.get("/intake/devices/known", params={"serial": "SN-1"})
+
+    async def read_label(self, client: httpx.AsyncClient) -> httpx.Response:
+        id = (await self.find_device(client)).json()["id"]
+        return await client.get(f"/intake/devices/{id}/label.svg")
+
+    async def put_contract(self, client: httpx.AsyncClient) -> httpx.Response:
+        terms = {"customer_id": self.customers[0], "starts_on": "2026-01-01", "ends_on": "2026-12-31"}
+        return await client.put("/intake/contracts/C-1", json=terms)
 
 
 def _key() -> dict[str, str]:
