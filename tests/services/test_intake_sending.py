@@ -12,7 +12,7 @@ import pytest_asyncio
 from contracts.hearing import Hearing, hearing
 from contracts.posting import later
 from contracts.receiving import WebReceiver
-from contracts.sending import MailBox, Way, crashing, hurried, ways
+from contracts.sending import MailBox, Way, crashing, ways
 from intake.app import service
 from intake.sending.lanes import LEASE
 
@@ -95,8 +95,10 @@ async def test_a_doubt_may_be_ended_by_sending_again_from_the_page(way: Way) -> 
     receiver = await way.telegram(WebReceiver(answers=lambda number: None if number == 1 else 200))
     request = await way.chatted()
     message = await way.answered(request)
-    with hurried():
-        await way.deliver()
+    await way.begin()
+    await receiver.arrived(1)
+    receiver.hang_up()
+    await way.lanes.settle()
     assert await way.states() == [("unknown", "uncertain", 1)]
     browser = await way.desk.served.signed_in("care")
     page = (await browser.get(f"/intake/desk/{request}")).text
@@ -184,13 +186,13 @@ async def test_one_provider_that_hangs_delays_no_other_and_a_conversation_keeps_
     mail = await way.mailed()
     for text in ("one", "two", "three"):
         await way.answered(mail, text)
-    with hurried():
-        await way.begin()
-        await hanging.arrived(1)
-        await box.arrived(3)
-        assert [each.get_content().strip() for each in box.got] == ["one", "two", "three"]
-        assert [state for state, _, _ in await way.states()][:2] == ["sending", "waiting"]
-        await way.lanes.settle()
+    await way.begin()
+    await hanging.arrived(1)
+    await box.arrived(3)
+    assert [each.get_content().strip() for each in box.got] == ["one", "two", "three"]
+    assert [state for state, _, _ in await way.states()][:2] == ["sending", "waiting"]
+    hanging.hang_up()
+    await way.lanes.settle()
 
 
 async def test_two_processes_send_each_message_once(way: Way) -> None:

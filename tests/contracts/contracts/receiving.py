@@ -38,10 +38,16 @@ class WebReceiver:
     got: list[Posted] = field(default_factory=list)
     port: int = 0
     _arrived: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _hanging: list[asyncio.StreamWriter] = field(default_factory=list)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def hang_up(self) -> None:
+        """End the connections that wait for an answer in vain."""
+        for each in self._hanging:
+            each.close()
 
     async def arrived(self, number: int) -> None:
         """Wait until so many requests have come."""
@@ -68,7 +74,8 @@ class WebReceiver:
             async with self._arrived:
                 self._arrived.notify_all()
             if status is None:
-                await reader.read()  # until the other side goes away
+                self._hanging.append(writer)
+                await reader.read()  # until one side goes away
             else:
                 head = f"HTTP/1.1 {status} Said\r\n{self.headers}content-length: {len(said)}\r\n\r\n"
                 writer.write(head.encode() + said)

@@ -213,14 +213,6 @@ def crashing(lanes: Lanes) -> Iterator[None]:
     lanes._resting.clear()
 
 
-@contextmanager
-def hurried() -> Iterator[None]:
-    """Who does not answer is given up after a moment."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("shared.outgoing.PATIENCE", 0.5)
-        yield
-
-
 def lanes_for(desk: Hearing) -> Lanes:
     return Lanes(desk.served.context, Outgoing(LOCAL.allowed, LOCAL.public_url), None)
 
