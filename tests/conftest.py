@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import datetime
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import pytest
@@ -44,6 +45,21 @@ structlog.configure(
 )
 
 DatabaseOf = Callable[[str], Awaitable[Database]]
+A_MOMENT = timedelta(minutes=1)
+
+
+@pytest.fixture(autouse=True)
+def _clock_left_alone() -> Iterator[None]:
+    """Who moves the clock puts it back (`clock_kept`): the next test may stand in any file."""
+    began = _clock_ahead()
+    yield
+    if began is not None:
+        assert abs((_clock_ahead() or began) - began) < A_MOMENT, "the clock was moved and not put back"
+
+
+def _clock_ahead() -> timedelta | None:
+    """Of the machine's steady clock; None before a database told the time."""
+    return clock.now() - datetime.fromtimestamp(time.monotonic(), UTC) if clock.synced else None
 
 
 @pytest_asyncio.fixture(scope="session")

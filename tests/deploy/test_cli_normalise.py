@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from allinone.cli import app
 from contracts import wechat as wire
 from contracts.providers import ACCOUNT, genuine
+from contracts.serving import clock_kept
 from intake.channels.trial import language
 from shared.clock import clock
 
@@ -61,9 +63,17 @@ def test_forms_and_calls_are_held_to_their_rules(tmp_path: Path) -> None:
     assert (rung["verdict"], rung["reason"], again["verdict"]) == ("event", "call missed", "duplicate")
 
 
+@pytest.fixture
+def told_the_time() -> Iterator[None]:
+    """A clock, also where no database has told the time yet."""
+    with clock_kept():
+        clock.set(clock.now() if clock.synced else wire.BEGUN)
+        yield
+
+
+@pytest.mark.usefixtures("told_the_time")
 @pytest.mark.parametrize("channel", genuine())
 def test_a_genuine_call_is_verified_and_a_forged_one_refused(channel: str, tmp_path: Path) -> None:
-    clock.set(clock.now() if clock.synced else wire.BEGUN)
     provider = genuine()[channel]
     at = clock.now()
     call = provider.signed(provider.message(1))

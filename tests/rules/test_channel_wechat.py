@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
@@ -11,6 +12,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from contracts import wechat as wire
+from contracts.serving import clock_kept
 from intake.channels.contract import (
     Account,
     Arrived,
@@ -63,8 +65,10 @@ SEALED = (
 
 
 @pytest.fixture(autouse=True)
-def _now() -> None:
-    clock.set(NOW)
+def _now() -> Iterator[None]:
+    with clock_kept():
+        clock.set(NOW)
+        yield
 
 
 def came(query: dict[str, str], body: bytes = b"", at: datetime = NOW) -> Incoming:
