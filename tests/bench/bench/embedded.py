@@ -1,9 +1,7 @@
-"""`python -m bench.embedded`: `aftercare run` with its data in the folder named by BENCH_FOLDER."""
+"""The all-in-one, as `aftercare run` starts it, with its data in a folder of its own."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,12 +9,12 @@ from typing import Final
 
 from allinone import access
 from allinone.suite import START_WITHIN_S
+from bench.embedded_run import FOLDER
 from bench.stage import Stage
 from chaos.processes import Replica
 from localservers.postgres import PostgresServer
 from shared.settings import Settings
 
-FOLDER: Final = "BENCH_FOLDER"
 NOWHERE: Final = "postgresql://nowhere/none"  # tokens need no database
 
 
@@ -24,7 +22,7 @@ def embedded(stage: Stage, folder: Path) -> Replica:
     """The all-in-one with a database of its own; nothing but what is in `folder` is there already."""
     folder.mkdir(parents=True, exist_ok=True)
     own = {"AFTERCARE_ADMIN_DATABASE_URL": "", "DEMO": "0", FOLDER: str(folder)}
-    return stage.replica("bench.embedded", **own)
+    return stage.replica("bench.embedded_run", **own)
 
 
 @asynccontextmanager
@@ -48,10 +46,3 @@ def settings_of(replica: Replica, folder: Path) -> Settings:
 async def forget(folder: Path) -> None:
     """Remove the data of an all-in-one that has ended."""
     await PostgresServer(folder / ".aftercare" / "postgres").remove()
-
-
-if __name__ == "__main__":
-    os.chdir(os.environ[FOLDER])
-    from allinone.embedded import run
-
-    asyncio.run(run(int(os.environ["AFTERCARE_PORT"])))
