@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
 from typing import Any
@@ -123,7 +125,13 @@ async def test_a_closed_request_is_not_opened_again_by_a_chat(desk: Hearing) -> 
         site=Site(region="east", city="shanghai"),
         episode=1,
     )
-    await desk.receive(told_event(closed, subject=uuid7(), version=9))
+    ticket, at = uuid7(), clock.now() - timedelta(minutes=3)
+    for version in (9, 10):  # it is told once, of when it was, however often it is closed
+        await desk.receive(told_event(closed, subject=ticket, version=version, at=at))
+    told = [each for each in await desk.told(first.request_id) if each[0] == "request_closed"]
+    assert told == [("request_closed", 2, {"ticket_id": str(ticket)})]
+    bodies = await desk.admin.fetch("SELECT body FROM event_log WHERE type = 'intake.request_closed.v1'")
+    assert [datetime.fromisoformat(json.loads(each["body"])["time"]) for each in bodies] == [at]
     [next_one] = await store(desk.database, said("closed"))
     assert next_one.fresh
     assert (await store(desk.database, said("closed")))[0].request_id == next_one.request_id

@@ -30,6 +30,7 @@ from contracts.clocking import (
 from shared.clock import uuid7
 from shared.db import Tx
 from shared.events.dispatch import CustomerInformed, TicketClosed, TicketRegraded
+from shared.events.intake import RequestClosed, RequestMerged, RequestRegistered, RequestSplit
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -195,3 +196,37 @@ async def test_a_clock_cannot_say_what_its_instants_deny(desk: Desk, change: str
     ticket = await desk.urgent()
     with pytest.raises(asyncpg.CheckViolationError):
         await desk.admin.execute(f"UPDATE clock SET {change} WHERE subject_id = $1", ticket)
+
+
+async def test_a_request_that_was_merged_awaits_its_reply_again_once_it_is_split(desk: Desk) -> None:
+    """R52: cancelled while another request stands for it; due as before when they are two after all."""
+    request = uuid7()
+    asked = RequestRegistered(
+        channel="email", customer_id=uuid7(), kind="fault", severity="general", site=SITE, title="It leaks"
+    )
+    other = {"main_id": uuid7(), "by": LEAD}
+    await desk.happen(request, asked, TEN)
+    await desk.happen(request, RequestMerged(**other), TEN + 10 * MINUTE)
+    await desk.tick(TEN + 2 * HOUR, intake=TEN + 2 * HOUR)
+    assert await desk.alerts(request, "first_reply") == []
+    await desk.happen(request, RequestSplit(**other), TEN + 3 * HOUR)
+    await desk.tick(TEN + 3 * HOUR, intake=TEN + 3 * HOUR)
+    clock = await desk.clock(request, "first_reply")
+    assert (clock["outcome"], clock["deadline"]) == ("breached", TEN + HOUR)
+    assert await desk.words(request, "first_reply") == ["started", "cancelled", "amended", "breached"]
+
+
+async def test_nobody_awaits_a_reply_to_a_request_that_is_closed(desk: Desk) -> None:
+    request = uuid7()
+    asked = RequestRegistered(
+        channel="web_form", customer_id=uuid7(), kind="fault", severity="general", site=SITE, title="It leaks"
+    )
+    closed = desk.event(request, RequestClosed(ticket_id=uuid7()), TEN + 30 * MINUTE)
+    desk.versions[request] = 0
+    await desk.receive(closed)  # comes before its beginning does
+    await desk.happen(request, asked, TEN)
+    await desk.tick(TEN + 2 * HOUR, intake=TEN + 2 * HOUR)
+    clock = await desk.clock(request, "first_reply")
+    assert (clock["outcome"], clock["reason"]) == ("cancelled", "intake.request_closed")
+    assert await desk.words(request, "first_reply") == ["started", "cancelled"]
+    assert await desk.alerts(request, "first_reply") == []

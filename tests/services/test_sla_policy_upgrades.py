@@ -68,7 +68,15 @@ def before_progress(body: Body) -> Body:
     return body
 
 
-@pytest.mark.parametrize(("before", "last"), [(before_leadership, 9), (before_progress, 12)])
+def before_replies(body: Body) -> Body:
+    """R52: a first reply is awaited although the request is closed or merged."""
+    promise(body, "first_reply")["cancels"] = []
+    return body
+
+
+@pytest.mark.parametrize(
+    ("before", "last"), [(before_leadership, 9), (before_progress, 12), (before_replies, 13)]
+)
 @pytest.mark.parametrize(("own", "sources"), [(False, ["shipped"] * 2), (True, ["shipped", "edited"])])
 async def test_a_new_promise_reaches_who_has_what_shipped_and_nobody_who_has_their_own(
     postgres_url: str,

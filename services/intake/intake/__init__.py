@@ -3,7 +3,7 @@
 owns        customers and all contact data, requests with their raw source, calls, messages,
             incidents, knowledge
 events in   dispatch.ticket_opened, dispatch.customer_message_requested, feedback.customer_message_requested
-events out  intake.request_registered, request_reclassified, request_answered, answer_given,
+events out  intake.request_registered, request_reclassified, request_answered, request_closed, answer_given,
             call_*, incident_*, request_linked, request_merged, request_split,
             history_imported: tickets of other systems, passed on for replays
 loops       requests without a ticket raise an alarm; calls that ring too long count as missed;

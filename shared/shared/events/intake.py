@@ -69,6 +69,14 @@ class AnswerGiven(Payload):
     by: PersonId
 
 
+class RequestClosed(Payload):
+    """The work on a request is over, its ticket is closed; the event's time is when that was."""
+
+    type: ClassVar[str] = "intake.request_closed.v1"
+
+    ticket_id: UUID
+
+
 class _Call(Payload):
     region: Code
     request_id: UUID | None = None

@@ -9,6 +9,8 @@ from intake.requests import store
 from shared.db import Tx
 from shared.events import Event
 from shared.events.dispatch import TicketClosed, TicketOpened
+from shared.events.intake import RequestClosed
+from shared.outbox.emit import emit
 
 
 async def on_ticket_opened(tx: Tx, events: Sequence[Event[TicketOpened]]) -> None:
@@ -18,4 +20,9 @@ async def on_ticket_opened(tx: Tx, events: Sequence[Event[TicketOpened]]) -> Non
 
 async def on_ticket_closed(tx: Tx, events: Sequence[Event[TicketClosed]]) -> None:
     """What the customer says from now on is about something else."""
-    await store.close(tx, {event.data.request_id: event.time for event in events})
+    ended = {event.data.request_id: event for event in events}
+    versions = await store.close(tx, {id: event.time for id, event in ended.items()})
+    for id, version in sorted(versions.items()):
+        event = ended[id]
+        closed = RequestClosed(ticket_id=UUID(event.subject))
+        emit(tx, closed, subject=id, sequence=version, time=event.time, cause=event)

@@ -221,16 +221,18 @@ _CLOSE = text(
     UPDATE request SET closed_at = closed.at, version = request.version + 1
     FROM unnest(CAST(:requests AS uuid[]), CAST(:moments AS timestamptz[])) AS closed (request_id, at)
     WHERE request.id = closed.request_id AND request.closed_at IS NULL
+    RETURNING request.id, request.version
     """
 ).bindparams(
     bindparam("requests", type_=ARRAY(Uuid)), bindparam("moments", type_=ARRAY(DateTime(timezone=True)))
 )
 
 
-async def close(tx: Tx, closed: dict[UUID, datetime]) -> None:
-    """Note when each request's ticket was closed."""
+async def close(tx: Tx, closed: dict[UUID, datetime]) -> dict[UUID, int]:
+    """Note when each request's ticket was closed; the versions of those that were still open."""
     pairs = sorted(closed.items())
-    await tx.execute(_CLOSE, {"requests": [each for each, _ in pairs], "moments": [at for _, at in pairs]})
+    known = {"requests": [each for each, _ in pairs], "moments": [at for _, at in pairs]}
+    return {row.id: row.version for row in await tx.execute(_CLOSE, known)}
 
 
 async def count_without_ticket(tx: Tx, before: datetime) -> int:

@@ -122,6 +122,8 @@ EVENTS: Final = {
     "intake.call_ended": N_("caller hung up"),
     "intake.call_returned": N_("customer called back"),
     "intake.request_answered": N_("customer answered"),
+    "intake.request_merged": N_("merged into another request, whose reply is for both"),
+    "intake.request_closed": N_("ticket closed without a written reply"),
     "dispatch.ticket_assigned": N_("given to another engineer"),
     "dispatch.assignment_accepted": N_("task accepted"),
     "dispatch.assignment_declined": N_("task declined"),
@@ -140,6 +142,9 @@ EVENTS: Final = {
 HAPPENED: Final = EVENTS | {
     "intake.request_registered": N_("request registered"),
     "intake.request_reclassified": N_("request judged anew"),
+    "intake.request_merged": N_("merged into another request"),
+    "intake.request_split": N_("a request of its own again"),
+    "intake.request_closed": N_("request closed with its ticket"),
     "intake.call_rang": N_("call rang"),
     "dispatch.ticket_opened": N_("ticket opened"),
     "dispatch.owner_changed": N_("another owner"),

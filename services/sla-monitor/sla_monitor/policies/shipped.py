@@ -22,6 +22,8 @@ from sla_monitor.policies.rules import (
 
 _ANSWERED: Final = "intake.call_answered"
 _NOT_REACHED: Final = ("intake.call_busy", "intake.call_missed", "intake.call_ended")
+_MERGED: Final = "intake.request_merged"
+_REQUEST_CLOSED: Final = "intake.request_closed"
 _ASSIGNED: Final = "dispatch.ticket_assigned"
 _AGREED: Final = "dispatch.visit_agreed"
 _ARRIVED: Final = "dispatch.engineer_arrived"
@@ -91,6 +93,8 @@ FIRST_REPLY: Final = Promise(
     per="subject",
     starts=("intake.request_registered",),
     stops=("intake.request_answered",),  # decision 12: by a person; an acknowledgement is no such event
+    # Nobody waits for a reply any more: the promise to the other request holds for both, or the work is done.
+    cancels=(_MERGED, _REQUEST_CLOSED),
     cases=(
         Case(  # decision 1: an hour by the wall clock, also when the office closes in between
             when={"channel": ("email", "web_chat")},

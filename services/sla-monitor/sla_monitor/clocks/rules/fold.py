@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any, Final, Literal
 
 from sla_monitor.calendars.rules import Calendar, NeverOpen
-from sla_monitor.clocks.rules.history import Happening, episodes, in_order
+from sla_monitor.clocks.rules.history import Happening, episodes, in_order, standing
 from sla_monitor.clocks.rules.timeline import Pause, Timeline, pauses_in
 from sla_monitor.policies.rules import Case, Measure, Policy, Promise, allow
 
@@ -56,7 +56,7 @@ def evaluate(
     policy: Policy, calendar: Calendar, history: Sequence[Happening], now: datetime | None = None
 ) -> tuple[Clock, ...]:
     """The clocks of one subject. Without `now`, what has not ended is running, whatever its deadline."""
-    ordered = in_order(history)
+    ordered = standing(in_order(history))
     clocks = [
         _judged(clock, now)
         for promise in policy.enabled

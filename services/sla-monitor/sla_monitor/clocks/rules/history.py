@@ -37,6 +37,19 @@ def in_order(history: Sequence[Happening]) -> list[Happening]:
     return sorted(unique.values(), key=lambda each: (each.at, each.sequence, each.id))
 
 
+_TAKES_BACK: Final[Mapping[str, str]] = {"intake.request_split": "intake.request_merged"}
+
+
+def standing(ordered: Sequence[Happening]) -> list[Happening]:
+    """A history in order, without what was taken back later: requests that were split were never one."""
+    kept: list[Happening] = []
+    for each in ordered:
+        if (taken_back := _TAKES_BACK.get(each.kind)) is not None:
+            kept = [one for one in kept if one.kind != taken_back]
+        kept.append(each)
+    return kept
+
+
 def _in_utc(event: Happening) -> Happening:
     """Local times cannot be added to: an hour later may be shown as the same time again."""
     return replace(event, at=event.at.astimezone(UTC))
