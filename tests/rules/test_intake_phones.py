@@ -45,3 +45,9 @@ def test_every_way_of_writing_is_the_e164_of_the_numbering_plan(each: tuple[str,
 
 def test_a_trunk_zero_in_brackets_is_no_part_of_a_number_from_abroad() -> None:
     assert phone_identity("+44 (0)20 7946 0000") == Identity("phone", "+442079460000")
+
+
+@given(st.from_regex(r"\+861[3-9][0-9]{9}", fullmatch=True))
+def test_a_chinese_mobile_number_is_taken_as_it_stands_as_the_library_would(number: str) -> None:
+    kept = phonenumbers.format_number(phonenumbers.parse(number), Form.E164)
+    assert phone_identity(number) == Identity("phone", kept)

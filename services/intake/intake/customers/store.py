@@ -18,10 +18,13 @@ from shared.events.terms import Level
 
 _RECOGNISE = text(
     """
-    SELECT identity.kind, identity.value, identity.customer_id, customer.level FROM identity
-    JOIN unnest(CAST(:kinds AS text[]), CAST(:texts AS text[])) AS asked (kind, value)
-      ON identity.kind = asked.kind AND identity.value = asked.value
-    JOIN customer ON customer.id = identity.customer_id
+    SELECT asked.kind, asked.value, known.customer_id, customer.level
+    FROM unnest(CAST(:kinds AS text[]), CAST(:texts AS text[])) AS asked (kind, value)
+    CROSS JOIN LATERAL (
+        SELECT customer_id FROM identity
+        WHERE identity.kind = asked.kind AND identity.value = asked.value OFFSET 0
+    ) AS known
+    JOIN customer ON customer.id = known.customer_id
     """
 ).bindparams(bindparam("kinds", type_=ARRAY(Text)), bindparam("texts", type_=ARRAY(Text)))
 

@@ -20,6 +20,7 @@ LONGEST_TITLE: Final = 200
 
 _SPACES: Final = re.compile(r"\s+")
 _NOTHING_TO_READ: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ufffd]+")
+_CHINESE_MOBILE: Final = re.compile(r"\+861[3-9][0-9]{9}")
 _EXTENSION: Final = re.compile(r"转|轉|分机|分機|ext|x|#", re.IGNORECASE)
 _PUNCTUATION: Final = re.compile(r"[\s()./·‐–—-]")
 _LONGEST_NATIONAL: Final = 11  # digits after the trunk prefix 0; what is longer names its country
@@ -124,6 +125,8 @@ def phone_identity(number: str, country: str = "86") -> Identity | None:
 
 def _as_dialled(digits: str) -> str:
     """E.164, as the numbering plan of the country has it (+44 (0)20 …); short numbers as they are."""
+    if _CHINESE_MOBILE.fullmatch(digits):  # what most customers have, and nothing in it to be found out
+        return digits
     import phonenumbers  # a few megabytes, for whom the first customer calls
 
     try:

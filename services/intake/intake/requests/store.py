@@ -45,20 +45,27 @@ class Request:
 
 COLUMNS = [request.c[name] for name in Request.__slots__]
 
-# What opened a request, and what joined one later.
+# What opened a request, and what joined one later. Each is looked up by itself (OFFSET 0 keeps it so): a plan
+# made while the tables were empty would pair everything asked with everything that ever came.
 _KNOWN = text(
     """
     WITH asked (channel, account, external_id) AS (
         SELECT * FROM unnest(CAST(:channels AS text[]), CAST(:accounts AS text[]), CAST(:externals AS text[]))
     )
-    SELECT request.id, request.channel, request.account, request.external_id FROM request
-    JOIN asked ON request.channel = asked.channel AND request.account = asked.account
-     AND request.external_id = asked.external_id
+    SELECT opened.id, asked.channel, asked.account, asked.external_id FROM asked CROSS JOIN LATERAL (
+        SELECT id FROM request
+        WHERE request.channel = asked.channel AND request.account = asked.account
+          AND request.external_id = asked.external_id OFFSET 0
+    ) AS opened
     UNION
-    SELECT request.id, request.channel, request.account, message.external_id FROM asked
-    JOIN message ON message.external_id = asked.external_id AND message.direction = 'in'
-    JOIN request ON request.id = message.request_id
-     AND request.channel = asked.channel AND request.account = asked.account
+    SELECT joined.id, asked.channel, asked.account, asked.external_id FROM asked CROSS JOIN LATERAL (
+        SELECT request_id FROM message
+        WHERE message.external_id = asked.external_id AND message.direction = 'in' OFFSET 0
+    ) AS said CROSS JOIN LATERAL (
+        SELECT id FROM request
+        WHERE request.id = said.request_id
+          AND request.channel = asked.channel AND request.account = asked.account OFFSET 0
+    ) AS joined
     UNION ALL
     (SELECT NULL, digest, '', '' FROM triage_rules ORDER BY version DESC LIMIT 1)
     """

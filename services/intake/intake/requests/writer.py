@@ -36,10 +36,13 @@ _ROUTE: Final = "intake.register"
 
 _ANSWERED = text(
     """
-    SELECT idempotency.principal, idempotency.key, idempotency.body_hash, idempotency.body
-    FROM idempotency JOIN unnest(CAST(:principals AS text[]), CAST(:keys AS text[])) AS sent (principal, key)
-      ON idempotency.principal = sent.principal AND idempotency.key = sent.key
-    WHERE idempotency.route = :route
+    SELECT sent.principal, sent.key, given.body_hash, given.body
+    FROM unnest(CAST(:principals AS text[]), CAST(:keys AS text[])) AS sent (principal, key)
+    CROSS JOIN LATERAL (
+        SELECT body_hash, body FROM idempotency
+        WHERE idempotency.principal = sent.principal AND idempotency.route = :route
+          AND idempotency.key = sent.key OFFSET 0
+    ) AS given
     """
 )
 

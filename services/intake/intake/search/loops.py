@@ -16,13 +16,6 @@ async def make_findable(tx: Tx, now: datetime) -> datetime | None:
     """The next messages; returns `now` while there may be more."""
     unfindable = await store.lock_unfindable(tx, BATCH)
     if unfindable:
-        rows = [
-            {
-                "message_id": each.id,
-                "request_id": each.request_id,
-                "grams": grams(f"{each.title}\n{each.text}"),
-            }
-            for each in unfindable
-        ]
-        await store.save_findable(tx, rows)
+        found = [(each.id, each.request_id, grams(f"{each.title}\n{each.text}")) for each in unfindable]
+        await store.save_findable(tx, found)
     return now if len(unfindable) == BATCH else None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Select, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ARRAY, Select, Text, Uuid, bindparam, select, text
 
 from intake.tables import message, request
 from intake.tables.search import findable
@@ -26,13 +26,36 @@ async def lock_unfindable(tx: Tx, most: int) -> Sequence[Any]:
     return (await tx.execute(query)).all()
 
 
-async def save_findable(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
-    """What each message is found by, in place of what it was."""
-    new = insert(findable)  # not `insert_rows`, which takes a column's values as an array
-    again = {"grams": new.excluded.grams}
-    await tx.execute(new.on_conflict_do_update(index_elements=["message_id"], set_=again), list(rows))
-    ids = [row["message_id"] for row in rows]
-    await tx.execute(update(message).where(message.c.id.in_(ids)).values(findable=True))
+# An array of arrays would have to be as long in each row: the grams of a message travel as one text.
+_SAVE_FINDABLE = text(
+    """
+    WITH kept AS (
+        INSERT INTO findable (message_id, request_id, grams)
+        SELECT message_id, request_id, string_to_array(grams, chr(31))
+        FROM unnest(CAST(:messages AS uuid[]), CAST(:requests AS uuid[]), CAST(:grams AS text[]))
+          AS found (message_id, request_id, grams)
+        ON CONFLICT (message_id) DO UPDATE SET grams = excluded.grams
+    )
+    UPDATE message SET findable = true WHERE id = ANY(:messages)
+    """
+).bindparams(
+    bindparam("messages", type_=ARRAY(Uuid)),
+    bindparam("requests", type_=ARRAY(Uuid)),
+    bindparam("grams", type_=ARRAY(Text)),
+)
+
+
+async def save_findable(tx: Tx, found: Sequence[tuple[UUID, UUID, Sequence[str]]]) -> None:
+    """What each message (its id, its request's) is found by, in place of what it was."""
+    ordered = sorted(found)
+    await tx.execute(
+        _SAVE_FINDABLE,
+        {
+            "messages": [message_id for message_id, _, _ in ordered],
+            "requests": [request_id for _, request_id, _ in ordered],
+            "grams": ["\x1f".join(grams) for _, _, grams in ordered],
+        },
+    )
 
 
 def holding(grams: Sequence[str]) -> Select[Any]:
