@@ -1,7 +1,7 @@
 """What is asked for each request is looked up, also by a plan that was made while nothing was there yet.
 
-PostgreSQL keeps a plan with the connection. One made on empty tables reads them whole, and goes on doing so while
-they grow, until somebody has counted their rows.
+PostgreSQL keeps a plan with the connection. One made on empty tables reads them whole, and goes on doing so
+while they grow, until somebody has counted their rows.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import TextClause
+from sqlalchemy import Dialect, TextClause
 from sqlalchemy.dialects.postgresql import asyncpg
 
 from contracts.hearing import Hearing, hearing
@@ -19,6 +19,7 @@ from intake.customers.store import _RECOGNISE
 from intake.requests.store import _KNOWN
 from intake.requests.writer import _ANSWERED
 
+DIALECT: Dialect = asyncpg.dialect()  # type: ignore[no-untyped-call]
 LOOKED_UP = ("request", "message", "identity", "idempotency", "customer")
 
 
@@ -30,7 +31,7 @@ async def desk(postgres_url: str) -> AsyncIterator[Hearing]:
 
 @pytest.mark.parametrize("statement", [_KNOWN, _RECOGNISE, _ANSWERED], ids=["known", "customers", "answered"])
 async def test_nothing_that_grows_is_read_whole(desk: Hearing, statement: TextClause) -> None:
-    compiled = str(statement.compile(dialect=asyncpg.dialect()))
+    compiled = str(statement.compile(dialect=DIALECT))
     nothing = ", ".join(["NULL"] * len(statement._bindparams))
     async with desk.admin.transaction():
         await desk.admin.execute(
