@@ -1,14 +1,14 @@
 """Calls to addresses that people typed in and to providers: never into the house by accident, never for long.
 
 A host is looked up once, every address it has is checked, and the connection goes to the address that was
-checked, so that a name cannot point elsewhere a moment later. Redirects are not followed.
+checked, so that a name cannot point elsewhere a moment later. Redirects are not followed. `shared.wire`
+does the calls, with a library that no process needs before its first one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from datetime import timedelta
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from threading import Thread
-from typing import Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
-import certifi
-import httpx
+if TYPE_CHECKING:
+    from shared.wire import Wire
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -37,7 +37,15 @@ class Forbidden(Exception):
 
 
 class Unreached(TimeoutError):
-    """Nobody told in time where the host is: nothing has been sent."""
+    """Nobody told in time where the host is, or nobody is there: nothing has been sent."""
+
+
+class NotConnected(OSError):
+    """There is no connection to be had: nothing has been sent."""
+
+
+class BrokenOff(Exception):
+    """The connection broke, or what came over it made no sense: what was sent may have arrived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,7 @@ class Outgoing:
     def __init__(self, allowed: Allowed, public_url: str = "") -> None:
         self.allowed = allowed
         self.public_url = public_url.rstrip("/")
-        self._client: httpx.AsyncClient | None = None
+        self._wire: Wire | None = None
 
     def check_url(self, url: str) -> None:
         """`Forbidden` for what could never be called, whatever its host's addresses turn out to be."""
@@ -125,28 +133,15 @@ class Outgoing:
     async def call(
         self, method: str, url: str, content: bytes, headers: Mapping[str, str], most: int = _READ
     ) -> Answer:
-        """Call a checked address, for `PATIENCE` seconds; `Forbidden`, `TimeoutError`, httpx errors.
+        """Call a checked address, for `PATIENCE` seconds.
 
-        `Unreached`, `OSError` and httpx's errors of connecting say that nothing was sent.
+        Raises `Forbidden`, `BrokenOff`, `TimeoutError`, `OSError`.
+        `Unreached` and each `OSError` that is no `TimeoutError` say that nothing was sent.
         At most about `most` bytes of the answer are read.
         """
         self.check_url(url)
         async with asyncio.timeout(PATIENCE):
-            asked = httpx.URL(url)
-            port = asked.port or (443 if asked.scheme == "https" else 80)
-            address = await self._found_soon(asked.host, port)
-            request = self._opened().build_request(
-                method,
-                asked.copy_with(host=address),
-                content=content,
-                headers={**headers, "host": asked.netloc.decode("ascii")},
-                extensions={"sni_hostname": asked.raw_host.decode("ascii").strip("[]")},
-            )
-            answer = await self._opened().send(request, stream=True)
-            try:
-                return Answer(answer.status_code, dict(answer.headers), await _beginning(answer, most))
-            finally:
-                await answer.aclose()
+            return await self._opened().call(method, url, content, headers, most)
 
     async def _found_soon(self, host: str, port: int) -> str:
         try:
@@ -156,24 +151,16 @@ class Outgoing:
             raise Unreached from None
 
     async def close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            await wire.close()
 
-    def _opened(self) -> httpx.AsyncClient:
-        if self._client is None:
-            trusted = ssl.create_default_context()  # what the machine trusts, a house's own authority too
-            trusted.load_verify_locations(certifi.where())
-            self._client = httpx.AsyncClient(
-                verify=trusted,
-                timeout=httpx.Timeout(PATIENCE, connect=PATIENCE / 2),
-                follow_redirects=False,
-                trust_env=False,
-                # A connection is known by its address: one that is kept might serve another host's name. Of
-                # one limit for all, sinks that hang would take everything; each has a few at a time.
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
-            )
-        return self._client
+    def _opened(self) -> Wire:
+        if self._wire is None:
+            from shared.wire import Wire
+
+            self._wire = Wire(self._found_soon)
+        return self._wire
 
 
 def pause(first: timedelta, longest: timedelta, number: int, chance: float) -> timedelta:
@@ -208,15 +195,6 @@ async def in_thread(work: Callable[[], T]) -> T:
 def _settle(loop: asyncio.AbstractEventLoop, done: asyncio.Future[T], settle: Callable[[], None]) -> None:
     with suppress(RuntimeError):  # the loop has been closed meanwhile
         loop.call_soon_threadsafe(lambda: None if done.done() else settle())
-
-
-async def _beginning(answer: httpx.Response, most: int) -> bytes:
-    read = b""
-    async for piece in answer.aiter_raw():
-        read += piece
-        if len(read) >= most:
-            break
-    return read[:most]
 
 
 def _address(host: str) -> Address | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from typing import Final
 
-import httpx
-
 from intake.channels.contract import Account
 from intake.sending.contract import (
     MOST_READ,
@@ -19,7 +17,7 @@ from intake.sending.contract import (
     Sender,
     Uncertain,
 )
-from shared.outgoing import Answer, Forbidden, Unreached
+from shared.outgoing import Answer, BrokenOff, Forbidden, Unreached
 from shared.outgoing import Outgoing as WayOut
 
 _EARLY: Final = 60.0  # seconds before its end a token is no longer used
@@ -75,13 +73,11 @@ class Calls:
             return await self._way_out.call(call.method, call.url, call.body, headers, MOST_READ)
         except Forbidden as error:
             return Refused(str(error))
-        except (Unreached, httpx.ConnectError, httpx.ConnectTimeout) as error:
+        except Unreached as error:
             return Later(type(error).__name__, why="unreachable")
-        except httpx.InvalidURL:
-            return Refused("this is no address of the web")
-        except (httpx.HTTPError, TimeoutError) as error:
+        except (BrokenOff, TimeoutError) as error:
             return Uncertain(type(error).__name__)
-        except OSError as error:  # the name cannot be looked up
+        except OSError as error:  # the name cannot be looked up, or nobody is there
             return Later(type(error).__name__, why="unreachable")
 
 

@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-import httpx
 import structlog
 from prometheus_client import Gauge
 
@@ -23,7 +22,7 @@ from shared.clock import clock, uuid7
 from shared.db import Database, Tx
 from shared.http import metrics
 from shared.inbox.failure import explain
-from shared.outgoing import PATIENCE, Forbidden, Outgoing
+from shared.outgoing import PATIENCE, BrokenOff, Forbidden, Outgoing
 from sla_monitor.sinks import queue, store
 from sla_monitor.sinks.kind import Kind, Parcel, SinkUnusable, Undelivered
 from sla_monitor.sinks.messages import alert_of, body_of
@@ -187,9 +186,9 @@ def _reason(error: Exception) -> str:
             return error.reason
         case Forbidden() | SinkUnusable():
             return str(error)
-        case TimeoutError() | httpx.TimeoutException():
+        case TimeoutError():
             return f"no answer within {PATIENCE:g} s"
-        case httpx.HTTPError() | OSError():
+        case BrokenOff() | OSError():
             return f"cannot be reached ({type(error).__name__})"
         case _:
             return explain(error)
