@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache, partial
 from typing import Any
 
 import uvicorn
@@ -81,6 +82,7 @@ async def serve(services: tuple[Service, ...], settings: dict[str, Settings], to
     process.start()
     gc.collect()
     gc.freeze()  # what the imports made stays: to walk it again and again cost a fifth of a consumer's time
+    gc.enable()
     watching = asyncio.create_task(_end_when_cut_off(process, drain))
     try:
         await server.serve()
@@ -93,11 +95,11 @@ async def serve(services: tuple[Service, ...], settings: dict[str, Settings], to
 def events_router(services: tuple[Service, ...], topology: Topology) -> APIRouter:
     """`/asyncapi.json`, beside FastAPI's `/openapi.json`: what these services tell and read."""
     router = APIRouter(tags=["description"])
-    document = asyncapi(services, topology)
+    described = cache(partial(asyncapi, services, topology))
 
     @router.get("/asyncapi.json", dependencies=[Depends(public())], include_in_schema=False)
     async def events() -> dict[str, Any]:
-        return document
+        return described()
 
     return router
 
