@@ -1,4 +1,4 @@
-from allinone.services import SERVICES
-from shared.process.run import run
+from allinone.packages import PACKAGES
+from shared.process.start import start
 
-run(*SERVICES)
+start(*PACKAGES.values())

@@ -23,12 +23,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from allinone import installation
 from allinone.faults import NotAnAddress, NotNamed, OutOfReach, UnknownName
-from allinone.services import SERVICES
+from allinone.packages import NAMES as NAMES
 from shared.db.engine import is_database_outage, sqlstate
 from shared.db.provision import role_url
 from shared.settings import PREFIX
 
-NAMES = tuple(each.name for each in SERVICES)
 ADMIN_DATABASE: Final = f"{PREFIX}ADMIN_DATABASE_URL"
 ADMIN_AMQP: Final = f"{PREFIX}ADMIN_AMQP_URL"
 

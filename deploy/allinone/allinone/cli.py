@@ -239,19 +239,19 @@ def normalise(
 @app.command()
 def provision() -> None:
     """Create database, roles and schemas, as database administrator."""
-    from allinone import access, operations
+    from allinone import access, schemas
 
-    _do(operations.provision_all())
+    _do(schemas.provision_all())
     typer.echo(f"database, roles and schemas of {', '.join(access.NAMES)} are there")
 
 
 @app.command()
 def migrate() -> None:
     """Bring every schema to the newest migration, as its owner."""
-    from allinone import operations
+    from allinone import schemas
 
     async def each() -> None:
-        async for name in operations.migrate_all():
+        async for name in schemas.migrate_all():
             typer.echo(f"{name}: at head")
 
     _do(each())

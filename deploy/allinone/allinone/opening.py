@@ -8,13 +8,10 @@ import os
 import sys
 from typing import Final
 
-import httpx
+import alembic.script  # noqa: F401  migrations are run with it; there is time to load it while PostgreSQL starts
 
-from allinone import access, demo, operations, sample
+from allinone import access, schemas
 from allinone.installation import EMBEDDED as FOLDER
-from shared.clock import clock
-from shared.db import Database
-from shared.settings import load
 
 DATABASE: Final = "aftercare"
 
@@ -30,6 +27,8 @@ async def open_suite(port: int, answers: int) -> None:
         await prepare()
         print(file=opened)
     if await _told():
+        from allinone.welcome import welcome  # what makes tokens and calls is loaded when all is served
+
         await welcome(port)
 
 
@@ -47,31 +46,9 @@ def suite_environment(port: int, postgres_url: str) -> dict[str, str]:
 
 async def prepare() -> None:
     """Roles and schemas, as new as the code."""
-    await operations.provision_all()
-    async for _ in operations.migrate_all():
+    await schemas.provision_all()
+    async for _ in schemas.migrate_all():
         pass
-
-
-async def welcome(port: int) -> None:
-    """Say where everything is, who may sign in, and play the sample day (DEMO=0 for none)."""
-    settings = load("intake")
-    database = Database("intake", str(settings.database_url), pool_size=1)
-    await clock.sync(database.time)
-    await database.close()
-    address = f"http://127.0.0.1:{port}"
-    print(f"\nAftercare is at {address}/ (Ctrl-C stops it). Sample sign-ins, good for 12 hours:\n")
-    for role in sample.WHO:
-        if role != "adapter":
-            print(f"  {role:<12} {address}/sign-in#token={sample.token(role, settings)}")
-    print(f"\n  API          {address}/openapi.json   events {address}/asyncapi.json", flush=True)
-    if os.environ.get("DEMO", "1") != "0":
-        try:
-            played = await demo.play(FOLDER, address, settings)
-        except (demo.Refused, httpx.HTTPError, TimeoutError) as error:
-            print(f"the sample day could not be played to its end: {error}", file=sys.stderr, flush=True)
-            return
-        if played:
-            print("\nA sample day has been played: open the operations board, /sla/board.", flush=True)
 
 
 def common_environment(port: int, secret: str) -> dict[str, str]:

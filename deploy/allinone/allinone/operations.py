@@ -11,14 +11,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.engine import make_url
 
 from allinone import access
 from allinone.services import SERVICES, topology
 from shared.bus.declare import declare
 from shared.clock import clock, made_at
 from shared.db import Database, Tx
-from shared.db.provision import provision
 from shared.db.tables import dead_letter, outbox
 from shared.inbox import Receiver
 from shared.inbox.parked import replay_dead_letters
@@ -26,28 +24,6 @@ from shared.outbox.resend import queue_again
 
 LETTERS_AT_ONCE: Final = 200
 """Dead letters of one transaction: their rows stay locked until its end."""
-
-
-async def provision_all() -> None:
-    """Database, roles and schemas, with the passwords that the services' URLs carry."""
-    passwords = {}
-    for name in access.NAMES:
-        for url in (access.service_url(name), access.owner_url(name)):
-            parsed = make_url(url)
-            passwords[parsed.username or ""] = str(parsed.password or "")
-    database = make_url(access.service_url(access.NAMES[0])).database or ""
-    admin = access.admin_database_url()
-    with access.reaching("PostgreSQL", access.ADMIN_DATABASE, admin):
-        await provision(admin, database, access.NAMES, passwords.__getitem__)
-
-
-async def migrate_all() -> AsyncIterator[str]:
-    """Bring each schema to head; yields each service when it is done."""
-    for service in SERVICES:
-        owner = access.owner_url(service.name)
-        with access.reaching("PostgreSQL", access.owner_variable(service.name), owner):
-            await service.history.upgrade(owner)
-        yield service.name
 
 
 async def declare_topology() -> list[str]:

@@ -16,24 +16,18 @@ from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from typing import Final
 
-from allinone import access, operations
+from allinone import access, operations, schemas
 from allinone.children import child, ready
 from allinone.embedded import until_ended
 from allinone.installation import FULL as FOLDER
 from allinone.installation import recorded
 from allinone.opening import DATABASE, common_environment
+from allinone.packages import PACKAGES
 from localservers import local_servers
 from localservers.keeper import Keeper, leftover, started_at
 from localservers.loopback import free_ports
 
 PID_FILE: Final = FOLDER / "keeper.pid"
-MODULES: Final = {
-    "intake": "intake",
-    "dispatch": "dispatch",
-    "sla": "sla_monitor",
-    "parts": "parts",
-    "feedback": "feedback",
-}
 START_WITHIN_S: Final = 180.0
 POLL_S: Final = 0.1
 
@@ -58,8 +52,8 @@ async def keep(port: int) -> None:
             url = servers.rabbitmq.url_of(name) if servers.rabbitmq else servers.rabbitmq_url
             # On a broker that was there before each service may have a user of its own.
             os.environ.setdefault(f"AFTERCARE_{name.upper()}_AMQP_URL", url)
-        await operations.provision_all()
-        async for _ in operations.migrate_all():
+        await schemas.provision_all()
+        async for _ in schemas.migrate_all():
             pass
         await operations.declare_topology()
         if servers.rabbitmq:
@@ -67,7 +61,7 @@ async def keep(port: int) -> None:
         ports = dict(zip(access.NAMES, free_ports(len(access.NAMES)), strict=True))
         os.environ["AFTERCARE_GATEWAY"] = ",".join(f"{name}={number}" for name, number in ports.items())
         stack.enter_context(recorded(FOLDER))
-        services = [child(name, MODULES[name], ports[name], os.environ, FOLDER) for name in access.NAMES]
+        services = [child(name, PACKAGES[name], ports[name], os.environ, FOLDER) for name in access.NAMES]
         await asyncio.gather(*(each.start() for each in services))
         stack.push_async_callback(stop, services)
         gateway = child("gateway", "allinone.gateway", port, os.environ, FOLDER)

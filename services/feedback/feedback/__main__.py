@@ -1,4 +1,3 @@
-from feedback.app import service
-from shared.process.run import run
+from shared.process.start import start
 
-run(service)
+start("feedback")

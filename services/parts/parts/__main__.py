@@ -1,4 +1,3 @@
-from parts.app import service
-from shared.process.run import run
+from shared.process.start import start
 
-run(service)
+start("parts")

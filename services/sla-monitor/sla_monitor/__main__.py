@@ -1,4 +1,3 @@
-from shared.process.run import run
-from sla_monitor.app import service
+from shared.process.start import start
 
-run(service)
+start("sla_monitor")

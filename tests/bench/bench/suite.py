@@ -12,8 +12,8 @@ import asyncpg
 import httpx
 
 from allinone import sample
+from allinone.packages import PACKAGES
 from allinone.services import SERVICES, topology
-from allinone.suite import MODULES
 from allinone.visitor import Visitor
 from bench.stage import Stage
 from chaos.processes import Replica, running
@@ -59,7 +59,7 @@ async def five(stage: Stage) -> AsyncIterator[Suite]:
             AFTERCARE_AMQP_URL=broker(name),
             AFTERCARE_LOG_LEVEL="warning",
         )
-        for name, module in MODULES.items()
+        for name, module in PACKAGES.items()
     }
     admin = await stage.admin(database("intake"))
     try:
