@@ -41,6 +41,7 @@ $(INSTALLED): requirements.lock pyproject.toml shared/pyproject.toml $(wildcard 
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ./,$(MEMBERS))
+	$(BIN)/python -m compileall -q shared services deploy
 	@touch $@
 
 servers: setup  ## RabbitMQ and Chromium for the tests, installed where that is allowed

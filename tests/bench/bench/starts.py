@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
+from compileall import compile_dir
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
+import allinone
+import localservers
+import shared
+from allinone.packages import PACKAGES
 from allinone.services import topology
 from bench.doors import floors
 from bench.embedded import embedded, forget, serving
@@ -60,6 +66,13 @@ class Starts:
         return self.stage.folder / f"{name}-{uuid7()}"
 
 
+def prepare() -> None:
+    """Compile what is ours, as `make setup` does: an environment may keep Python from doing it by itself."""
+    packages = (shared, localservers, allinone, *(import_module(each) for each in PACKAGES.values()))
+    for package in packages:
+        compile_dir(package.__path__[0], quiet=1)
+
+
 async def timed(replica: Replica, settle: float) -> Numbers:
     """From the birth of the process to 200 from /health/ready; its memory once its loops have come up."""
     async with serving(replica) as seconds:
@@ -69,6 +82,7 @@ async def timed(replica: Replica, settle: float) -> Numbers:
 
 @asynccontextmanager
 async def sides(stage: Stage) -> AsyncIterator[Sequence[Side]]:
+    prepare()
     database, broker = await stage.database(intake), await stage.vhost(topology())
     service = stage.replica(
         "intake", AFTERCARE_DATABASE_URL=database("intake"), AFTERCARE_AMQP_URL=broker("intake")
