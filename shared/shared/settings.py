@@ -74,6 +74,10 @@ class Settings(BaseModel):
     """Domains, separated by commas, that mails are taken for; all, when empty."""
     imap_urls: SecretStr | None = None
     """Mailboxes to fetch mails from, separated by blanks: imaps://user:password@host/INBOX?account=support"""
+    contact_phone: Annotated[str, Field(max_length=40, pattern=r"^(\+?[0-9][0-9 ()\-]{2,}[0-9])?$")] = ""
+    """The number that customers find on the page of our promises."""
+    contact_mail: Annotated[str, Field(max_length=254, pattern=r"^([^\s@<>\"]+@[^\s@<>\"]+)?$")] = ""
+    """The address that stands there."""
     acknowledge: bool = True
     """Whether customers hear at once, by the channel they wrote on, that it reached us."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -126,3 +126,11 @@ def test_a_secret_does_not_show() -> None:
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         load("intake", SOUND).port = 1  # type: ignore[misc]
+
+
+def test_what_customers_are_told_to_call_must_be_a_number_and_an_address() -> None:
+    """R135: both stand on a public page, as links."""
+    good = {"AFTERCARE_CONTACT_PHONE": "+86 (400) 000-0000", "AFTERCARE_CONTACT_MAIL": "help@example.com"}
+    assert load("sla", SOUND | good).contact_phone == good["AFTERCARE_CONTACT_PHONE"]
+    wrong = {"AFTERCARE_CONTACT_PHONE": "call us!", "AFTERCARE_CONTACT_MAIL": "help at example"}
+    assert named(SOUND | wrong) == ["AFTERCARE_CONTACT_PHONE", "AFTERCARE_CONTACT_MAIL"]

@@ -43,6 +43,8 @@ async def test_the_form_leads_to_the_page_and_what_is_added_joins_once(desk: Hea
     browser = desk.served.client()
     done = (await browser.post("/intake/form", data=FORM, headers={"accept-language": "en"})).text
     [path] = re.findall(r'href="(/intake/progress/[\w-]+)"', done)
+    for page in (await browser.get("/intake/form")).text, done, (await browser.get(path)).text:
+        assert 'href="/sla/service-policy"' in page  # R135: what is promised is one press away
     id = request_of(path.rpartition("/")[2], desk.served.settings)
     assert id is not None
     assert path == path_of(id, desk.served.settings)

@@ -28,6 +28,7 @@ from sla_monitor.replay.imports import consumers as imports
 from sla_monitor.replay.loops import loops as replaying
 from sla_monitor.replay.pages import router as replay_pages
 from sla_monitor.replay.routes import router as replays
+from sla_monitor.service_policy.routes import router as service_policy
 from sla_monitor.sinks.loops import loops as lanes
 from sla_monitor.sinks.routes import router as sinks
 from sla_monitor.tables import metadata
@@ -47,6 +48,7 @@ for each in (
     policies,
     policy_editor,
     moves,
+    service_policy,
     past,
     board,
 ):

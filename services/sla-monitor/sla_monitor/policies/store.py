@@ -132,6 +132,10 @@ class Rulebook:
         calendar = _calendars[calendar_version.digest]
         return Governing(policy, calendar, (policy_version.version, calendar_version.version), name)
 
+    def calendar_version(self, name: str, instant: datetime) -> int:
+        """The number of the version of a calendar that is in force at `instant`."""
+        return _in_force(self.calendars[name], instant).version
+
     def policy(self, version: int) -> Policy:
         """The policy under `version`, which exists."""
         return _policies[next(each.digest for each in self.policies if each.version == version)]
