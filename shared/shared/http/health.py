@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.http.auth import public
 from shared.http.metrics import exposition
+from shared.http.query import StrictRoute
 
 PATIENCE: Final = 2.0  # seconds; probes give up after a few
 
@@ -76,7 +77,7 @@ class Reports(Protocol):
 
 def health_router(reports: Reports) -> APIRouter:
     """The routes of the process itself, open to all: they tell no more than that something is wrong."""
-    router = APIRouter(tags=["health"], dependencies=[Depends(public())])
+    router = APIRouter(route_class=StrictRoute, tags=["health"], dependencies=[Depends(public())])
     router.add_api_route("/metrics", exposition, include_in_schema=False)
 
     @router.get("/health/live")

@@ -17,6 +17,7 @@ from fastapi.responses import Response
 from shared.errors import AftercareError
 from shared.http.auth import Caller, NotAllowed, Principal, allow
 from shared.http.pages import Pages
+from shared.http.query import StrictRoute
 from shared.http.scope import settings_of
 from shared.http.sessions import renew
 from shared.http.sse import EventStream, Streams, Watch
@@ -35,7 +36,7 @@ class NoSuchFeed(AftercareError):
 
 def live_router(pages: Pages) -> APIRouter:
     """The routes of all feeds in `pages`."""
-    router = APIRouter()
+    router = APIRouter(route_class=StrictRoute)
     watches = list(pages.streams.watches.values())
     _add_route(router, "/live", pages, watches)
     for service in sorted({watch.service for watch in watches}):

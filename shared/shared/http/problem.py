@@ -64,10 +64,11 @@ def invalid(
 
     `detail` is told in the reader's language where it is marked with `N_`; it may name parts in braces.
     """
-    return InvalidInput(errors=[_error(source, path, gettext(detail).format(**named), code)])
+    return InvalidInput(errors=[fault(source, path, gettext(detail).format(**named), code)])
 
 
-def _error(source: str, path: Sequence[str | int], detail: str, code: str) -> dict[str, str]:
+def fault(source: str, path: Sequence[str | int], detail: str, code: str) -> dict[str, str]:
+    """One of the `errors` of `InvalidInput`; `detail` is told as it is."""
     return {"source": source, "pointer": pointer(path), "detail": detail, "code": code}
 
 
@@ -166,8 +167,8 @@ def describe(faults: Sequence[Mapping[str, Any]], body: object = None) -> list[d
     `source` is body, query, path, header or cookie; `pointer` is RFC 6901 within it: in `body` as sent.
     """
     return [
-        _error(str(fault["loc"][0]), _sent(fault["loc"][1:], body), wording(fault), fault["type"])
-        for fault in _causes(faults)[:MOST_ERRORS]
+        fault(str(each["loc"][0]), _sent(each["loc"][1:], body), wording(each), each["type"])
+        for each in _causes(faults)[:MOST_ERRORS]
     ]
 
 

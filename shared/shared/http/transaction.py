@@ -28,6 +28,7 @@ from shared.db.engine import ATTEMPTS, connected
 from shared.http.auth import Access, access_of
 from shared.http.body import StrictRequest
 from shared.http.limits import allow_body
+from shared.http.query import check_query, known_to
 from shared.http.scope import service_of
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -120,7 +121,7 @@ class ServiceRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
         run = _in_transaction(handler) if {_write, _read} & set(_calls(self.dependant)) else handler
-        access, largest_body = access_of(self), self.largest_body
+        access, largest_body, known = access_of(self), self.largest_body, known_to(self.dependant)
         body = self.body_field
         is_form = body is not None and isinstance(body.field_info, params.Form)
 
@@ -130,6 +131,7 @@ class ServiceRoute(APIRoute):
                 allow_body(request, largest_body)
             for declared in access:  # a session's proof may stand in the body, so its limit is set before
                 await declared(request)
+            check_query(request, known)
             if body is not None:
                 await request.read(form=is_form)
             return await run(request)

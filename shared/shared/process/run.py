@@ -21,6 +21,7 @@ from shared.http.app import build_app
 from shared.http.auth import public
 from shared.http.directory import Directory
 from shared.http.install import install_pages
+from shared.http.query import StrictRoute
 from shared.http.refusal import Protocol
 from shared.process.assembly import Process
 from shared.process.describe import asyncapi
@@ -94,7 +95,7 @@ async def serve(services: tuple[Service, ...], settings: dict[str, Settings], to
 
 def events_router(services: tuple[Service, ...], topology: Topology) -> APIRouter:
     """`/asyncapi.json`, beside FastAPI's `/openapi.json`: what these services tell and read."""
-    router = APIRouter(tags=["description"])
+    router = APIRouter(route_class=StrictRoute, tags=["description"])
     described = cache(partial(asyncapi, services, topology))
 
     @router.get("/asyncapi.json", dependencies=[Depends(public())], include_in_schema=False)

@@ -185,7 +185,7 @@ async def deviations(app: FastAPI, table: Mapping[str, Roles], settings: Setting
     doors = doors_of(app)
     found = [*disagreements(doors, table)]
     standing = callers(settings)
-    async with _calling(app, settings) as client:
+    async with calling(app, settings) as client:
         for door in doors:
             expected_of = table.get(door.name, door.roles)
             for caller in standing:
@@ -210,7 +210,8 @@ async def _observe(client: httpx.AsyncClient, door: Door, caller: Caller) -> str
 
 
 @asynccontextmanager
-async def _calling(app: FastAPI, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def calling(app: FastAPI, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """A client whose streams end as soon as they have begun."""
     transport = httpx.ASGITransport(_ending(app), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=settings.public_url) as client:
         yield client

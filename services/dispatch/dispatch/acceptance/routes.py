@@ -16,12 +16,14 @@ from shared.errors import AftercareError
 from shared.http.auth import public
 from shared.http.pages import page
 from shared.http.problem import invalid
+from shared.http.query import any_query
 from shared.http.scope import settings_of
 from shared.http.sessions import require_same_origin
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
 from shared.i18n import N_
 
 router: Final = APIRouter(route_class=ServiceRoute, include_in_schema=False)
+_OPEN: Final = [Depends(public()), Depends(any_query())]
 
 Words = Annotated[str, Form(max_length=1000)]
 
@@ -32,7 +34,7 @@ class NotFromThePage(AftercareError):
     kind = "forbidden"
 
 
-@router.get("/acceptance/{token}", dependencies=[Depends(public())])
+@router.get("/acceptance/{token}", dependencies=_OPEN)
 async def show(request: Request, tx: ReadTx, token: str) -> Response:
     """What was done, and the question; looking at it answers nothing."""
     found = await store.find_acceptance(tx, token)
@@ -48,7 +50,7 @@ async def show(request: Request, tx: ReadTx, token: str) -> Response:
     )
 
 
-@router.post("/acceptance/{token}", dependencies=[Depends(public())])
+@router.post("/acceptance/{token}", dependencies=_OPEN)
 async def decide(
     request: Request,
     tx: WriteTx,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form
 from fastapi.responses import RedirectResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from dispatch.access import READERS, Viewer
 from dispatch.leadership.actions import acknowledge
@@ -17,6 +17,7 @@ from shared.events.terms import PersonId
 from shared.http.auth import Caller, allow
 from shared.http.idempotency import idempotent
 from shared.http.transaction import ServiceRoute, WriteTx
+from shared.sent import Sent
 
 router: Final = APIRouter(route_class=ServiceRoute)
 
@@ -35,10 +36,8 @@ class NoticeView(BaseModel):
         return cls(**{name: getattr(notice, name) for name in cls.model_fields})
 
 
-class Nothing(BaseModel):
+class Nothing(Sent):
     """There is nothing more to say."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Tapped(Nothing):

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from shared.events.terms import Code, PersonId, Tier
+from shared.sent import Sent
 
 Role = Literal["engineer", "dispatcher", "operations", "storekeeper", "care", "admin"]
 TeamType = Literal["support", "technical", "operations", "installation", "key_accounts", "training"]
@@ -19,8 +20,8 @@ People = Annotated[tuple[PersonId, ...], Field(max_length=100)]
 Path = tuple[str | int, ...]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class _Part(Sent):
+    model_config = ConfigDict(frozen=True)
 
 
 class Person(_Part):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, TypeAlias
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
 from dispatch.tickets.rules import Command as Name
 from shared.events.terms import Code, PartLine, PersonId
 from shared.i18n import N_
 from shared.logs import redact
+from shared.sent import Sent
 
 Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 """Without names, numbers or addresses: it travels in events."""
@@ -18,8 +19,8 @@ Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_
 WorkNote = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
 
 
-class _Command(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class _Command(Sent):
+    model_config = ConfigDict(frozen=True)
 
     name: ClassVar[Name]
     base_version: Annotated[int, Field(ge=1, le=2**53)] | None = None
@@ -61,10 +62,10 @@ class Arrive(_Command):
     device_time: AwareDatetime | None = None
 
 
-class Line(BaseModel):
+class Line(Sent):
     """So many pieces of one part."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True)
 
     part_number: Code
     quantity: Annotated[int, Field(ge=1, le=1000, strict=True)]

@@ -12,9 +12,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 from feedback.surveys import actions, rules, store
 from shared.http.auth import public
 from shared.http.pages import page
+from shared.http.query import any_query
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
 
 router = APIRouter(route_class=ServiceRoute)
+_OPEN = [Depends(public()), Depends(any_query())]
 
 
 def _with_short_line_ends(sent: object) -> object:
@@ -37,7 +39,7 @@ class AnswerForm(BaseModel):
     proof: Annotated[str, StringConstraints(max_length=100)] = ""
 
 
-@router.get("/survey/{token}", dependencies=[Depends(public())], include_in_schema=False)
+@router.get("/survey/{token}", dependencies=_OPEN, include_in_schema=False)
 async def show_survey(token: str, request: Request, tx: ReadTx) -> HTMLResponse:
     """Ask for the score."""
     survey = await store.load_by_token(tx, rules.token_hash(token), tx.now)
@@ -45,7 +47,7 @@ async def show_survey(token: str, request: Request, tx: ReadTx) -> HTMLResponse:
     return page(request, "survey.html", score=survey.score, comment="", proof=proof, again=False)
 
 
-@router.post("/survey/{token}", dependencies=[Depends(public())], include_in_schema=False)
+@router.post("/survey/{token}", dependencies=_OPEN, include_in_schema=False)
 async def answer_survey(
     token: str, request: Request, tx: WriteTx, form: Annotated[AnswerForm, Form()]
 ) -> HTMLResponse:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, StringConstraints
 
 from intake.accounts import rules, store
 from intake.channels.contract import Account
@@ -21,6 +21,7 @@ from shared.http.problem import invalid
 from shared.http.scope import settings_of
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
 from shared.i18n import N_
+from shared.sent import Sent
 
 router = APIRouter(route_class=ServiceRoute)
 
@@ -47,10 +48,8 @@ class ChannelView(BaseModel):
     accounts: list[AccountView]
 
 
-class AccountSetUp(BaseModel):
+class AccountSetUp(Sent):
     """What the provider signs with and answers are sent with, and where requests belong that do not say."""
-
-    model_config = ConfigDict(extra="forbid")
 
     secrets: dict[Code, Secret]
     region: Code = UNKNOWN

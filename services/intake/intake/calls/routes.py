@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
 from intake.calls import actions, rules, store
 from intake.channels.input import Customer, Instant, NotBlank, Phone
@@ -25,14 +25,13 @@ from shared.http.auth import Caller, allow
 from shared.http.idempotency import MandatoryKey, idempotent
 from shared.http.scope import service_of
 from shared.http.transaction import Answered, ReadTx, ServiceRoute, WriteTx
+from shared.sent import Sent
 
 router = APIRouter(route_class=ServiceRoute)
 
 
-class Noted(BaseModel):
+class Noted(Sent):
     """What the caller wanted, as the agent wrote it down: this makes the call a request."""
-
-    model_config = ConfigDict(extra="forbid")
 
     customer: Customer
     city: Words = UNKNOWN
@@ -41,21 +40,23 @@ class Noted(BaseModel):
     description: Annotated[str, StringConstraints(min_length=1, max_length=20_000), NotBlank]
 
 
-class Recording(BaseModel):
+def _said(sent: Any) -> Any:
+    """To a literal, 1 is as good as true."""
+    return sent if isinstance(sent, bool) else None
+
+
+class Recording(Sent):
     """Where a recording lies (R137): only with the consent of whoever is heard, and when they gave it."""
 
-    model_config = ConfigDict(extra="forbid")
-
     reference: Annotated[str, StringConstraints(min_length=1, max_length=2000), NotBlank]
-    consent: Literal[True]
+    consent: Annotated[Literal[True], BeforeValidator(_said)]
     consent_at: Instant
 
 
-class CallTold(BaseModel):
+class CallTold(Sent):
     """One event of one call of the telephone system `account`; `occurred_at` at most 7 days back."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [{"call_id": "pbx-2026-001", "event": "rang", "region": "east"}],
         },

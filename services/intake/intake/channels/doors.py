@@ -43,13 +43,14 @@ from shared.events.terms import Code
 from shared.http.auth import public
 from shared.http.keys import keys_for
 from shared.http.limits import allow_body
+from shared.http.query import any_query
 from shared.http.scope import service_of, settings_of
 from shared.http.transaction import ServiceRoute, reading
 
 router = APIRouter(route_class=ServiceRoute)
 log = structlog.get_logger()
 
-_OPEN = [Depends(public())]
+_OPEN = [Depends(public()), Depends(any_query())]
 DEFAULT = "default"
 
 

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Final, Self
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -22,6 +21,7 @@ from pydantic_core import PydanticCustomError
 from intake.places.rules import Words
 from intake.requests.rules import UNKNOWN, email_identity, phone_identity
 from shared.events.terms import Channel, Code, Level
+from shared.sent import Sent
 
 _DATE_AND_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 
@@ -56,11 +56,7 @@ Instant = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 Phone = AfterValidator(_phone)
 
 
-class _Input(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Customer(_Input):
+class Customer(Sent):
     """Who asks; at least one way to recognise them: phone, email or external_id."""
 
     name: Annotated[str, StringConstraints(max_length=200, strip_whitespace=True)] = ""
@@ -76,7 +72,7 @@ class Customer(_Input):
         return self
 
 
-class NewRequest(_Input):
+class NewRequest(Sent):
     """A request as forms, chats and other systems send it (R03: who, which product, what is wrong, when)."""
 
     channel: Channel = "web_form"
@@ -99,7 +95,6 @@ class NewRequest(_Input):
         return longitude
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from intake.channels.input import Instant, NotBlank
 from intake.customers import actions, erasing, file, merging
@@ -22,6 +22,7 @@ from shared.http.etag import IfMatch, show_version
 from shared.http.idempotency import idempotent
 from shared.http.scope import service_of
 from shared.http.transaction import ServiceRoute, WriteTx
+from shared.sent import Sent
 
 router = APIRouter(route_class=ServiceRoute)
 
@@ -89,11 +90,7 @@ class Known(BaseModel):
     customer_id: UUID
 
 
-class _Input(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class CustomerData(_Input):
+class CustomerData(Sent):
     """What a person writes into the file; a place by any name."""
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), NotBlank]
@@ -102,7 +99,7 @@ class CustomerData(_Input):
     city: Words = UNKNOWN
 
 
-class ConsentSaid(_Input):
+class ConsentSaid(Sent):
     """Consent given or withdrawn; `source` says where: a form, a call, a letter."""
 
     purpose: Purpose
@@ -112,7 +109,7 @@ class ConsentSaid(_Input):
     at: Instant | None = None
 
 
-class Other(_Input):
+class Other(Sent):
     """Who is the same person and becomes part of this customer."""
 
     other_id: UUID

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
 
 from intake.channels.input import Customer
 from intake.channels.routes import identities
@@ -19,15 +19,14 @@ from intake.requests.rules import Identity
 from shared.clock import uuid7
 from shared.db import Tx
 from shared.events.terms import Code, Level
+from shared.sent import Sent
 
 MOST_LINES: Final = 5_000
 Outcome = Literal["new", "changed", "unchanged", "refused"]
 
 
-class Purchase(BaseModel):
+class Purchase(Sent):
     """One sold product; CSV has these names in its first line. Empty is not known."""
-
-    model_config = ConfigDict(extra="forbid")
 
     serial: Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
     model: Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
@@ -57,6 +56,7 @@ class _Buyer:
     level: Level
 
 
+_WHOLE: Final = TypeAdapter(int)
 _OF_CUSTOMERS: Final = ("name", "phone", "email", "external_id", "level")
 
 
@@ -67,7 +67,17 @@ def read_csv(text: str) -> Iterator[dict[str, Any]]:
         customer = {name: filled.pop(name) for name in _OF_CUSTOMERS if name in filled}
         if "exclusions" in filled:
             filled["exclusions"] = str(filled["exclusions"]).split()
+        if "warranty_months" in filled:
+            filled["warranty_months"] = _number(filled["warranty_months"])
         yield filled | ({"customer": customer} if customer else {})
+
+
+def _number(text: Any) -> Any:
+    """A whole number in a table, or the text as it is: what is wrong with it is said with the other lines."""
+    try:
+        return _WHOLE.validate_strings(text)
+    except ValidationError:
+        return text
 
 
 async def take(tx: Tx, lines: Sequence[Any]) -> list[Line]:

@@ -29,6 +29,7 @@ from shared.http.problem import invalid
 from shared.http.scope import settings_of
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
 from shared.i18n import N_
+from shared.sent import Sent
 
 router = APIRouter(route_class=ServiceRoute)
 
@@ -64,11 +65,10 @@ class DeviceView(BaseModel):
     coverage: CoverageView
 
 
-class Sold(BaseModel):
+class Sold(Sent):
     """Lines as sales has them; each is judged by itself."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {
@@ -95,10 +95,8 @@ class Report(BaseModel):
     lines: list[Line]
 
 
-class ContractTerms(BaseModel):
+class ContractTerms(Sent):
     """A service contract; of all products of the customer where no serial is told. Both days included."""
-
-    model_config = ConfigDict(extra="forbid")
 
     customer_id: UUID
     serial: Serial | None = None

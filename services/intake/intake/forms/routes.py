@@ -27,6 +27,7 @@ from shared.db import Tx
 from shared.http.auth import public
 from shared.http.pages import page
 from shared.http.problem import InvalidInput
+from shared.http.query import any_query
 from shared.http.readers import wants_page
 from shared.http.scope import service_of, settings_of
 from shared.http.transaction import ReadTx, ServiceRoute
@@ -34,7 +35,7 @@ from shared.i18n.language import gettext
 
 router = APIRouter(route_class=ServiceRoute)
 
-_OPEN = [Depends(public())]
+_OPEN = [Depends(public()), Depends(any_query())]
 Line = Annotated[str, StringConstraints(strip_whitespace=True)]
 
 

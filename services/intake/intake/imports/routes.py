@@ -11,11 +11,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from intake.imports.actions import Imported, pass_on
-from shared.events.intake import MOST_HAPPENINGS, HistoryHappening, Label
+from shared.events.intake import MOST_HAPPENINGS, HistoryFacts, HistoryHappening, Label
 from shared.events.terms import Code
 from shared.http.auth import allow
 from shared.http.idempotency import idempotent
 from shared.http.transaction import ServiceRoute, WriteTx
+from shared.sent import Sent
 
 router = APIRouter(route_class=ServiceRoute)
 
@@ -25,7 +26,7 @@ EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
 
-def _plausible(happening: HistoryHappening) -> HistoryHappening:
+def _plausible(happening: Happening) -> Happening:
     if not _KIND.fullmatch(happening.kind):
         raise PydanticCustomError("kind", "An event is named like dispatch.ticket_assigned")
     if not EARLIEST <= happening.at < LATEST:
@@ -33,27 +34,36 @@ def _plausible(happening: HistoryHappening) -> HistoryHappening:
     return happening
 
 
-class _Input(BaseModel):
+class Facts(Sent, HistoryFacts):
+    """What was known of a ticket when something happened to it; what is not known is left out."""
+
     model_config = ConfigDict(extra="forbid")
 
 
-class ImportedTicket(_Input):
+class Happening(Sent, HistoryHappening):
+    """Something that happened, in the words of our own events."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    facts: Facts = Facts()
+
+
+class ImportedTicket(Sent):
     """A ticket of another system, with all that is known to have happened to it."""
 
     ticket: Label
-    happenings: tuple[Annotated[HistoryHappening, AfterValidator(_plausible)], ...] = Field(
+    happenings: tuple[Annotated[Happening, AfterValidator(_plausible)], ...] = Field(
         min_length=1, max_length=MOST_HAPPENINGS
     )
 
 
-class Histories(_Input):
+class Histories(Sent):
     """Some tickets of one system; to import a ticket again puts the new history in place of the old."""
 
     source: Code = Field(description="Whose tickets they are; a name that you choose.")
     tickets: tuple[ImportedTicket, ...] = Field(min_length=1, max_length=MOST_TICKETS)
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {

@@ -13,13 +13,14 @@ from intake.knowledge.input import OpinionForm, Searched
 from shared.db import Tx
 from shared.http.auth import public
 from shared.http.pages import page
+from shared.http.query import any_query
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
 
 router = APIRouter(route_class=ServiceRoute, include_in_schema=False)
 
 SHOWN: Final = 100
 MOST_FOUND: Final = 20
-_OPEN = [Depends(public())]
+_OPEN = [Depends(public()), Depends(any_query())]
 
 
 @router.get("/help", dependencies=_OPEN)

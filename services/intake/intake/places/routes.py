@@ -21,6 +21,7 @@ from shared.events.terms import Code
 from shared.http.auth import Caller, Principal, allow, public
 from shared.http.etag import IfMatch, show_version
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
+from shared.sent import Sent
 
 router = APIRouter(route_class=ServiceRoute)
 
@@ -58,14 +59,12 @@ def _not_unknown(code: str) -> str:
     return code
 
 
-class OwnPlace(BaseModel):
+class OwnPlace(Sent):
     """A place of the organisation's own, or one that takes the place of a shipped one with its kind and code.
 
     A city lies `within` a region or a province, a province within a region. A region with the code of a
     province takes the cities of that province.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     code: Annotated[Code, AfterValidator(_not_unknown)]
     kind: Literal["region", "province", "city"]
@@ -80,11 +79,10 @@ class OwnPlace(BaseModel):
         return Place(self.code, self.kind, self.within, zh, en, self.also)
 
 
-class OwnPlaces(BaseModel):
+class OwnPlaces(Sent):
     """All of an organisation's own places: what is missing here is not known any more."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {
@@ -107,10 +105,8 @@ class Version(BaseModel):
     version: int
 
 
-class RequestPlace(BaseModel):
+class RequestPlace(Sent):
     """Where a request is, by code or by any name; the region may be left out where the city says it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     region: Words = UNKNOWN
     city: Words

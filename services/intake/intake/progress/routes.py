@@ -20,6 +20,7 @@ from shared.db import Tx
 from shared.errors import AftercareError
 from shared.http.auth import public
 from shared.http.pages import page
+from shared.http.query import any_query
 from shared.http.scope import settings_of
 from shared.http.sessions import require_same_origin
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
@@ -27,7 +28,7 @@ from shared.settings import Settings
 
 router: Final = APIRouter(route_class=ServiceRoute, include_in_schema=False)
 
-_OPEN = [Depends(public())]
+_OPEN = [Depends(public()), Depends(any_query())]
 
 
 class NoSuchLink(AftercareError):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, StringConstraints
 
 from intake.customers import store as customers
 from intake.messages import store as messages
@@ -24,6 +24,7 @@ from shared.http.idempotency import idempotent
 from shared.http.scope import service_of, settings_of
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
 from shared.logs import redact
+from shared.sent import Sent
 
 router = APIRouter(route_class=ServiceRoute)
 
@@ -88,20 +89,16 @@ class CustomerView(BaseModel):
     emails: list[str]
 
 
-class Reclassification(BaseModel):
+class Reclassification(Sent):
     """What a person judges instead, and why."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: Kind
     severity: Severity
     reason: Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
 
 
-class Answer(BaseModel):
+class Answer(Sent):
     """What to tell the customer."""
-
-    model_config = ConfigDict(extra="forbid")
 
     text: Annotated[str, StringConstraints(min_length=1, max_length=20_000, strip_whitespace=True)]
 

@@ -7,22 +7,20 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Response
 from fastapi.responses import RedirectResponse
-from pydantic import BaseModel, ConfigDict
 
 from intake.sending import actions
 from intake.sending.rules import Decision
 from shared.http.auth import Caller, allow
 from shared.http.transaction import ServiceRoute, WriteTx
+from shared.sent import Sent
 
 router = APIRouter(route_class=ServiceRoute)
 
 _AGENTS = [Depends(allow("care", "dispatcher", "admin"))]
 
 
-class Decided(BaseModel):
+class Decided(Sent):
     """What shall become of it; that it arrived can be said only where nobody knows."""
-
-    model_config = ConfigDict(extra="forbid")
 
     decision: Decision = "send_again"
 

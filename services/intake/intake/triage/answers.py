@@ -6,13 +6,14 @@ import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from intake.triage.actions import Change
 from intake.triage.ruleset import Draft, RuleSet
 from intake.triage.store import Tally
 from shared.events.terms import Kind, Severity
 from shared.logs import redact
+from shared.sent import Sent
 
 
 class VersionShown(BaseModel):
@@ -30,10 +31,8 @@ class RulesShown(RuleSet):
     published: list[VersionShown]
 
 
-class Trial(BaseModel):
+class Trial(Sent):
     """Rules to try on the newest requests; nothing is changed."""
-
-    model_config = ConfigDict(extra="forbid")
 
     rules: Draft
     recent: Annotated[int, Field(ge=1, le=500)] = 100

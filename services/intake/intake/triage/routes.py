@@ -35,7 +35,7 @@ router = APIRouter(route_class=ServiceRoute)
 class OverruleForm(Reclassification):
     """What a person judges instead, on top of which version, and the proof that our page sent it."""
 
-    seen: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    seen: Annotated[int, Field(ge=1, le=2**31 - 1, strict=False)]  # what a form sends is text
     csrf: str = ""
 
 

@@ -13,10 +13,11 @@ from functools import cache
 from importlib.resources import files
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from intake.triage.text import fold
 from shared.events.terms import Code, Kind, Severity
+from shared.sent import Sent
 
 FIRST_PUBLISHED: Final = 1000
 """Versions below are shipped with the software, from here on they are published by an admin."""
@@ -26,7 +27,7 @@ Words = Annotated[tuple[Word, ...], Field(max_length=400)]
 Family = Annotated[str, StringConstraints(pattern=r"^[a-z_]{2,40}$")]
 
 
-class Rule(BaseModel):
+class Rule(Sent):
     """Words, and what follows from them where they are meant so.
 
     words      a `*` in the end stands for any ending of an English word: `leak*`
@@ -40,7 +41,7 @@ class Rule(BaseModel):
     over_fault this kind stays although there is trouble: who complains complains
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     name: Code
     words: Annotated[Words, Field(min_length=1)]
@@ -59,13 +60,13 @@ class Rule(BaseModel):
     over_fault: bool = False
 
 
-class Draft(BaseModel):
+class Draft(Sent):
     """Rules that are no version yet; kinds are decided by the first rule that matches, in their order.
 
     base_hours  what a request of each kind usually takes; what rules add comes on top
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     note: Annotated[str, StringConstraints(max_length=500, strip_whitespace=True)] = ""
     base_hours: dict[Kind, Annotated[float, Field(ge=0, le=80)]]

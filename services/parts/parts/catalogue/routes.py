@@ -7,24 +7,21 @@ from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from parts.catalogue import actions
 from shared.events.terms import Code
 from shared.http.auth import allow
 from shared.http.transaction import ServiceRoute, WriteTx
+from shared.sent import Sent
 
 router = APIRouter(route_class=ServiceRoute)
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 
 
-class _Input(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class CataloguedPart(_Input):
+class CataloguedPart(Sent):
     """One kind of spare part."""
 
     part_number: Code = Field(examples=["PUMP-7"])
@@ -32,14 +29,14 @@ class CataloguedPart(_Input):
     name_zh: Name = Field(examples=["循环泵"])
 
 
-class Warehouse(_Input):
+class Warehouse(Sent):
     """The store of one service centre."""
 
     code: Code = Field(examples=["SH-1"])
     centre: Code = Field(examples=["shanghai"])
 
 
-class Catalogue(_Input):
+class Catalogue(Sent):
     """What there is, and where it may lie; what it does not name stays as it is."""
 
     # Together just below the 20,000 values a body may hold: larger catalogues come in several documents.

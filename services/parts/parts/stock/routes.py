@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from parts.stock import actions, store
 from parts.stock.rules import Balance
@@ -14,6 +14,7 @@ from shared.http.auth import allow
 from shared.http.cursor import Page, Paged
 from shared.http.idempotency import idempotent
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
+from shared.sent import Sent
 
 router = APIRouter(route_class=ServiceRoute)
 
@@ -21,19 +22,15 @@ PartNumber = Annotated[Code, Field(examples=["PUMP-7"])]
 WarehouseCode = Annotated[Code, Field(examples=["SH-1"])]
 
 
-class DeliveredLine(BaseModel):
+class DeliveredLine(Sent):
     """So many pieces of one part arrived."""
-
-    model_config = ConfigDict(extra="forbid")
 
     part_number: PartNumber
     quantity: int = Field(ge=1, le=1_000_000, strict=True, examples=[20])
 
 
-class Delivery(BaseModel):
+class Delivery(Sent):
     """What arrived; `reference` is the supplier's or the purchase order's. A part may stand twice."""
-
-    model_config = ConfigDict(extra="forbid")
 
     warehouse: WarehouseCode
     reference: Code = Field(examples=["PO-2026-114"])

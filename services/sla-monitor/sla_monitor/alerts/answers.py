@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
 from shared.events.terms import Severity
+from shared.sent import Sent
 from sla_monitor.alerts.handling import Outcome as Handled
 from sla_monitor.alerts.queries import State
 from sla_monitor.alerts.rules import Refusal
@@ -68,19 +69,15 @@ class DeedShown(BaseModel):
         return cls(at=row.at, deed=row.deed, by=row.by, detail=row.detail)
 
 
-class Seen(BaseModel):
+class Seen(Sent):
     """An alert at the version that was looked at."""
-
-    model_config = ConfigDict(extra="forbid")
 
     id: UUID
     version: int = Field(ge=1, lt=2**63)
 
 
-class Many(BaseModel):
+class Many(Sent):
     """Alerts as they were seen."""
-
-    model_config = ConfigDict(extra="forbid")
 
     alerts: list[Seen] = Field(min_length=1, max_length=MOST)
 

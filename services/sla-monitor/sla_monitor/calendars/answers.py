@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
+from shared.sent import Sent
 from sla_monitor.calendars.rules import (
     DAY,
     Calendar,
@@ -58,10 +59,8 @@ def _time(text: str) -> time:
     return time() if text == "24:00" else time.fromisoformat(text)
 
 
-class Hours(BaseModel):
+class Hours(Sent):
     """A window of working time; one that does not close later than it opens closes on the next day."""
-
-    model_config = ConfigDict(extra="forbid")
 
     opens: Opening
     closes: Closing
@@ -74,10 +73,8 @@ class Hours(BaseModel):
         return window(_time(self.opens), _time(self.closes))
 
 
-class DayForm(BaseModel):
+class DayForm(Sent):
     """A day that differs from its weekday; without windows nobody works."""
-
-    model_config = ConfigDict(extra="forbid")
 
     day: Day
     windows: list[Hours] = Field(default=[], max_length=MOST_WINDOWS)
@@ -93,10 +90,8 @@ class DayForm(BaseModel):
         return ExceptionalDay(self.day, _windows(self.windows), self.name, self.provenance)
 
 
-class ContentForm(BaseModel):
+class ContentForm(Sent):
     """What a version says: all of it, the days of every year, too."""
-
-    model_config = ConfigDict(extra="forbid")
 
     zone: str = Field(max_length=100, examples=["Asia/Shanghai"])
     week: list[Annotated[list[Hours], Field(max_length=MOST_WINDOWS)]] = Field(

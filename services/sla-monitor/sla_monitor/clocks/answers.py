@@ -7,9 +7,10 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from shared.events.terms import Severity
+from shared.sent import Sent
 from sla_monitor.clocks.attainment import Attainment, Today
 from sla_monitor.clocks.dossier import Difference, Dossier, Heard, Line, Proof, Withdrawn
 from sla_monitor.clocks.evidence import Raised, Said
@@ -34,10 +35,8 @@ class PauseShown(BaseModel):
         return cls(**_same(cls, pause))
 
 
-class Pausing(BaseModel):
+class Pausing(Sent):
     """Why a promise is to stand, and until when if that is known."""
-
-    model_config = ConfigDict(extra="forbid")
 
     reason: Reason
     note: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)] = Field(
@@ -51,10 +50,8 @@ class Pausing(BaseModel):
         return Wish(self.reason, self.note, self.until, self.whole)
 
 
-class Resuming(BaseModel):
+class Resuming(Sent):
     """Which promises count again."""
-
-    model_config = ConfigDict(extra="forbid")
 
     whole: bool = Field(default=False, description="All promises of the ticket that somebody paused by hand.")
 

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from shared.events.terms import Severity
 from shared.http.auth import Caller, allow
 from shared.http.idempotency import idempotent
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
+from shared.sent import Sent
 from sla_monitor.clocks.rules import Clock, Outcome
 from sla_monitor.clocks.rules.history import SubjectKind
 from sla_monitor.moves import store
@@ -86,10 +87,8 @@ class SubjectMoved(BaseModel):
         )
 
 
-class Looking(BaseModel):
+class Looking(Sent):
     """Which running subjects, and from where on."""
-
-    model_config = ConfigDict(extra="forbid")
 
     criteria: Criteria = Criteria()
     after: UUID | None = Field(default=None, description="`next` of the answer before.")
@@ -107,10 +106,8 @@ class MovePreview(BaseModel):
     next: UUID | None
 
 
-class Beginning(BaseModel):
+class Beginning(Sent):
     """Which running subjects are to be moved."""
-
-    model_config = ConfigDict(extra="forbid")
 
     criteria: Criteria = Criteria()
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from sqlalchemy import (
     ARRAY,
     Column,
@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.db import Tx, insert_rows
 from shared.events.terms import Code, Severity
+from shared.sent import Sent
 from sla_monitor.tables import metadata
 
 _moment = DateTime(timezone=True)
@@ -47,10 +48,10 @@ policy_move = Table(
 )
 
 
-class Criteria(BaseModel):
+class Criteria(Sent):
     """Which running subjects: those with a running clock that fits; nothing named is any."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True)
 
     regions: tuple[Code, ...] | None = Field(default=None, max_length=200)
     promises: tuple[Code, ...] | None = Field(default=None, max_length=200)

@@ -6,13 +6,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 from pydantic_core import PydanticCustomError
 
 from shared.events.terms import Code, Note
 from shared.http.strict import pointer
 from shared.i18n import N_
 from shared.i18n.catalogues import load
+from shared.sent import Sent
 from sla_monitor.clocks.answers import IntervalShown
 from sla_monitor.policies.lint import Finding, Level, say
 from sla_monitor.policies.preview import Foreseen
@@ -21,10 +22,6 @@ from sla_monitor.policies.store import Version
 
 _CHINESE: Final = load(Path(__file__).parent.parent, "zh-CN").gettext
 EXAMPLE: Final = {"severity": "urgent", "same_city": True}
-
-
-class _Asked(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class VersionShown(BaseModel):
@@ -52,7 +49,7 @@ class PolicyShown(VersionShown):
         return cls(policy=policy, **VersionShown.of(version).model_dump())
 
 
-class Draft(_Asked):
+class Draft(Sent):
     """A policy that nobody has been promised yet."""
 
     policy: Policy
@@ -109,7 +106,7 @@ def _countable(instant: datetime) -> datetime:
 Countable = Annotated[datetime, AfterValidator(_countable)]
 
 
-class Trial(_Asked):
+class Trial(Sent):
     """Somebody who might be promised something: what is it about, when does it begin, what is known of it."""
 
     start: Annotated[AwareDatetime, AfterValidator(_countable)]

@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from shared.events.terms import Code
 from shared.http.auth import Caller, Principal, allow
 from shared.http.pages import page
 from shared.http.strict import pointer
 from shared.http.transaction import ReadTx, ServiceRoute
+from shared.sent import Sent
 from sla_monitor.board import words as named
 from sla_monitor.policies import words
 from sla_monitor.policies.actions import WORDS, calendar_for, check, policy_of
@@ -88,10 +89,8 @@ def _form(policy: Policy, rulebook: Rulebook) -> Mapping[str, Any]:
     }
 
 
-class Drafted(BaseModel):
+class Drafted(Sent):
     """A draft as the editor has it, and whom it is tried on; `start` by the clocks of the calendar."""
-
-    model_config = ConfigDict(extra="forbid")
 
     policy: Policy
     against: int = Field(ge=1, le=2**31 - 1)

@@ -13,11 +13,12 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.events.terms import Code
 from shared.i18n import N_
+from shared.sent import Sent
 from sla_monitor.calendars.rules import Calendar, instant_on, is_open, next_working_day
 
 Kind = Annotated[str, StringConstraints(pattern=r"^[a-z]+\.[a-z_]+$", max_length=100)]
@@ -33,8 +34,8 @@ FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 2400  # nobody waits longer, and adding to what lies near 9999 overflows
 
 
-class _Data(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class _Data(Sent):
+    model_config = ConfigDict(frozen=True)
 
 
 class _Timed(_Data):
@@ -97,7 +98,7 @@ When = Annotated[dict[Code, Annotated[tuple[str | bool, ...], Field(max_length=2
 class Case(_Data):
     """A target for those starts whose facts are among the named values; the first case that fits counts."""
 
-    when: When = {}
+    when: When = Field(default={})
     target: Target
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from shared.sent import Sent
 from sla_monitor.clocks.rules import Outcome
 from sla_monitor.replay.rules import Reason, Side
 from sla_monitor.replay.store import Replay
@@ -102,7 +103,7 @@ def _both(of: Any) -> dict[Side, AttainmentShown]:
     return {"base": AttainmentShown.of(of("base")), "tried": AttainmentShown.of(of("tried"))}
 
 
-class CalendarChoice(BaseModel):
+class CalendarChoice(Sent):
     """One version of a calendar, for all subjects."""
 
     name: str = Field(min_length=1, max_length=64, examples=["cn"])

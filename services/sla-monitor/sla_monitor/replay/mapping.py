@@ -26,11 +26,12 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.events.intake import HistoryFacts
 from shared.events.terms import Code
+from shared.sent import Sent
 from sla_monitor.policies.rules import Kind
 
 ISO: Final = "iso"
@@ -42,8 +43,8 @@ FactName = Literal[
 Value = str | bool
 
 
-class _Data(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class _Data(Sent):
+    model_config = ConfigDict(frozen=True)
 
 
 class Fact(_Data):
@@ -53,7 +54,7 @@ class Fact(_Data):
     """
 
     column: Column | None = None
-    values: dict[str, Value] = {}
+    values: dict[str, Value] = Field(default={})
     otherwise: Value | None = None
     constant: Value | None = None
 
@@ -102,7 +103,7 @@ class Mapping(_Data):
     zone: str = "Asia/Shanghai"
     formats: tuple[Annotated[str, StringConstraints(min_length=1, max_length=100)], ...] = (ISO,)
     missing: tuple[str, ...] = ("",)
-    facts: dict[FactName, Fact] = {}
+    facts: dict[FactName, Fact] = Field(default={})
     events: tuple[Rule, ...] = Field(min_length=1, max_length=100)
 
     @field_validator("zone")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from shared.errors import AftercareError
 from shared.events.terms import Code
@@ -19,6 +19,7 @@ from shared.http.etag import show_version
 from shared.http.idempotency import idempotent
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
 from shared.i18n.language import ZONE
+from shared.sent import Sent
 from sla_monitor.policies.rules import Policy
 from sla_monitor.replay import actions, store, words
 from sla_monitor.replay.answers import CalendarChoice, ChangeShown, ReplayShown, reasons_of
@@ -52,11 +53,10 @@ Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Instant = Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)]
 
 
-class ReplayWanted(BaseModel):
+class ReplayWanted(Sent):
     """What would have been under a policy version or a draft, over a stretch of time."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {

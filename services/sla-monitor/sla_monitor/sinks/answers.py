@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AwareDatetime, BaseModel, Field, SecretStr, StringConstraints
 
 from shared.events.terms import Code
+from shared.sent import Sent
 from sla_monitor.sinks.actions import Wanted
 from sla_monitor.sinks.rules import Terms
 from sla_monitor.sinks.store import Sink
@@ -43,13 +44,11 @@ class SinkShown(BaseModel):
         return cls(**same, **counts, has_secret=bool(sink.secret))
 
 
-class ChangedSink(BaseModel):
+class ChangedSink(Sent):
     """A sink as it shall be; `config` depends on its kind, a secret that is left out stays as it is."""
 
-    model_config = ConfigDict(extra="forbid")
-
     name: Name
-    config: dict[str, Any] = {}
+    config: dict[str, Any] = Field(default={})
     secret: Secret | None = None
     terms: Terms = Terms()
     enabled: bool = True
@@ -66,10 +65,8 @@ class NewSink(ChangedSink):
     kind: Code = Field(examples=["webhook", "mail", "alertmanager", "apprise"])
 
 
-class Span(BaseModel):
+class Span(Sent):
     """The time in which messages were made, from an instant up to another."""
-
-    model_config = ConfigDict(extra="forbid")
 
     since: AwareDatetime
     until: AwareDatetime

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from shared.errors import AftercareError
 from shared.outgoing import Outgoing
+from shared.sent import Sent
 from sla_monitor.sinks.rules import Terms
 
 
@@ -30,10 +31,10 @@ class Undelivered(Exception):
         super().__init__(reason)
 
 
-class Config(BaseModel):
+class Config(Sent):
     """What a kind needs to know beside its secret; the page shows a field for each."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True)
 
 
 @dataclass(frozen=True, slots=True)

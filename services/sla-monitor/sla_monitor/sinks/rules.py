@@ -9,12 +9,13 @@ from typing import Annotated, Final, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from shared.events.terms import Code
 from shared.i18n import N_
 from shared.outgoing import pause
+from shared.sent import Sent
 
 Role = Literal["owner", "supervisor", "team_lead", "leadership", "assignee"]
 ROLES: Final[tuple[Role, ...]] = ("owner", "supervisor", "team_lead", "leadership", "assignee")
@@ -31,7 +32,7 @@ _FIRST_REST: Final = timedelta(seconds=1)
 _LONGEST_REST: Final = timedelta(minutes=1)
 
 
-class Terms(BaseModel):
+class Terms(Sent):
     """What one sink is told, and how loudly.
 
     roles     it is told only what concerns one of them
@@ -43,7 +44,7 @@ class Terms(BaseModel):
     quiet     no warnings from one time of the day to another; breaches go out at any time
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True)
 
     roles: tuple[Role, ...] = Field(default=ROLES, min_length=1)
     regions: tuple[Code, ...] | None = Field(default=None, max_length=200)
