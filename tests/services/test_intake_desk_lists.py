@@ -12,8 +12,9 @@ import pytest_asyncio
 from contracts.hearing import Hearing, hearing
 from intake.app import service
 from intake.desk import feeds
-from intake.desk.choice import NO_LIMITS, Choice, Limits
+from intake.desk.choice import Choice
 from intake.desk.store import COUNTED, load_chosen, load_figures
+from intake.requests.access import NO_LIMITS, Limits
 from intake.requests.actions import register
 from intake.requests.rules import Identity, Normalised
 from intake.search.loops import BATCH, make_findable

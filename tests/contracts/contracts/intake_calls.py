@@ -72,6 +72,7 @@ class Calls:
             "POST /intake/requests/{id}/answers": self.post_answer,
             "PUT /intake/requests/{id}/judgement": self.overrule,
             "GET /intake/attachments/{id}": self.read_attachment,
+            "GET /intake/calls/{id}/recordings": self.read_recordings,
             "POST /intake/triage/rules": self.publish_rules,
             "POST /intake/triage/rules/trial": self.try_rules,
             "PUT /intake/places": self.put_places,
@@ -145,6 +146,11 @@ class Calls:
         await self.post_mail(client)
         id = await self.desk.admin.fetchval("SELECT id FROM attachment LIMIT 1")
         return await client.get(f"/intake/attachments/{id}")
+
+    async def read_recordings(self, client: httpx.AsyncClient) -> httpx.Response:
+        told = {"call_id": str(uuid7()), "event": "rang"}
+        rang = await client.post("/intake/channels/phone", json=told, headers=_key())
+        return await client.get(f"/intake/calls/{rang.json()['call_id']}/recordings")
 
     async def publish_rules(self, client: httpx.AsyncClient) -> httpx.Response:
         etag = (await client.get("/intake/triage/rules")).headers["etag"]

@@ -10,9 +10,9 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 
 from intake.attachments import store
-from intake.desk.choice import Limits
-from intake.requests import store as requests
+from intake.requests import access
 from intake.requests.routes import look_at_customer
+from intake.requests.store import NoSuchRequest
 from shared.db import Tx
 from shared.http.auth import Caller, Principal, allow
 from shared.http.scope import service_of
@@ -42,10 +42,11 @@ async def read_attachment(id: UUID, request: Request, principal: Caller) -> Resp
 
 async def _file(tx: Tx, id: UUID, principal: Principal) -> Response:
     file = await store.load(tx, id)
-    asked = await requests.load(tx, file.request_id)
-    customer = await look_at_customer(tx, asked, principal.id)
-    if not Limits.of(principal).allow(asked.region, asked.product_line, customer.level):
-        raise store.NoSuchAttachment
+    try:
+        asked = await access.load(tx, principal, file.request_id)
+    except NoSuchRequest:
+        raise store.NoSuchAttachment from None
+    await look_at_customer(tx, asked, principal.id)
     return Response(file.content, headers=headers_of(file.name, file.content_type))
 
 

@@ -16,12 +16,14 @@ from intake.channels.routes import identities as identities_of
 from intake.channels.routes import require_channel
 from intake.places.rules import Words, place
 from intake.places.store import load_catalogue
+from intake.requests import access
+from intake.requests.access import Limits
 from intake.requests.actions import register
 from intake.requests.rules import UNKNOWN, Normalised, plausible, title_of
 from shared.db import Tx
 from shared.db.audit import record
 from shared.events.terms import Code
-from shared.http.auth import Caller, allow
+from shared.http.auth import Caller, Principal, allow
 from shared.http.idempotency import MandatoryKey, idempotent
 from shared.http.scope import service_of
 from shared.http.transaction import Answered, ReadTx, ServiceRoute, WriteTx
@@ -139,22 +141,34 @@ _LISTENERS = [Depends(allow("care", "operations", "admin"))]
 
 
 @router.get("/requests/{id}/calls", dependencies=_DESK)
-async def read_calls(id: UUID, tx: ReadTx) -> list[CallView]:
+async def read_calls(id: UUID, tx: ReadTx, principal: Caller) -> list[CallView]:
     """The calls about a request, in their order."""
-    found = await store.load_of_request(tx, id)
+    asked = await access.load(tx, principal, id)
+    found = await store.load_of_request(tx, asked.id)
     return [CallView.model_validate(each, from_attributes=True) for each in found]
 
 
 @router.get("/calls/{id}/recordings", dependencies=_LISTENERS)
 async def read_recordings(id: UUID, request: Request, principal: Caller) -> list[RecordingView]:
     """Where the recordings of a call lie (R137), for care and quality; looking is recorded."""
-    return await service_of(request).database.transact(partial(_recordings, id=id, actor=principal.id))
+    return await service_of(request).database.transact(partial(_recordings, id=id, viewer=principal))
 
 
-async def _recordings(tx: Tx, id: UUID, actor: str) -> list[RecordingView]:
-    await record(tx, actor, "recording_read", str(id), {})
+async def _recordings(tx: Tx, id: UUID, viewer: Principal) -> list[RecordingView]:
+    call = await store.load(tx, id)
+    if not await _hears(tx, viewer, call):
+        raise store.NoSuchCall
+    await record(tx, viewer.id, "recording_read", str(id), {})
     found = await store.load_recordings(tx, id)
     return [RecordingView.model_validate(each, from_attributes=True) for each in found]
+
+
+async def _hears(tx: Tx, viewer: Principal, call: Any) -> bool:
+    """Whether a call is for these ears (R125): as its request is, or by its region if it became none."""
+    if call.request_id is not None:
+        return bool(await access.visible(tx, viewer, {call.request_id}))
+    limits = Limits.of(viewer)
+    return limits.customer_levels is None and limits.allow_work_in(call.region, None)
 
 
 def taken_down(told: CallTold, noted: Noted, call_id: UUID, at: datetime, raw: bytes) -> Normalised:

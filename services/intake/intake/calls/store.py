@@ -12,6 +12,13 @@ from sqlalchemy import Row, delete, select, update
 from intake.requests.rules import Identity
 from intake.tables import call, call_event, call_recording, identity, request
 from shared.db import Tx, insert_rows
+from shared.errors import AftercareError
+
+
+class NoSuchCall(AftercareError):
+    """There is no such call here, or it is not yours to hear."""
+
+    kind = "not_found"
 
 
 async def lock_or_make(tx: Tx, new: dict[str, Any]) -> Row[Any]:
@@ -19,6 +26,14 @@ async def lock_or_make(tx: Tx, new: dict[str, Any]) -> Row[Any]:
     await insert_rows(tx, call, [new], tail="ON CONFLICT (account, external_id) DO NOTHING")
     which = (call.c.account == new["account"]) & (call.c.external_id == new["external_id"])
     return (await tx.execute(select(call).where(which).with_for_update())).one()
+
+
+async def load(tx: Tx, id: UUID) -> Row[Any]:
+    """Raises `NoSuchCall`."""
+    row = (await tx.execute(select(call).where(call.c.id == id))).first()
+    if row is None:
+        raise NoSuchCall
+    return row
 
 
 async def note(tx: Tx, call_id: UUID, kind: str, happened_at: datetime) -> bool:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from intake.desk.choice import NO_LIMITS, Choice, Limits
+from intake.desk.choice import Choice
 from intake.desk.store import load_chosen
 from intake.requests import store
+from intake.requests.access import NO_LIMITS, Limits
 from shared.db import Tx
 from shared.http.auth import Principal, Role
 from shared.http.sse import LiveFeed, Row

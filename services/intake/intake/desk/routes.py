@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from intake.attachments import store as attachments
 from intake.customers import store as customers
 from intake.desk import feeds
-from intake.desk.choice import Choice, Limits
+from intake.desk.choice import Choice
 from intake.desk.store import COUNTED, load_chosen, load_figures
 from intake.messages import store as messages
 from intake.messages import suggestions
@@ -20,7 +20,8 @@ from intake.places.pages import look_at_place
 from intake.places.routes import regions
 from intake.places.store import load_catalogue
 from intake.progress.links import path_of
-from intake.requests import actions, store
+from intake.requests import access, actions, store
+from intake.requests.access import Limits
 from intake.requests.routes import Answer, absolute, look_at_customer, person
 from intake.sending.fates import fates_of
 from shared.clock import made_at
@@ -75,15 +76,13 @@ async def answer(
     id: UUID, tx: WriteTx, caller: Caller, form: Annotated[AnswerForm, Form()]
 ) -> RedirectResponse:
     """Answer the customer from the page."""
-    await actions.answer(tx, await store.lock(tx, id), form.text, person(caller))
+    await actions.answer(tx, await access.lock(tx, caller, id), form.text, person(caller))
     return RedirectResponse(f"/intake/desk/{id}", status_code=303)
 
 
 async def _show(tx: Tx, request: Request, id: UUID, caller: Principal) -> HTMLResponse:
-    found = await store.load(tx, id)
+    found = await access.load(tx, caller, id)
     customer = await look_at_customer(tx, found, caller.id)
-    if not Limits.of(caller).allow(found.region, found.product_line, customer.level):
-        raise store.NoSuchRequest  # the transaction ends here, and nothing was looked at
     said = await messages.load_conversation(tx, id)
     return page(
         request,

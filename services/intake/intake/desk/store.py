@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import ColumnElement, func, literal, select
 
-from intake.desk.choice import Choice, Limits
+from intake.desk.choice import Choice
+from intake.requests.access import Limits, within
 from intake.requests.store import COLUMNS, Request
 from intake.search.bigrams import grams
 from intake.search.store import holding
-from intake.tables import customer, request
+from intake.tables import request
 from shared.db import Tx
 
 COUNTED: Final = 10_000
@@ -35,14 +36,14 @@ class Figures:
 
 async def load_chosen(tx: Tx, choice: Choice, limits: Limits, most: int) -> list[Request]:
     """The newest first, from `choice.before` backwards."""
-    conditions = [*_chosen(choice), *_within(limits)]
+    conditions = [*_chosen(choice), *within(limits)]
     query = select(*COLUMNS).where(*conditions).order_by(request.c.id.desc()).limit(most)
     return [Request(**row._mapping) for row in await tx.execute(query)]
 
 
 async def load_figures(tx: Tx, limits: Limits) -> Figures:
     """In one statement."""
-    is_open, within = request.c.closed_at.is_(None), _within(limits)
+    is_open, seen = request.c.closed_at.is_(None), within(limits)
     counted = {
         "open": (),
         "urgent": (request.c.severity == "urgent",),
@@ -51,7 +52,7 @@ async def load_figures(tx: Tx, limits: Limits) -> Figures:
     }
     numbers = []
     for name, conditions in counted.items():
-        some = select(literal(1)).select_from(request).where(is_open, *conditions, *within).limit(COUNTED)
+        some = select(literal(1)).select_from(request).where(is_open, *conditions, *seen).limit(COUNTED)
         numbers.append(select(func.count()).select_from(some.subquery()).scalar_subquery().label(name))
     return Figures(**(await tx.execute(select(*numbers))).one()._mapping)
 
@@ -71,16 +72,4 @@ def _chosen(choice: Choice) -> Sequence[ColumnElement[bool]]:
         found.append(request.c.id < choice.before)
     if choice.q:
         found.append(request.c.id.in_(holding(grams(choice.q) or [choice.q])))
-    return found
-
-
-def _within(limits: Limits) -> Sequence[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    if limits.regions is not None:
-        found.append(request.c.region.in_(sorted(limits.regions)))
-    if limits.product_lines is not None:
-        found.append(request.c.product_line.in_(sorted(limits.product_lines)))
-    if limits.customer_levels is not None:
-        level: Any = select(customer.c.level).where(customer.c.id == request.c.customer_id).scalar_subquery()
-        found.append(level.in_(sorted(limits.customer_levels)))
     return found

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from intake.duplicates import actions, store
 from intake.incidents import store as incidents
+from intake.requests import access
 from intake.requests import store as requests
 from intake.requests.routes import person
 from shared.db import Tx
@@ -40,16 +41,19 @@ class OtherForm(BaseModel):
 @router.get("/desk/{id}/duplicates", dependencies=_DESK)
 async def duplicates(id: UUID, request: Request, tx: ReadTx, caller: Caller) -> HTMLResponse:
     """What is merged with this request, and what seems to be the same."""
-    found = await requests.load(tx, id)
+    found = await access.load(tx, caller, id)
     pairs = [each for each in await store.load_pairs(tx, [id]) if each[2] == "merged"]
+    suggested = await actions.suggestions(tx, found)
+    others = {each for pair in pairs for each in pair[:2]} | {each.told.id for each in suggested}
+    seen = await access.visible(tx, caller, others)
     return page(
         request,
         "duplicates.html",
         asked=found,
         incident=await incidents.load_of_request(tx, id),
-        main=next((main for part, main, _ in pairs if part == id), None),
-        parts=[await requests.load(tx, part) for part, main, _ in pairs if main == id],
-        suggestions=await actions.suggestions(tx, found),
+        main=next((main for part, main, _ in pairs if part == id and main in seen), None),
+        parts=[await requests.load(tx, part) for part, main, _ in pairs if main == id and part in seen],
+        suggestions=[each for each in suggested if each.told.id in seen],
         steps=await store.load_steps(tx, id),
         may_merge=bool(caller.roles & AGENTS),
         redact=redact,
@@ -61,6 +65,7 @@ async def merge(
     id: UUID, tx: WriteTx, caller: Caller, form: Annotated[OtherForm, Form()]
 ) -> RedirectResponse:
     """The newer of the two becomes part of the older one."""
+    await access.require(tx, caller, {id, form.other})
     main = await actions.merge(tx, id, form.other, person(caller))
     return await _done(tx, caller, "requests_merged", main, id, form.other)
 
@@ -70,6 +75,7 @@ async def split(
     id: UUID, tx: WriteTx, caller: Caller, form: Annotated[OtherForm, Form()]
 ) -> RedirectResponse:
     """They are two after all."""
+    await access.require(tx, caller, {id, form.other})
     await actions.split(tx, id, form.other, person(caller))
     return await _done(tx, caller, "requests_split", id, id, form.other)
 
@@ -79,6 +85,7 @@ async def keep_apart(
     id: UUID, tx: WriteTx, caller: Caller, form: Annotated[OtherForm, Form()]
 ) -> RedirectResponse:
     """They only look alike."""
+    await access.require(tx, caller, {id, form.other})
     await actions.keep_apart(tx, id, form.other, person(caller))
     return await _done(tx, caller, "requests_kept_apart", id, id, form.other)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -10,8 +11,9 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from intake.incidents import actions, rules, store
+from intake.incidents import access, actions, rules, store
 from intake.incidents.actions import Said
+from intake.requests import access as requests
 from intake.requests.routes import person
 from shared.db import Tx
 from shared.db.audit import record
@@ -105,30 +107,33 @@ class Proof(BaseModel):
 @router.get("/incidents", dependencies=_DESK)
 async def incidents(request: Request, tx: ReadTx, caller: Caller) -> HTMLResponse:
     """What goes on, then what went on."""
-    found = await store.load_all(tx, SHOWN)
+    found = [each for each in await store.load_all(tx, SHOWN) if access.sees(caller, each)]
     return page(request, "incidents.html", incidents=found, may_speak=_may_speak(caller))
 
 
 @router.get("/incidents/line", dependencies=_DESK)
-async def line(request: Request, tx: ReadTx) -> HTMLResponse:
+async def line(request: Request, tx: ReadTx, caller: Caller) -> HTMLResponse:
     """One line for the service desk."""
-    return page(request, "incident_line_now.html", incidents=await store.load_going_on(tx))
+    found = [each for each in await store.load_going_on(tx) if access.sees(caller, each)]
+    return page(request, "incident_line_now.html", incidents=found)
 
 
 @router.get("/incidents/{id}", dependencies=_DESK)
 async def one(id: UUID, request: Request, tx: ReadTx, caller: Caller) -> HTMLResponse:
     """One cause: what was said, who was told, and who else seems to suffer from it."""
-    found = await store.load(tx, id)
+    found = await access.load(tx, caller, id)
     suggested = []
     if found.state in ("proposed", "open"):
         since = found.proposed_at - rules.SHIPPED.window
         suggested = await store.load_suggested(tx, found, since, MOST_SUGGESTED)
+    linked = await store.load_linked(tx, id)
+    seen = await requests.visible(tx, caller, {each.request_id for each in (*linked, *suggested)})
     return page(
         request,
         "incident.html",
         incident=found,
-        linked=await store.load_linked(tx, id),
-        suggested=suggested,
+        linked=[each for each in linked if each.request_id in seen],
+        suggested=[each for each in suggested if each.request_id in seen],
         revisions=await store.load_revisions(tx, id),
         may_speak=_may_speak(caller),
         redact=redact,
@@ -140,6 +145,8 @@ async def one(id: UUID, request: Request, tx: ReadTx, caller: Caller) -> HTMLRes
 async def declare_new(tx: WriteTx, caller: Caller, form: Annotated[NewForm, Form()]) -> RedirectResponse:
     """Declare what nobody proposed."""
     signature = rules.Signature(form.product_line, form.region)
+    access.require_own(caller, signature)
+    await requests.require(tx, caller, form.requests)
     found = await actions.declare_new(tx, signature, form.said, form.requests, person(caller))
     return await _done(tx, caller, found.id, "incident_declared")
 
@@ -149,6 +156,7 @@ async def declare(
     id: UUID, tx: WriteTx, caller: Caller, form: Annotated[DeclareForm, Form()]
 ) -> RedirectResponse:
     """Declare a proposal and tell the customers of the requests that were left checked."""
+    await _reach(tx, caller, id, form.requests)
     await actions.declare(tx, id, form.said, form.requests, person(caller))
     return await _done(tx, caller, id, "incident_declared")
 
@@ -156,6 +164,7 @@ async def declare(
 @router.post("/incidents/{id}/dismiss", dependencies=_SPEAKERS)
 async def dismiss(id: UUID, tx: WriteTx, caller: Caller, form: Annotated[Proof, Form()]) -> RedirectResponse:
     """It is none."""
+    await _reach(tx, caller, id)
     await actions.dismiss(tx, id)
     return await _done(tx, caller, id, "incident_dismissed")
 
@@ -165,6 +174,7 @@ async def revise(
     id: UUID, tx: WriteTx, caller: Caller, form: Annotated[SaidForm, Form()]
 ) -> RedirectResponse:
     """Tell every linked customer what changed."""
+    await _reach(tx, caller, id)
     await actions.revise(tx, id, form.said, person(caller), form.seen)
     return await _done(tx, caller, id, "incident_updated")
 
@@ -172,6 +182,7 @@ async def revise(
 @router.post("/incidents/{id}/end", dependencies=_SPEAKERS)
 async def end(id: UUID, tx: WriteTx, caller: Caller, form: Annotated[SaidForm, Form()]) -> RedirectResponse:
     """Tell every linked customer that it works again."""
+    await _reach(tx, caller, id)
     await actions.end(tx, id, form.said, person(caller), form.seen)
     return await _done(tx, caller, id, "incident_ended")
 
@@ -179,6 +190,7 @@ async def end(id: UUID, tx: WriteTx, caller: Caller, form: Annotated[SaidForm, F
 @router.post("/incidents/{id}/links", dependencies=_SPEAKERS)
 async def link(id: UUID, tx: WriteTx, caller: Caller, form: Annotated[LinkForm, Form()]) -> RedirectResponse:
     """These requests belong to it too; their customers are told how it stands."""
+    await _reach(tx, caller, id, form.all)
     await actions.link(tx, id, form.all, person(caller))
     return await _done(tx, caller, id, "incident_linked")
 
@@ -188,8 +200,15 @@ async def unlink(
     id: UUID, tx: WriteTx, caller: Caller, form: Annotated[LinkForm, Form()]
 ) -> RedirectResponse:
     """These have another cause."""
+    await _reach(tx, caller, id, form.all)
     await actions.unlink(tx, id, form.all, person(caller))
     return await _done(tx, caller, id, "incident_unlinked")
+
+
+async def _reach(tx: Tx, caller: Principal, id: UUID, asked: Sequence[UUID] = ()) -> None:
+    """Raise what is not there for `caller`: the incident, or one of the requests."""
+    await access.load(tx, caller, id)
+    await requests.require(tx, caller, asked)
 
 
 async def _done(tx: Tx, caller: Principal, id: UUID, action: str) -> RedirectResponse:

@@ -19,7 +19,7 @@ from shared.errors import AftercareError
 
 
 class NoSuchIncident(AftercareError):
-    """There is no such incident here."""
+    """There is no such incident here, or it is not yours to see."""
 
     kind = "not_found"
 

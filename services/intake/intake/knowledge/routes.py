@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from intake.knowledge import actions, rules, store
 from intake.knowledge.input import ArticleForm, ReviewForm, Searched, SeenForm, UseForm
 from intake.messages import store as messages
-from intake.requests import store as requests
+from intake.requests import access
 from shared.db import Tx
 from shared.db.audit import record
 from shared.http.auth import Caller, Principal, Role, allow
@@ -63,11 +63,12 @@ async def knowledge(
 @router.get("/knowledge/suggestions", dependencies=[Depends(allow(*_DESK))])
 async def suggestions(
     request: Request,
+    caller: Caller,
     id: Annotated[UUID | None, Query(alias="request")] = None,
     text: Annotated[Searched, Query()] = "",
 ) -> HTMLResponse:
     """What may help with a request, or with what is being written; that it was suggested is remembered."""
-    find = partial(_suggest, request=request, request_id=id, text=text)
+    find = partial(_suggest, request=request, viewer=caller, request_id=id, text=text)
     return await service_of(request).database.transact(find)
 
 
@@ -155,17 +156,19 @@ async def review(
 
 
 @router.post("/knowledge/{id}/uses", dependencies=_AGENTS, status_code=204)
-async def use(id: UUID, tx: WriteTx, form: Annotated[UseForm, Form()]) -> Response:
+async def use(id: UUID, tx: WriteTx, caller: Caller, form: Annotated[UseForm, Form()]) -> Response:
     """It went into an answer, or helped."""
-    await requests.load(tx, form.request)
+    await access.load(tx, caller, form.request)
     await store.note_use(tx, [(await store.load(tx, id)).id], form.what, form.request)
     return Response(status_code=204)
 
 
-async def _suggest(tx: Tx, request: Request, request_id: UUID | None, text: str) -> HTMLResponse:
+async def _suggest(
+    tx: Tx, request: Request, viewer: Principal, request_id: UUID | None, text: str
+) -> HTMLResponse:
     about, product_line, used = "", None, {}
     if request_id is not None:
-        asked = await requests.load(tx, request_id)
+        asked = await access.load(tx, viewer, request_id)
         said = await messages.load_conversation(tx, request_id)
         first = next((each.text for each in said if each.direction == "in"), "")
         about, product_line = f"{asked.title}\n{first}", asked.product_line

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from intake.places import actions, store
 from intake.places.catalogue import Catalogue, Place
 from intake.places.rules import Words
+from intake.requests import access
 from intake.requests import store as requests
 from intake.requests.routes import person
 from intake.requests.rules import UNKNOWN
@@ -164,7 +165,7 @@ async def put_place(
     id: UUID, tx: WriteTx, seen: IfMatch, sent: RequestPlace, caller: Caller, response: Response
 ) -> PlaceSet:
     """Say where a request is; its ticket and its promises follow (R54-R57)."""
-    asked = await requests.lock(tx, id)
+    asked = await access.lock(tx, caller, id)
     seen.require(asked.version)
     return await _set(tx, asked, sent.region, sent.city, caller, response)
 
@@ -174,7 +175,7 @@ async def set_place(
     id: UUID, tx: WriteTx, caller: Caller, form: Annotated[PlaceForm, Form()]
 ) -> RedirectResponse:
     """The same from the page."""
-    asked = await requests.lock(tx, id)
+    asked = await access.lock(tx, caller, id)
     await actions.set_place(tx, asked, form.region, form.city, person(caller), caller.id)
     return RedirectResponse(f"/intake/desk/{id}", status_code=303)
 

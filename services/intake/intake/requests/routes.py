@@ -12,7 +12,7 @@ from pydantic import BaseModel, StringConstraints
 
 from intake.customers import store as customers
 from intake.messages import store as messages
-from intake.requests import actions, store
+from intake.requests import access, actions, store
 from intake.sending.fates import fates_of, told_of
 from shared.db import Tx
 from shared.db.audit import record
@@ -115,17 +115,18 @@ _AGENTS = [Depends(allow("care", "dispatcher", "admin"))]
 
 
 @router.get("/requests", dependencies=_DESK)
-async def read_requests(tx: ReadTx, paging: Paged) -> Page[RequestView]:
+async def read_requests(tx: ReadTx, paging: Paged, principal: Caller) -> Page[RequestView]:
     """The newest first."""
     before = paging.after[0] if paging.after else None
-    requests = await store.load_newest(tx, paging.limit + 1, before if isinstance(before, UUID) else None)
+    start = before if isinstance(before, UUID) else None
+    requests = await access.load_newest(tx, principal, paging.limit + 1, start)
     return paging.page(await _views(tx, requests), key=lambda view: (view.id,))
 
 
 @router.get("/requests/{id}", dependencies=_DESK)
-async def read_request(id: UUID, tx: ReadTx, response: Response) -> RequestView:
+async def read_request(id: UUID, tx: ReadTx, principal: Caller, response: Response) -> RequestView:
     """One request with every judgement of it."""
-    request = await store.load(tx, id)
+    request = await access.load(tx, principal, id)
     show_version(response, request.version)
     return (await _views(tx, [request]))[0]
 
@@ -133,20 +134,20 @@ async def read_request(id: UUID, tx: ReadTx, response: Response) -> RequestView:
 @router.get("/requests/{id}/customer", dependencies=_DESK)
 async def read_customer(id: UUID, request: Request, principal: Caller) -> CustomerView:
     """Who asked; looking is recorded."""
-    return await service_of(request).database.transact(partial(_customer, id=id, actor=principal.id))
+    return await service_of(request).database.transact(partial(_customer, id=id, viewer=principal))
 
 
 @router.get("/requests/{id}/messages", dependencies=_DESK)
 async def read_messages(id: UUID, request: Request, principal: Caller) -> list[MessageView]:
     """The conversation, in order; customers write their numbers into it, so looking is recorded."""
-    look = partial(_conversation, id=id, actor=principal.id, public_url=settings_of(request).public_url)
+    look = partial(_conversation, id=id, viewer=principal, public_url=settings_of(request).public_url)
     return await service_of(request).database.transact(look)
 
 
 @router.post("/requests/{id}/answers", status_code=201, dependencies=[*_AGENTS, Depends(idempotent())])
 async def post_answer(id: UUID, tx: WriteTx, answer: Answer, principal: Caller) -> Answered:
     """Answer the customer; the first answer keeps the promise of a first reply (R52, R53)."""
-    request = await store.lock(tx, id)
+    request = await access.lock(tx, principal, id)
     return Answered(message_id=await actions.answer(tx, request, answer.text, person(principal)))
 
 
@@ -155,7 +156,7 @@ async def overrule(
     id: UUID, tx: WriteTx, seen: IfMatch, judged: Reclassification, principal: Caller, response: Response
 ) -> RequestView:
     """Overrule the triage; the rules' judgement is kept beside it (R06)."""
-    request = await store.lock(tx, id)
+    request = await access.lock(tx, principal, id)
     seen.require(request.version)
     await actions.reclassify(tx, request, judged.kind, judged.severity, person(principal), judged.reason)
     await record(tx, principal.id, "triage_overruled", str(id), {"severity": judged.severity})
@@ -172,9 +173,9 @@ def person(principal: Principal) -> UUID:
         return UUID(int=0)
 
 
-async def _customer(tx: Tx, id: UUID, actor: str) -> CustomerView:
-    asked = await store.load(tx, id)
-    customer = await look_at_customer(tx, asked, actor)
+async def _customer(tx: Tx, id: UUID, viewer: Principal) -> CustomerView:
+    asked = await access.load(tx, viewer, id)
+    customer = await look_at_customer(tx, asked, viewer.id)
     reached = await customers.load_identities(tx, asked.customer_id)
     return CustomerView(
         id=customer.id,
@@ -185,8 +186,8 @@ async def _customer(tx: Tx, id: UUID, actor: str) -> CustomerView:
     )
 
 
-async def _conversation(tx: Tx, id: UUID, actor: str, public_url: str) -> list[MessageView]:
-    await look_at_customer(tx, await store.load(tx, id), actor)
+async def _conversation(tx: Tx, id: UUID, viewer: Principal, public_url: str) -> list[MessageView]:
+    await look_at_customer(tx, await access.load(tx, viewer, id), viewer.id)
     said = await messages.load_conversation(tx, id)
     fates = await fates_of(tx, said)
     views = [MessageView.model_validate(row, from_attributes=True) for row in said]

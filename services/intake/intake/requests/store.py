@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, DateTime, Text, Uuid, bindparam, func, select, text, update
+from sqlalchemy import ARRAY, ColumnElement, DateTime, Text, Uuid, bindparam, func, select, text, update
 
 from intake.requests.rules import Identity
 from intake.tables import request, set_aside, triage
@@ -18,7 +18,7 @@ from shared.errors import AftercareError
 
 
 class NoSuchRequest(AftercareError):
-    """There is no such request here."""
+    """There is no such request here, or it is not yours to see."""
 
     kind = "not_found"
 
@@ -191,9 +191,11 @@ async def save(tx: Tx, id: UUID, **changes: Any) -> None:
     await tx.execute(update(request).where(request.c.id == id).values(changes))
 
 
-async def load_newest(tx: Tx, most: int, before: UUID | None = None) -> list[Request]:
-    """The newest first."""
-    query = select(*COLUMNS).order_by(request.c.id.desc()).limit(most)
+async def load_newest(
+    tx: Tx, most: int, before: UUID | None = None, conditions: Sequence[ColumnElement[bool]] = ()
+) -> list[Request]:
+    """The newest first, of those that fulfil the conditions."""
+    query = select(*COLUMNS).where(*conditions).order_by(request.c.id.desc()).limit(most)
     if before is not None:
         query = query.where(request.c.id < before)
     return [Request(**row._mapping) for row in await tx.execute(query)]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from intake.requests import access
 from intake.sending import store
 from intake.sending.fates import fate_of
 from intake.sending.rules import Decision, may_decide
 from shared.db import Tx
 from shared.db.audit import record
 from shared.errors import AftercareError
+from shared.http.auth import Principal
 
 
 class NotNow(AftercareError):
@@ -19,18 +21,20 @@ class NotNow(AftercareError):
     kind = "conflict"
 
 
-async def decide(tx: Tx, id: UUID, decision: Decision, actor: str) -> UUID:
+async def decide(tx: Tx, id: UUID, decision: Decision, viewer: Principal) -> UUID:
     """Let a message be sent again, or say that it arrived; the id of its request.
 
     Raises `NoSuchMessage`, `NotNow`.
     """
     row = await store.lock(tx, id)
+    if not await access.visible(tx, viewer, {row.request_id}):
+        raise store.NoSuchMessage
     told = (await store.load_told(tx, [row.request_id])).get(id)
     state = fate_of(row, told).state
     if not may_decide(state, decision):
         raise NotNow(state=state)
     await store.save(tx, id, **(_again(row, tx) if decision == "send_again" else _arrived(tx)))
-    await record(tx, actor, f"message_{decision}", str(id), {"was": state})
+    await record(tx, viewer.id, f"message_{decision}", str(id), {"was": state})
     request_id: UUID = row.request_id
     return request_id
 

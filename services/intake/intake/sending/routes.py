@@ -34,7 +34,7 @@ class DecidedForm(Decided):
 @router.post("/messages/{id}/retry", status_code=204, dependencies=_AGENTS)
 async def retry(id: UUID, tx: WriteTx, caller: Caller, decided: Decided) -> Response:
     """Send a message again that failed, has no way or an open fate; or say that it arrived."""
-    await actions.decide(tx, id, decided.decision, caller.id)
+    await actions.decide(tx, id, decided.decision, caller)
     return Response(status_code=204)
 
 
@@ -43,5 +43,5 @@ async def retry_from_page(
     id: UUID, tx: WriteTx, caller: Caller, form: Annotated[DecidedForm, Form()]
 ) -> RedirectResponse:
     """The same from the request's page."""
-    request_id = await actions.decide(tx, id, form.decision, caller.id)
+    request_id = await actions.decide(tx, id, form.decision, caller)
     return RedirectResponse(f"/intake/desk/{request_id}", status_code=303)

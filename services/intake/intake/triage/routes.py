@@ -10,8 +10,8 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import Field
 
+from intake.requests import access
 from intake.requests import actions as requests
-from intake.requests import store as request_store
 from intake.requests.routes import Reclassification, person
 from intake.triage import actions, store
 from intake.triage.answers import ChangeShown, Report, RulesShown, Trial, TrialShown, VersionShown
@@ -64,10 +64,16 @@ async def publish(tx: WriteTx, caller: Caller, seen: IfMatch, draft: Draft, resp
 
 
 @router.post("/triage/rules/trial", dependencies=[Depends(allow(*READERS))])
-async def trial(tx: ReadTx, body: Trial) -> TrialShown:
-    """Which of the newest requests these rules would judge otherwise than the rules of their time did."""
+async def trial(tx: ReadTx, caller: Caller, body: Trial) -> TrialShown:
+    """Which of the newest requests these rules would judge otherwise than the rules of their time did.
+
+    All are judged, those of them are named that the caller may see.
+    """
     judged, changes = await actions.try_out(tx, body.rules, body.recent)
-    return TrialShown(judged=judged, changes=[ChangeShown.of(each) for each in changes])
+    seen = await access.visible(tx, caller, {each.told.request_id for each in changes})
+    return TrialShown(
+        judged=judged, changes=[ChangeShown.of(each) for each in changes if each.told.request_id in seen]
+    )
 
 
 @router.get("/triage/report", dependencies=[Depends(allow(*READERS))], response_model=Report)
@@ -90,7 +96,7 @@ async def overrule(
     id: UUID, tx: WriteTx, caller: Caller, form: Annotated[OverruleForm, Form()]
 ) -> RedirectResponse:
     """Overrule the triage from the page; both judgements are kept (R06)."""
-    request = await request_store.lock(tx, id)
+    request = await access.lock(tx, caller, id)
     Precondition(frozenset([str(form.seen)])).require(request.version)
     await requests.reclassify(tx, request, form.kind, form.severity, person(caller), form.reason)
     await record(tx, caller.id, "triage_overruled", str(id), {"severity": form.severity})
