@@ -15,9 +15,27 @@ from dispatch.acceptance.rules import CLOSE_AFTER, REMIND_AFTER, Acceptance, due
 from dispatch.assignment.rules import Assignment, Candidate, Decision, Kept, NobodyAvailable
 from dispatch.progress.rules import INFORMED
 from dispatch.tickets import rules
-from dispatch.tickets.rules import ALLOWED, STATES, WORKING, Command, Steps, Ticket, TicketNotReady
+from dispatch.tickets.rules import (
+    ALLOWED,
+    AT_WORK,
+    MOVES,
+    STATES,
+    WORKING,
+    Command,
+    State,
+    Steps,
+    Ticket,
+    TicketNotReady,
+)
+from dispatch.tickets.rules.diagram import diagram, table
 from dispatch.visits.rules import fault_of_visit, is_plausible
-from shared.events.dispatch import CustomerInformed, TicketResolved, VisitAgreed
+from shared.events.dispatch import (
+    CustomerInformed,
+    TicketProgressed,
+    TicketReopened,
+    TicketResolved,
+    VisitAgreed,
+)
 from shared.events.terms import PartLine, Severity, Site
 
 NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
@@ -95,6 +113,9 @@ DO: dict[Command, Callable[[Ticket], Steps]] = {
     "agree_visit": lambda ticket: rules.agree_visit(ticket, VISIT),
     "depart": rules.depart,
     "arrive": lambda ticket: rules.arrive(ticket, None),
+    "begin_work": rules.begin_work,
+    "pause": lambda ticket: rules.pause(ticket, "customer", "away", None, ENGINEER),
+    "resume": rules.resume,
     "request_parts": lambda ticket: rules.request_parts(
         ticket, UUID(int=8), (PartLine(part_number="P", quantity=1),)
     ),
@@ -103,6 +124,10 @@ DO: dict[Command, Callable[[Ticket], Steps]] = {
     "accept_result": rules.accept_result,
     "reject_result": lambda ticket: rules.reject_result(ticket, "it leaks"),
     "close_unconfirmed": rules.close_unconfirmed,
+    "cancel": lambda ticket: rules.cancel(ticket, "withdrawn", "bought another one", DUTY_LEAD),
+    "reopen": lambda ticket: rules.reopen(
+        ticket, assigned(OTHER, ticket.severity), "it leaks again", "dispatcher", DUTY_LEAD
+    ),
 }
 
 
@@ -135,12 +160,74 @@ def test_what_is_not_in_the_table_is_refused_with_what_is(state: rules.State) ->
 
 def test_the_straight_way_ends_accepted() -> None:
     done = after("accept", "agree_visit", "depart", "arrive", "request_parts", "resolve", "accept_result")
-    assert (done.state, done.owner_id, done.allowed) == ("closed", ENGINEER, frozenset())
+    assert (done.state, done.owner_id, done.ended_as) == ("closed", ENGINEER, "accepted")
+    assert done.allowed == {"reopen"}
 
 
-def test_nothing_is_resolved_before_somebody_came() -> None:
-    for state in set(STATES) - {"on_site"}:
+def test_nothing_is_resolved_before_somebody_came_or_worked_from_afar_r26() -> None:
+    for state in set(STATES) - {"on_site", "working"}:
         assert "resolve" not in ALLOWED[state]
+    [step] = rules.begin_work(after("accept"))
+    assert step.payload == TicketProgressed(engineer_id=ENGINEER, to="working", remote=True)
+    [step] = rules.begin_work(after("accept", "depart", "arrive"))
+    assert step.payload == TicketProgressed(engineer_id=ENGINEER, to="working", remote=False)
+
+
+def test_every_change_is_one_version_and_one_event() -> None:
+    types = {"open": rules.open_ticket(ASKED, assigned())}
+    types |= {
+        "left": rules.take_away(after("accept", "pause"), "on leave"),
+        "amended": rules.amend(opened(), kind="maintenance"),
+        "supervised": (rules.change_supervisor(opened(severity="important"), OTHER),),
+    }
+    for steps in types.values():
+        assert all(step.payload.type.startswith("dispatch.") for step in steps)
+        assert [step.ticket.version for step in steps] == sorted({step.ticket.version for step in steps})
+
+
+@pytest.mark.parametrize("state", AT_WORK)
+def test_what_waits_goes_on_where_it_was(state: State) -> None:
+    ticket = replace(after("accept"), state=state)
+    waiting = after("pause", ticket=ticket)
+    assert (waiting.state, waiting.waiting_for, waiting.paused_in) == ("waiting", "customer", state)
+    again = after("resume", ticket=waiting)
+    assert (again.state, again.waiting_for, again.paused_in) == (state, None, None)
+
+
+@pytest.mark.parametrize("command", ["assign", "agree_visit", "take_away"])
+def test_whatever_ends_the_waiting_says_so(command: str) -> None:
+    waiting = after("accept", "pause")
+    how: dict[str, Callable[[Ticket], Steps]] = {"take_away": lambda ticket: rules.take_away(ticket, "ill")}
+    steps = (how | {**DO})[command](waiting)
+    assert steps[0].what == "ticket_resumed"
+    assert (steps[-1].ticket.waiting_for, steps[-1].ticket.paused_in) == (None, None)
+
+
+@pytest.mark.parametrize("ends", [("cancel",), ("accept", "depart", "arrive", "resolve", "accept_result")])
+def test_a_reopened_ticket_begins_anew_decision_14(ends: tuple[Command, ...]) -> None:
+    urgent = opened(severity="urgent")
+    first = after("decline", "assign", *ends, ticket=urgent)
+    steps = DO["reopen"](first)
+    assert names(steps) == ["ticket_reopened", "group_formed", "leadership_informed", "ticket_assigned"]
+    again = steps[-1].ticket
+    assert (again.episode, again.arrivals, again.declined_ids) == (2, 0, ())
+    assert (again.ended_as, again.state) == (None, "assigned")
+    payload = steps[0].payload
+    assert isinstance(payload, TicketReopened)
+    assert (payload.was, payload.episode) == (first.ended_as, 2)
+
+
+def test_a_reopened_ticket_that_nobody_can_do_needs_a_decision() -> None:
+    steps = rules.reopen(after("cancel"), nobody(), "again", "customer")
+    assert [step.ticket.state for step in steps] == ["needs_decision"]
+    assert steps[-1].ticket.owner_id == DUTY_LEAD
+
+
+def test_the_diagram_shows_every_move() -> None:
+    drawn = diagram()
+    for command, move in MOVES.items():
+        assert (f": {command}\n" in f"{drawn}\n") == bool(move.to or move.back), command
+    assert all(f"`{state}`" in table() for state in STATES)
 
 
 def test_opening_owns_assigns_and_counts_versions() -> None:
@@ -194,7 +281,8 @@ def test_the_three_ends_differ_decision_10() -> None:
     resolved = after("accept", "depart", "arrive", "resolve")
     assert names(rules.accept_result(resolved)) == ["result_accepted", "ticket_closed"]
     assert names(rules.reject_result(resolved, "it leaks")) == ["result_rejected"]
-    assert names(rules.close_unconfirmed(resolved)) == ["ticket_closed"]
+    assert names(rules.close_unconfirmed(resolved)) == ["result_unconfirmed", "ticket_closed"]
+    assert rules.close_unconfirmed(resolved)[-1].ticket.ended_as == "unconfirmed"
 
 
 def regraded(ticket: Ticket, severity: Severity, decision: Decision | Kept) -> Steps:
@@ -222,6 +310,24 @@ def test_what_was_urgent_and_is_not_any_more_belongs_to_its_engineer() -> None:
     assert (steps[-1].ticket.group_ids, steps[-1].ticket.owner_id) == ((), ENGINEER)
 
 
+def test_every_command_leads_where_the_table_says_from_wherever_it_is_possible() -> None:
+    """All there is: whatever can be reached, with every command that is possible there."""
+    seen: set[tuple[State, State | None]] = set()
+    ahead = [opened()]
+    while ahead:
+        ticket = ahead.pop()
+        if (ticket.state, ticket.paused_in) in seen:
+            continue
+        seen.add((ticket.state, ticket.paused_in))
+        for command in sorted(ticket.allowed):
+            now = DO[command](ticket)[-1].ticket
+            move = MOVES[command]
+            assert now.state in ({ticket.paused_in} if move.back else set(move.to) or {ticket.state}), command
+            ahead.append(now)
+    assert {state for state, _ in seen} == set(STATES) - {"opened"}
+    assert {back for _, back in seen} == {None, *AT_WORK}
+
+
 class Life(RuleBasedStateMachine):
     """Any commands in any order, by the table: each step is one version, and the promises hold after each."""
 
@@ -235,12 +341,20 @@ class Life(RuleBasedStateMachine):
         self.ticket = steps[-1].ticket
 
     @invariant()
+    def what_waits_and_what_ended_says_so(self) -> None:
+        ticket = self.ticket
+        assert (ticket.state == "waiting") == (ticket.waiting_for is not None)
+        assert (ticket.waiting_for is None) == (ticket.paused_in is None)
+        assert (ticket.ended_as is None) == ticket.is_open
+
+    @invariant()
     def somebody_owns_it(self) -> None:
         assert self.ticket.owner_id != UUID(int=0)
 
     @invariant()
     def who_works_is_known(self) -> None:
-        assert (self.ticket.engineer_id is None) == (self.ticket.state in ("opened", "needs_decision"))
+        if self.ticket.state != "cancelled":
+            assert (self.ticket.engineer_id is None) == (self.ticket.state in ("opened", "needs_decision"))
         assert self.ticket.state not in WORKING or self.ticket.given_to
 
     @invariant()
@@ -249,7 +363,7 @@ class Life(RuleBasedStateMachine):
         if self.ticket.severity == "important" and self.ticket.engineer_id:
             assert self.ticket.supervisor_id not in (None, self.ticket.engineer_id)
 
-    @precondition(lambda self: self.ticket.state != "closed")
+    @precondition(lambda self: self.ticket.is_open)
     @rule()
     def regrade(self) -> None:
         graver: dict[Severity, Severity] = {
@@ -263,10 +377,16 @@ class Life(RuleBasedStateMachine):
             decision = replace(kept(severity), engineer_id=self.ticket.given_to)
         self.take(regraded(self.ticket, severity, decision))
 
-    @precondition(lambda self: self.ticket.state == "closed")
+    @precondition(lambda self: not self.ticket.is_open)
     @rule()
-    def stay_closed(self) -> None:
-        assert not self.ticket.allowed
+    def stay_ended(self) -> None:
+        assert self.ticket.allowed == {"reopen"}
+
+    @precondition(lambda self: self.ticket.state in WORKING)
+    @rule()
+    def leave(self) -> None:
+        taken = rules.take_away(self.ticket, "on leave")
+        self.take((*taken, *rules.place(taken[-1].ticket, assigned(OTHER, self.ticket.severity))))
 
     @precondition(lambda self: self.ticket.state == "needs_decision")
     @rule()
@@ -287,7 +407,7 @@ def _rule_for(command: Command) -> object:
 for each in DO:
     setattr(Life, f"do_{each}", _rule_for(each))
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestLife.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 
 
 def question(reminders: int = 0, *, asked_at: datetime = NOW) -> Acceptance:

@@ -51,6 +51,15 @@ def test_nor_with_it_when_everything_is_switched_on() -> None:
     assert found(body) == ()
 
 
+def test_what_a_pause_waits_for_is_something_that_is_told() -> None:
+    for when, code in (({"waiting_for": ["weather"]}, "impossible_value"), ({"mood": ["x"]}, "unknown_fact")):
+        body = shipped()
+        promise = next(each for each in body["promises"] if each["code"] == "on_site")
+        promise["pauses"][2]["when"] = when
+        [finding] = found(body)
+        assert (finding.code, finding.path[-2]) == (code, "when")
+
+
 # Each way of spoiling a promise: what is found then, at which level, and of which part of it.
 
 Spoil = Callable[[Body], Any]

@@ -111,6 +111,25 @@ async def test_a_rejected_result_goes_on_with_the_same_engineer_and_episode(desk
     assert [data["first_visit"] for data in resolved] == [True, False]
 
 
+async def test_who_accepted_may_come_back_and_it_begins_anew_decision_14(desk: Desk) -> None:
+    ticket = await desk.ticket(await desk.ask("general"))
+    await finished(desk, desk.acting(JUNIOR_A, "engineer"), ticket)
+    customer, link = desk.served.client(), await desk.link_to(ticket.id)
+    proof = proof_in((await customer.get(link)).text)
+    back = {"verdict": "come_back", "proof": proof, "reason": "It leaks again"}
+    assert (await customer.post(link, data=back)).status_code == 409  # asked, and not answered yet
+    await customer.post(link, data={"verdict": "accept", "proof": proof})
+    assert "Something is not right after all" in (await customer.get(link)).text
+    assert (await customer.post(link, data=back)).status_code == 303
+    row = await desk.ticket(ticket.request_id)
+    assert (row.state, row.episode, row.ended_as) == ("assigned", 2, None)
+    told = await desk.told(ticket.id)
+    assert [name for name, _, _ in told][-2:] == ["ticket_reopened", "ticket_assigned"]
+    assert told[-2][2]["was"] == "accepted"
+    assert "look into it again" in (await customer.get(link)).text
+    assert (await customer.post(link, data=back)).status_code == 409
+
+
 async def test_when_the_engineer_has_left_somebody_else_goes_on(desk: Desk) -> None:
     ticket = await desk.ticket(await desk.ask("general"))
     await finished(desk, desk.acting(JUNIOR_A, "engineer"), ticket)

@@ -125,7 +125,7 @@ async def test_each_sees_the_steps_that_are_theirs(desk: Desk) -> None:
     for who, role, commands in (
         (SENIOR_C, "engineer", {"accept", "decline", "inform_customer"}),
         (SUPERVISOR_F, "engineer", set()),
-        (DUTY_LEAD_G, "dispatcher", {"accept", "decline", "inform_customer", "assign"}),
+        (DUTY_LEAD_G, "dispatcher", {"accept", "decline", "inform_customer", "assign", "cancel"}),
         (DUTY_LEAD_G, "operations", {"assign"}),
     ):
         browser = await desk.browser(who, role)  # type: ignore[arg-type]

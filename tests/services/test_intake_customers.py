@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from contracts.hearing import Hearing, hearing
 from intake.app import service
+from intake.customers import merging
 from shared.clock import uuid7
 
 AGENT = "01a20273-7507-7fce-927d-0a465d28c401"
@@ -93,6 +94,23 @@ async def test_merged_and_parted_again_is_as_before(
     assert len(now) == len(before) + 1
     assert set(before) < set(now)
     assert await asked(desk, who[1]) == gone
+
+
+async def test_tickets_hear_of_the_level_that_a_merge_makes_and_unmakes_r36(desk: Hearing) -> None:
+    plain = await asked(desk, {"phone": "1390000" + str(uuid7().int)[-4:], "level": "standard"})
+    important = await asked(desk, {"phone": "1390001" + str(uuid7().int)[-4:], "level": "vip"})
+    for keep, other in ((plain, important), (important, plain)):
+        before = len(await levels_told(desk, plain))
+        async with desk.database.transaction() as tx:
+            merge = await merging.merge(tx, keep, other, "care")
+        async with desk.database.transaction() as tx:
+            await merging.undo(tx, keep, merge, "care")
+        assert (await levels_told(desk, plain))[before:] == ["vip", "standard"]
+    assert await levels_told(desk, important) == []
+
+
+async def levels_told(desk: Hearing, customer: UUID) -> list[str]:
+    return [data["level"] for name, _, data in await desk.told(customer) if name == "customer_changed"]
 
 
 async def test_a_merge_is_refused_where_it_makes_no_sense(desk: Hearing) -> None:
@@ -259,5 +277,6 @@ async def test_the_page_shows_merges_corrects_and_forgets(desk: Hearing, languag
     assert await send("consent", **consent) == 303
     row = await desk.admin.fetchrow("SELECT name, level, region, city FROM customer WHERE id = $1", id)
     assert tuple(row) == ("赵总", "vip", "east", "suzhou")
+    assert [data for name, _, data in await desk.told(id) if name == "customer_changed"] == [{"level": "vip"}]
     assert await send("forget", sure="yes") == 303
     assert number not in (await browser.get(path)).text

@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+import pytest
 import pytest_asyncio
 
 from contracts.hearing import Hearing, hearing, told_event
@@ -135,6 +136,26 @@ async def test_a_closed_request_is_not_opened_again_by_a_chat(desk: Hearing) -> 
     [next_one] = await store(desk.database, said("closed"))
     assert next_one.fresh
     assert (await store(desk.database, said("closed")))[0].request_id == next_one.request_id
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+async def test_a_reopened_ticket_goes_on_with_its_conversation(desk: Hearing, in_order: bool) -> None:
+    [first] = await store(desk.database, said(f"reopened {in_order}"))
+    site, now = Site(region="east", city="shanghai"), clock.now()
+    known = {"request_id": first.request_id, "customer_id": uuid7(), "severity": "general", "site": site}
+    cancelled = dispatch.TicketCancelled(**known, reason="withdrawn", episode=1)
+    reopened = dispatch.TicketReopened(
+        **known, reason="again", asked_by="dispatcher", owner_id=uuid7(), episode=2
+    )
+    ticket = uuid7()
+    told = [
+        told_event(cancelled, subject=ticket, version=9, at=now),
+        told_event(reopened, subject=ticket, version=10, at=now + timedelta(seconds=1)),
+    ]
+    for message in told if in_order else reversed(told):
+        await desk.receive(message)
+    [joined] = await store(desk.database, said(f"reopened {in_order}"))
+    assert joined == Registered(first.request_id, fresh=False)
 
 
 async def test_fifty_first_messages_at_once_are_one_request(desk: Hearing) -> None:

@@ -25,7 +25,7 @@ from parts.stock.actions import receive_delivery
 from shared.clock import clock, uuid7
 from shared.db import Tx
 from shared.errors import Outage
-from shared.events.dispatch import PartsRequested, TicketClosed
+from shared.events.dispatch import PartsRequested, TicketCancelled, TicketClosed
 from shared.events.terms import PartLine, Site
 
 ENGINEER = UUID(int=1)
@@ -147,6 +147,18 @@ async def test_closing_a_ticket_gives_back_what_it_held_and_ends_what_it_waited_
     assert await words(parts, held) == [("parts_reserved", 1), ("parts_released", 2)]
     assert await words(parts, short) == [("parts_short", 1), ("parts_released", 2)]
     assert await shelf(parts) == (5, 0)
+
+
+async def test_a_cancelled_ticket_needs_no_parts_any_more(parts: Hearing) -> None:
+    await deliver(parts, pump_7=5)
+    ticket, requisition = uuid7(), uuid7()
+    await parts.receive(request(ticket, requisition, ("PUMP-7", 2), version=5))
+    cancelled = TicketCancelled(
+        request_id=UUID(int=9), customer_id=UUID(int=8), reason="withdrawn", severity="general",
+        site=SITE, episode=1,
+    )  # fmt: skip
+    await parts.receive(told_event(cancelled, subject=ticket, version=6))
+    assert (await state(parts, requisition), await shelf(parts)) == ("released", (5, 0))
 
 
 async def test_a_request_told_after_the_close_of_its_ticket_holds_nothing(parts: Hearing) -> None:

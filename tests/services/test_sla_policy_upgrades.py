@@ -74,8 +74,16 @@ def before_replies(body: Body) -> Body:
     return body
 
 
+def before_waiting(body: Body) -> Body:
+    """Nothing stood while work waited for the customer."""
+    for each in body["promises"]:
+        each["pauses"] = [rule for rule in each["pauses"] if "when" not in rule]
+    return body
+
+
 @pytest.mark.parametrize(
-    ("before", "last"), [(before_leadership, 9), (before_progress, 12), (before_replies, 13)]
+    ("before", "last"),
+    [(before_leadership, 9), (before_progress, 12), (before_replies, 13), (before_waiting, 14)],
 )
 @pytest.mark.parametrize(("own", "sources"), [(False, ["shipped"] * 2), (True, ["shipped", "edited"])])
 async def test_a_new_promise_reaches_who_has_what_shipped_and_nobody_who_has_their_own(

@@ -2,7 +2,8 @@
 
 owns        tickets and who is accountable for each, the organisation, visits, acceptance by customers
 path        /dispatch
-events in   intake.request_registered, request_reclassified, answer_given; parts.parts_reserved, parts_short
+events in   intake.request_registered, request_reclassified, request_merged, request_split, request_solved,
+            answer_given, customer_changed, customer_erased; parts.parts_reserved, parts_short
 events out  everything in shared.events.dispatch
 loops       acceptance: reminds customers who do not answer, then closes as unconfirmed
 """

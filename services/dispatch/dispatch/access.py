@@ -131,6 +131,8 @@ def may(viewer: Viewer, ticket: Ticket, command: Command) -> bool:
     """Whether `viewer`, who sees the ticket, may do this to it, leaving its state aside."""
     if command == "assign":
         return viewer.may_assign
+    if command in ("cancel", "reopen"):
+        return viewer.dispatches
     return viewer.dispatches or viewer.person_id in (ticket.engineer_id, ticket.owner_id)
 
 

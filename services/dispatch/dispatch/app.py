@@ -11,6 +11,13 @@ from dispatch.acceptance.loops import acceptance_loops
 from dispatch.access import OVERSEERS
 from dispatch.board import feeds
 from dispatch.board import routes as board
+from dispatch.desk.consumers import (
+    on_customer_changed,
+    on_customer_erased,
+    on_request_merged,
+    on_request_solved,
+    on_request_split,
+)
 from dispatch.leadership import routes as leadership
 from dispatch.organisation import routes as organisation
 from dispatch.progress.consumers import on_answer_given
@@ -19,7 +26,16 @@ from dispatch.tables import metadata
 from dispatch.tickets import pages as ticket_pages
 from dispatch.tickets import routes as tickets
 from dispatch.tickets.consumers import on_request_reclassified, on_request_registered
-from shared.events.intake import AnswerGiven, RequestReclassified, RequestRegistered
+from shared.events.intake import (
+    AnswerGiven,
+    CustomerChanged,
+    CustomerErased,
+    RequestMerged,
+    RequestReclassified,
+    RequestRegistered,
+    RequestSolved,
+    RequestSplit,
+)
 from shared.events.parts import PartsReserved, PartsShort
 from shared.http.pages import Link, Site
 from shared.i18n import N_
@@ -39,6 +55,11 @@ service: Final = Service(
         on(RequestRegistered, on_request_registered),  # first: what is in one batch with it finds its ticket
         on(RequestReclassified, on_request_reclassified),
         on(AnswerGiven, on_answer_given),
+        on(RequestMerged, on_request_merged),
+        on(RequestSplit, on_request_split),
+        on(RequestSolved, on_request_solved),
+        on(CustomerChanged, on_customer_changed),
+        on(CustomerErased, on_customer_erased),
         on(PartsReserved, on_parts_reserved),
         on(PartsShort, on_parts_short),
     ),

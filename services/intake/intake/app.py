@@ -30,7 +30,7 @@ from intake.knowledge.routes import router as knowledge
 from intake.messages.consumers import on_customer_message_requested
 from intake.places.routes import router as places
 from intake.progress.routes import router as progress
-from intake.requests.consumers import on_ticket_closed, on_ticket_opened
+from intake.requests.consumers import on_ticket_ended, on_ticket_opened, on_ticket_reopened
 from intake.requests.loops import watch_for_tickets
 from intake.requests.routes import router as requests
 from intake.search.loops import make_findable
@@ -94,7 +94,9 @@ service = Service(
     router=router,
     consumers=(
         on(dispatch.TicketOpened, on_ticket_opened),
-        on(dispatch.TicketClosed, on_ticket_closed),
+        on(dispatch.TicketClosed, on_ticket_ended),
+        on(dispatch.TicketCancelled, on_ticket_ended),
+        on(dispatch.TicketReopened, on_ticket_reopened),
         on(dispatch.CustomerMessageRequested, on_customer_message_requested),
         on(feedback.CustomerMessageRequested, on_customer_message_requested),
         on(sla.ClockStarted, on_clock_started),

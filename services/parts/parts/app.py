@@ -10,13 +10,13 @@ from parts.catalogue.routes import router as catalogue
 from parts.desk import feeds
 from parts.desk.routes import router as desk
 from parts.invariants import router as invariants
-from parts.requisitions.consumers import on_parts_requested, on_ticket_closed
+from parts.requisitions.consumers import on_parts_requested, on_ticket_ended
 from parts.requisitions.loops import release_expired, serve_waiting
 from parts.requisitions.routes import router as requisitions
 from parts.stock.routes import router as stock
 from parts.tables import metadata
 from shared.context import ServiceContext
-from shared.events.dispatch import PartsRequested, TicketClosed
+from shared.events.dispatch import PartsRequested, TicketCancelled, TicketClosed
 from shared.http.pages import Link, Site
 from shared.i18n import N_
 from shared.inbox import on
@@ -40,7 +40,11 @@ def loops(context: ServiceContext) -> Sequence[Loop]:
 service = Service(
     "parts",
     router=router,
-    consumers=(on(PartsRequested, on_parts_requested), on(TicketClosed, on_ticket_closed)),
+    consumers=(
+        on(PartsRequested, on_parts_requested),
+        on(TicketClosed, on_ticket_ended),
+        on(TicketCancelled, on_ticket_ended),
+    ),
     loops=loops,
     metadata=metadata,
     migrations=PACKAGE / "migrations",

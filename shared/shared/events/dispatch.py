@@ -9,6 +9,17 @@ from uuid import UUID
 from shared.events.envelope import Payload
 from shared.events.terms import Code, Kind, Level, Note, PartLine, PersonId, Reason, Severity, Site, Tier
 
+WaitingFor = Literal["customer", "parts", "vendor", "other_department"]
+"""Whom or what work may have to wait for."""
+CancelledAs = Literal["duplicate", "solved_at_desk", "withdrawn", "by_mistake", "other"]
+"""Why there is nothing to be done after all."""
+EndedAs = Literal[
+    "accepted", "unconfirmed", "duplicate", "solved_at_desk", "withdrawn", "by_mistake", "other"
+]
+"""How an episode ended: closed as one of the first two, cancelled as one of the others."""
+ReopenedBy = Literal["dispatcher", "customer", "desk"]
+"""Who came back; `desk`: the service desk found that the ticket was no duplicate."""
+
 
 class TicketOpened(Payload):
     """Work exists, and somebody is accountable for it from this instant (R24)."""
@@ -91,6 +102,23 @@ class AssignmentAccepted(Payload):
     engineer_id: PersonId
 
 
+class AssignmentWithdrawn(Payload):
+    """Who had the task cannot do it any more; whoever is asked instead is told by `TicketAssigned`."""
+
+    type: ClassVar[str] = "dispatch.assignment_withdrawn.v1"
+
+    engineer_id: PersonId
+    reason: Note
+
+
+class SupervisorChanged(Payload):
+    """Somebody else guides and supervises (R21)."""
+
+    type: ClassVar[str] = "dispatch.supervisor_changed.v1"
+
+    supervisor_id: PersonId
+
+
 class AssignmentDeclined(Payload):
     """The engineer cannot take it; the next one is asked."""
 
@@ -113,6 +141,19 @@ class TicketRegraded(Payload):
     """Where the work is, if a person corrected that; what was promised by the place follows."""
     same_city: bool | None = None
     """Of whoever stays at work there; who is chosen anew is told by `TicketAssigned`."""
+
+
+class TicketAmended(Payload):
+    """What is told of a ticket is another one now; nobody has to do anything else for it.
+
+    Only what changed is there. The title of a forgotten customer's ticket is a dash.
+    """
+
+    type: ClassVar[str] = "dispatch.ticket_amended.v1"
+
+    kind: Kind | None = None
+    customer_level: Level | None = None
+    title: Note | None = None
 
 
 class VisitAgreed(Payload):
@@ -143,6 +184,35 @@ class EngineerArrived(Payload):
 
     engineer_id: PersonId
     device_time: datetime | None = None
+
+
+class TicketProgressed(Payload):
+    """The work itself begins, at the site or from afar (R26, R27)."""
+
+    type: ClassVar[str] = "dispatch.ticket_progressed.v1"
+
+    engineer_id: PersonId
+    to: Literal["working"]
+    remote: bool = False
+
+
+class TicketPaused(Payload):
+    """Work waits for somebody else; which promises wait with it is the policy's word."""
+
+    type: ClassVar[str] = "dispatch.ticket_paused.v1"
+
+    waiting_for: WaitingFor
+    note: Note = ""
+    expected_at: datetime | None = None
+    by: PersonId | None = None
+
+
+class TicketResumed(Payload):
+    """The waiting is over; it goes on where it was."""
+
+    type: ClassVar[str] = "dispatch.ticket_resumed.v1"
+
+    to: Literal["accepted", "visit_agreed", "travelling", "on_site", "working"]
 
 
 class CustomerInformed(Payload):
@@ -187,6 +257,14 @@ class ResultRejected(Payload):
     reason: Note
 
 
+class ResultUnconfirmed(Payload):
+    """The customer said nothing in spite of all reminders (decision 10)."""
+
+    type: ClassVar[str] = "dispatch.result_unconfirmed.v1"
+
+    episode: int
+
+
 class TicketClosed(Payload):
     """The end of an episode; only `accepted` counts as solved (R30)."""
 
@@ -198,6 +276,42 @@ class TicketClosed(Payload):
     reason: Literal["accepted", "unconfirmed"]
     severity: Severity
     site: Site
+    episode: int
+
+
+class TicketCancelled(Payload):
+    """The end of an episode in which nothing was to be done after all; nobody is asked for a score."""
+
+    type: ClassVar[str] = "dispatch.ticket_cancelled.v1"
+
+    request_id: UUID
+    customer_id: UUID
+    engineer_id: PersonId | None = None
+    reason: CancelledAs
+    note: Note = ""
+    duplicate_of: UUID | None = None
+    """The ticket in whose place it was cancelled."""
+    by: PersonId | None = None
+    severity: Severity
+    site: Site
+    episode: int
+
+
+class TicketReopened(Payload):
+    """The next episode begins: its clocks start anew, and it deserves a survey of its own (decision 14)."""
+
+    type: ClassVar[str] = "dispatch.ticket_reopened.v1"
+
+    request_id: UUID
+    customer_id: UUID
+    was: EndedAs | None = None
+    """How the episode before ended."""
+    reason: Note
+    asked_by: ReopenedBy
+    by: PersonId | None = None
+    severity: Severity
+    site: Site
+    owner_id: PersonId
     episode: int
 
 

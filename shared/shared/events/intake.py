@@ -77,6 +77,21 @@ class RequestClosed(Payload):
     ticket_id: UUID
 
 
+class RequestSolved(Payload):
+    """The desk answered a simple question, and that was all there was to do: no work is left (R11).
+
+    Whoever opened a ticket for it can end it without an acceptance.
+    """
+
+    type: ClassVar[str] = "intake.request_solved.v1"
+
+    request_id: UUID
+    solved_at: AwareDatetime
+    by: PersonId
+    channel: Channel | None = None
+    """By which it was answered."""
+
+
 class _Call(Payload):
     region: Code
     request_id: UUID | None = None
@@ -173,7 +188,7 @@ class RequestLinked(Payload):
 class _Same(Payload):
     main_id: UUID
     ticket_id: UUID | None = None
-    """Of the request that is merged, if it has one already; nobody cancels it by itself."""
+    """Of the request that is merged, if it has one; dispatch cancels it while the main one's is open."""
     by: PersonId
 
 
@@ -187,6 +202,14 @@ class RequestSplit(_Same):
     """They are two after all; each has what it had."""
 
     type: ClassVar[str] = "intake.request_split.v1"
+
+
+class CustomerChanged(Payload):
+    """A customer is of another level; subject: the customer's id."""
+
+    type: ClassVar[str] = "intake.customer_changed.v1"
+
+    level: Level
 
 
 class CustomerErased(Payload):

@@ -94,7 +94,10 @@ class Desk(Hearing):
 
     async def clear(self) -> None:
         """Forget everything, the organisation too."""
-        tables = ("organisation", "person", "early_event", "requisition", "event_log", "outbox", "inbox")
+        tables = (
+            "organisation", "person", "early_event", "requisition", "request_told", "customer_told",
+            "event_log", "outbox", "inbox",
+        )  # fmt: skip
         await empty(self.admin, ", ".join(tables))
 
     async def put(self, document: Organisation, seen: int) -> None:

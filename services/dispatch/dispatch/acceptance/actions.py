@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
 from dispatch.acceptance import store
-from dispatch.acceptance.rules import LINK_LIVES, Acceptance, due, next_at
+from dispatch.acceptance.rules import LINK_LIVES, Acceptance, due, may_come_back, next_at
 from dispatch.tickets import rules
 from dispatch.tickets import store as tickets
-from dispatch.tickets.actions import go_on
+from dispatch.tickets.actions import go_on, reopen
 from dispatch.tickets.record import Change, record
 from dispatch.tickets.rules import Ticket
 from shared.clock import uuid7
@@ -80,6 +80,23 @@ async def answer(tx: Tx, token: str, accepted: bool, reason: str | None) -> None
     else:
         change = await go_on(tx, ticket, reason or "")
     await record(tx, [change], CUSTOMER)
+
+
+class NotEnded(AftercareError):
+    """Work goes on already, or begins anew from another link; nothing has to be said twice."""
+
+    kind = "conflict"
+
+
+async def come_back(tx: Tx, token: str, reason: str) -> None:
+    """The customer comes back on a closed ticket: another episode. `NoSuchLink`; `NotEnded`."""
+    found = await store.find_acceptance(tx, token)
+    ticket = await tickets.load_ticket(tx, found.ticket_id, lock=True) if found else None
+    if found is None or ticket is None:
+        raise NoSuchLink
+    if not may_come_back(found, ticket.state, ticket.episode):
+        raise NotEnded
+    await record(tx, await reopen(tx, [ticket], reason, "customer"), CUSTOMER)
 
 
 async def heed_silence(tx: Tx, now: datetime, public_url: str) -> datetime | None:

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from dispatch.acceptance import store
-from dispatch.acceptance.actions import NoSuchLink, answer
+from dispatch.acceptance.actions import NoSuchLink, answer, come_back
 from dispatch.acceptance.proof import make_proof, proves
+from dispatch.acceptance.rules import may_come_back
 from dispatch.tickets.dossier import load_dossier
 from dispatch.tickets.store import load_ticket
 from shared.errors import AftercareError
@@ -45,6 +46,7 @@ async def show(request: Request, tx: ReadTx, token: str) -> Response:
         request,
         "acceptance.html",
         acceptance=found,
+        may_come_back=may_come_back(found, ticket.state, ticket.episode),
         dossier=await load_dossier(tx, ticket),
         proof=make_proof(token, tx.now, settings_of(request)),
     )
@@ -55,7 +57,7 @@ async def decide(
     request: Request,
     tx: WriteTx,
     token: str,
-    verdict: Annotated[Literal["accept", "reject"], Form()],
+    verdict: Annotated[Literal["accept", "reject", "come_back"], Form()],
     proof: Annotated[str, Form(max_length=200)],
     reason: Words = "",
 ) -> Response:
@@ -64,7 +66,10 @@ async def decide(
     require_same_origin(request, settings)
     if not proves(proof, token, tx.now, settings):
         raise NotFromThePage
-    if verdict == "reject" and not reason.strip():
+    if verdict != "accept" and not reason.strip():
         raise invalid("body", ("reason",), N_("say what is not right"), "missing")
-    await answer(tx, token, verdict == "accept", reason.strip() or None)
+    if verdict == "come_back":
+        await come_back(tx, token, reason.strip())
+    else:
+        await answer(tx, token, verdict == "accept", reason.strip() or None)
     return RedirectResponse(f"/dispatch/acceptance/{token}", 303)

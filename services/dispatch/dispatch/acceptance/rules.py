@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
+from dispatch.tickets.rules.states import State
+
 REMIND_AFTER: Final[Sequence[timedelta]] = (timedelta(days=2), timedelta(days=4), timedelta(days=6))
 CLOSE_AFTER: Final = timedelta(days=7)
 LINK_LIVES: Final = timedelta(days=30)
@@ -42,3 +44,8 @@ def due(acceptance: Acceptance, now: datetime) -> Literal["wait", "remind", "clo
     if acceptance.outcome is not None or now < acceptance.next_at:
         return "wait"
     return "close" if acceptance.reminders >= len(REMIND_AFTER) else "remind"
+
+
+def may_come_back(acceptance: Acceptance, state: State, episode: int) -> bool:
+    """Whether whoever was asked can still say that it is not right after all: their episode was the last."""
+    return state == "closed" and acceptance.episode == episode

@@ -12,7 +12,7 @@ from dispatch.organisation.store import load_names
 from dispatch.supply.store import requisition
 from dispatch.tables import among
 from dispatch.tickets.rules import Ticket
-from dispatch.tickets.store import ticket, ticket_of
+from dispatch.tickets.store import IS_OPEN, ticket, ticket_of
 from dispatch.visits.store import visit
 from shared.db import Tx
 from shared.events.terms import PersonId
@@ -47,7 +47,7 @@ class OpenTicket:
 
 
 _OPEN: Final = select(ticket, _RESOLVED_LAST.label("resolved_last"), _PRESSING.label("pressing")).where(
-    ticket.c.state != "closed"
+    IS_OPEN
 )
 
 
@@ -103,7 +103,7 @@ _VERSION: Final = text(
     """
     SELECT count(*), sum(version), sum(number), (SELECT count(*) FROM requisition),
            (SELECT sum(version) FROM requisition), (SELECT max(version) FROM organisation)
-    FROM ticket WHERE state <> 'closed'
+    FROM ticket WHERE state NOT IN ('closed', 'cancelled')
     """
 )
 
@@ -122,6 +122,6 @@ async def count_open(tx: Tx) -> Mapping[str, int]:
             waiting(ticket.c.severity == "urgent", ticket.c.state != "resolved").label("urgent"),
             waiting(ticket.c.state != "resolved").label("in_work"),
             waiting(ticket.c.state == "resolved").label("with_customer"),
-        ).where(ticket.c.state != "closed")
+        ).where(IS_OPEN)
     )
     return dict(found.mappings().one())

@@ -21,7 +21,7 @@ ACKNOWLEDGED: Final = "leadership_acknowledged"
 
 
 class NothingToAcknowledge(AftercareError):
-    """Leadership has nothing to acknowledge here: the ticket is not urgent, or it is closed."""
+    """Leadership has nothing to acknowledge here: the ticket is not urgent, or it has ended."""
 
     kind = "conflict"
 
@@ -60,7 +60,7 @@ def notice_in(history: Iterable[Mapping[str, Any]]) -> Notice | None:
 
 def is_awaited(ticket: Ticket, notice: Notice) -> bool:
     """Whether somebody of the leadership still has to acknowledge it."""
-    return notice.acknowledged_at is None and ticket.severity == "urgent" and ticket.state != "closed"
+    return notice.acknowledged_at is None and ticket.severity == "urgent" and ticket.is_open
 
 
 def may_acknowledge(notice: Notice, person_id: PersonId, *, is_admin: bool) -> bool:

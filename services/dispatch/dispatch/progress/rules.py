@@ -7,9 +7,16 @@ from datetime import datetime
 from typing import Any, Final
 
 INFORMED: Final = "customer_informed"
-TURNS: Final = ("ticket_opened", "ticket_resolved", "result_rejected", "ticket_closed")
+TURNS: Final = (
+    "ticket_opened",
+    "ticket_resolved",
+    "result_rejected",
+    "ticket_closed",
+    "ticket_cancelled",
+    "ticket_reopened",
+)
 """The steps of a ticket by which it becomes our turn, or the customer's."""
-_OURS: Final = frozenset({"ticket_opened", "result_rejected"})
+_OURS: Final = frozenset({"ticket_opened", "result_rejected", "ticket_reopened"})
 
 
 def is_our_turn(turns: Iterable[Mapping[str, Any]], told_at: datetime) -> bool:

@@ -17,6 +17,7 @@ from dispatch.assignment.rules import (
     supervisor_for,
 )
 from dispatch.assignment.store import lock_staff
+from dispatch.desk.customers import as_known
 from dispatch.tickets import rules, store
 from dispatch.tickets.record import Change, record
 from dispatch.tickets.rules import BEFORE_WORK, WORKING, Step, Steps, Ticket
@@ -24,6 +25,7 @@ from dispatch.visits.store import end_visits
 from shared.clock import uuid7
 from shared.db import Tx
 from shared.events import Event
+from shared.events.dispatch import ReopenedBy
 from shared.events.intake import RequestReclassified, RequestRegistered
 from shared.events.terms import PersonId, Site
 
@@ -42,6 +44,7 @@ async def open_tickets(tx: Tx, registered: Sequence[Registered]) -> list[Ticket]
     ]
     if not fresh:
         return []
+    fresh = await as_known(tx, fresh)
     staff, loads = await lock_staff(tx, {ticket.site.region for ticket in fresh})
     decisions = decide_all([ticket.job for ticket in fresh], staff, loads)
     changes = [
@@ -92,11 +95,11 @@ async def regrade_tickets(
     behind = [
         (ticket, newest[request_id])
         for request_id, ticket in tickets.items()
-        if ticket.state != "closed" and newest[request_id].version > ticket.request_version
+        if ticket.is_open and newest[request_id].version > ticket.request_version
     ]
     graded = [(ticket, event) for ticket, event in behind if _matters(ticket, event)]
     changes = [
-        Change(ticket, rules.reclassify(ticket, event.data.kind, event.version), cause=event)
+        Change(ticket, rules.amend(ticket, kind=event.data.kind, request_version=event.version), cause=event)
         for ticket, event in behind
         if not _matters(ticket, event)
     ]
@@ -147,6 +150,24 @@ async def _decide_anew(tx: Tx, graded: Sequence[tuple[Ticket, Reclassified]]) ->
         else:
             decisions.append(keep(job, ticket.given_to, staff, loads))
     return decisions
+
+
+async def reopen(
+    tx: Tx,
+    tickets: Sequence[Ticket],
+    reason: str,
+    asked_by: ReopenedBy,
+    person_id: PersonId | None = None,
+) -> list[Change]:
+    """The next episode of each: the rules choose anew, who declined before is asked like anybody else."""
+    if not tickets:
+        return []
+    staff, loads = await lock_staff(tx, {ticket.site.region for ticket in tickets})
+    decisions = decide_all([replace(ticket, declined_ids=()).job for ticket in tickets], staff, loads)
+    return [
+        Change(ticket, rules.reopen(ticket, decision, reason, asked_by, person_id), decision)
+        for ticket, decision in zip(tickets, decisions, strict=True)
+    ]
 
 
 async def go_on(tx: Tx, ticket: Ticket, reason: str) -> Change:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
 from dispatch.tickets.rules import Command as Name
+from shared.events.dispatch import WaitingFor
 from shared.events.terms import Code, PartLine, PersonId
 from shared.i18n import N_
 from shared.logs import redact
@@ -60,6 +61,47 @@ class Arrive(_Command):
 
     name: ClassVar[Name] = "arrive"
     device_time: AwareDatetime | None = None
+
+
+class BeginWork(_Command):
+    """The work itself begins, at the site or from afar (R26)."""
+
+    name: ClassVar[Name] = "begin_work"
+
+
+Written = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
+"""The same as `Why`, where nothing has to be said."""
+
+
+class Pause(_Command):
+    """Nothing can be done until somebody else has done something."""
+
+    name: ClassVar[Name] = "pause"
+    waiting_for: WaitingFor
+    note: Written = ""
+    expected_at: AwareDatetime | None = None
+    """When it is likely to go on."""
+
+
+class Resume(_Command):
+    """It goes on where it was."""
+
+    name: ClassVar[Name] = "resume"
+
+
+class Cancel(_Command):
+    """There is nothing to be done after all; what the desk solves or merges is cancelled by itself."""
+
+    name: ClassVar[Name] = "cancel"
+    reason: Literal["duplicate", "solved_at_desk", "withdrawn", "by_mistake", "other"]
+    note: Why
+
+
+class Reopen(_Command):
+    """Another episode begins (decision 14)."""
+
+    name: ClassVar[Name] = "reopen"
+    reason: Why
 
 
 class Line(Sent):
@@ -125,5 +167,18 @@ class Assign(_Command):
 
 
 Command: TypeAlias = (
-    Accept | Decline | AgreeVisit | Depart | Arrive | RequestParts | InformCustomer | Resolve | Assign
+    Accept
+    | Decline
+    | AgreeVisit
+    | Depart
+    | Arrive
+    | BeginWork
+    | Pause
+    | Resume
+    | RequestParts
+    | InformCustomer
+    | Resolve
+    | Assign
+    | Cancel
+    | Reopen
 )

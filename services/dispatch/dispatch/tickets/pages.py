@@ -42,10 +42,15 @@ class Filled(BaseModel):
         "agree_visit",
         "depart",
         "arrive",
+        "begin_work",
+        "pause",
+        "resume",
         "request_parts",
         "inform_customer",
         "resolve",
         "assign",
+        "cancel",
+        "reopen",
     ]
     base_version: Annotated[int, Field(ge=1, le=2**53)]
     csrf: str = ""
@@ -61,6 +66,9 @@ class Filled(BaseModel):
     fault_code: str = ""
     first_visit: bool = False
     person_id: str = ""
+    waiting_for: str = ""
+    note: str = ""
+    expected_at: datetime | None = None
 
 
 def command_of(filled: Filled) -> commands.Command:
@@ -78,20 +86,29 @@ _MAKE: Final[dict[str, type[commands.Command]]] = {
     "agree_visit": commands.AgreeVisit,
     "depart": commands.Depart,
     "arrive": commands.Arrive,
+    "begin_work": commands.BeginWork,
+    "pause": commands.Pause,
+    "resume": commands.Resume,
     "request_parts": commands.RequestParts,
     "inform_customer": commands.InformCustomer,
     "resolve": commands.Resolve,
     "assign": commands.Assign,
+    "cancel": commands.Cancel,
+    "reopen": commands.Reopen,
 }
 
 
 def _fields(filled: Filled) -> dict[str, Any]:
     match filled.command:
-        case "decline":
+        case "decline" | "reopen":
             return {"reason": filled.reason}
+        case "cancel":
+            return {"reason": filled.reason, "note": filled.note}
+        case "pause":
+            expected_at = _here(filled.expected_at)
+            return {"waiting_for": filled.waiting_for, "note": filled.note, "expected_at": expected_at}
         case "agree_visit":
-            # A browser's date field knows no zone: it means the time on the wall here.
-            begins = filled.starts_at and filled.starts_at.replace(tzinfo=filled.starts_at.tzinfo or ZONE)
+            begins = _here(filled.starts_at)
             ends = begins and begins + timedelta(minutes=filled.minutes)
             return {"starts_at": begins, "ends_at": ends, "at_customers_wish": filled.at_customers_wish}
         case "request_parts":
@@ -105,6 +122,11 @@ def _fields(filled: Filled) -> dict[str, Any]:
             return {"person_id": filled.person_id, "reason": filled.reason}
         case _:
             return {}
+
+
+def _here(told: datetime | None) -> datetime | None:
+    """A browser's date field knows no zone: it means the time on the wall here."""
+    return told and told.replace(tzinfo=told.tzinfo or ZONE)
 
 
 @router.get("/tickets/{ticket_id}/page", dependencies=[Depends(allow(*READERS))])
@@ -128,6 +150,7 @@ async def show(request: Request, tx: ReadTx, caller: Caller, ticket_id: UUID) ->
         **_leadership(viewer, ticket, dossier.notice),
         engineers=[each for each in engineers if each.id != ticket.engineer_id],
         tell=words,
+        instant=datetime.fromisoformat,
     )
 
 
@@ -143,7 +166,7 @@ async def change(
     request: Request, tx: WriteTx, caller: Caller, ticket_id: UUID, filled: Annotated[Filled, Form()]
 ) -> Response:
     """Do what a form asks for, then show where it came from."""
-    roles = ASSIGNERS if filled.command == "assign" else WORKERS
+    roles = ASSIGNERS if filled.command == "assign" else WORKERS  # `perform` asks the rest
     if not caller.roles.intersection(roles):
         raise NotAllowed(roles=", ".join(roles))
     seen = Precondition(frozenset({str(filled.base_version)}))

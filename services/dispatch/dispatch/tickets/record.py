@@ -50,13 +50,12 @@ async def record(tx: Tx, changes: Sequence[Change], by: str | None) -> None:
     await store.shift_loads(tx, [(change.before, change.after) for change in changes])
     for change in changes:
         for step in change.steps:
-            if step.payload is not None:
-                ticket = step.ticket
-                emit(
-                    tx,
-                    step.payload,
-                    subject=ticket.id,
-                    sequence=ticket.version,
-                    time=step.at,
-                    cause=change.cause,
-                )
+            ticket = step.ticket
+            emit(
+                tx,
+                step.payload,
+                subject=ticket.id,
+                sequence=ticket.version,
+                time=step.at,
+                cause=change.cause,
+            )

@@ -9,13 +9,14 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel
 
-from dispatch.access import ASSIGNERS, READERS, WORKERS, Viewer, find_ticket, visible_to
+from dispatch.access import ASSIGNERS, DISPATCHERS, READERS, WORKERS, Viewer, find_ticket, visible_to
 from dispatch.leadership.routes import NoticeView
 from dispatch.tickets import commands, store
 from dispatch.tickets.dossier import Dossier, load_dossier, words
 from dispatch.tickets.rules import Command, State, Ticket
 from dispatch.tickets.work import Asked, perform
 from shared.db import Tx
+from shared.events.dispatch import EndedAs, WaitingFor
 from shared.events.terms import Code, Kind, Level, PersonId, Severity, Site, Tier
 from shared.http.auth import Caller, Principal, allow
 from shared.http.cursor import InvalidCursor, Page, Paged
@@ -28,6 +29,7 @@ router: Final = APIRouter(route_class=ServiceRoute)
 
 _READING: Final = [Depends(allow(*READERS))]
 _WORKING: Final = [Depends(allow(*WORKERS)), Depends(idempotent())]
+_DISPATCHING: Final = [Depends(allow(*DISPATCHERS)), Depends(idempotent())]
 
 
 class TicketSummary(BaseModel):
@@ -54,6 +56,12 @@ class TicketSummary(BaseModel):
     episode: int
     opened_at: datetime
     version: int
+    waiting_for: WaitingFor | None
+    """Whom or what it waits for; null unless the state is `waiting`."""
+    ended_as: EndedAs | None
+    """How it was closed, or why it was cancelled; null while it is open."""
+    duplicate_of: UUID | None
+    """The ticket in whose place it was cancelled."""
     allowed: tuple[Command, ...]
     """What may be done to it in this state, by those who may."""
 
@@ -268,6 +276,24 @@ async def arrive(work: Working, command: commands.Arrive) -> TicketSummary:
     return await work.do(command)
 
 
+@router.post("/tickets/{ticket_id}/begin", dependencies=_WORKING)
+async def begin_work(work: Working, command: commands.BeginWork) -> TicketSummary:
+    """The work itself begins, at the site or from afar."""
+    return await work.do(command)
+
+
+@router.post("/tickets/{ticket_id}/pause", dependencies=_WORKING)
+async def pause(work: Working, command: commands.Pause) -> TicketSummary:
+    """It waits for the customer, for parts, for a vendor or for another department."""
+    return await work.do(command)
+
+
+@router.post("/tickets/{ticket_id}/resume", dependencies=_WORKING)
+async def resume(work: Working, command: commands.Resume) -> TicketSummary:
+    """The waiting is over; it goes on where it was."""
+    return await work.do(command)
+
+
 @router.post("/tickets/{ticket_id}/parts", dependencies=_WORKING)
 async def request_parts(work: Working, command: commands.RequestParts) -> TicketSummary:
     """Ask the parts desk for what the repair needs."""
@@ -289,4 +315,16 @@ async def resolve(work: Working, command: commands.Resolve) -> TicketSummary:
 @router.post("/tickets/{ticket_id}/assign", dependencies=[Depends(allow(*ASSIGNERS)), Depends(idempotent())])
 async def assign(work: Working, command: commands.Assign) -> TicketSummary:
     """Give it to somebody by hand; the reason is kept."""
+    return await work.do(command)
+
+
+@router.post("/tickets/{ticket_id}/cancel", dependencies=_DISPATCHING)
+async def cancel(work: Working, command: commands.Cancel) -> TicketSummary:
+    """There is nothing to be done after all."""
+    return await work.do(command)
+
+
+@router.post("/tickets/{ticket_id}/reopen", dependencies=_DISPATCHING)
+async def reopen(work: Working, command: commands.Reopen) -> TicketSummary:
+    """Another episode of a ticket that has ended; its clocks start anew (decision 14)."""
     return await work.do(command)

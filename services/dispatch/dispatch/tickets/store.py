@@ -27,6 +27,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     func,
+    literal_column,
     or_,
     select,
     text,
@@ -71,7 +72,13 @@ ticket: Final = Table(
     Column("arrivals", Integer, nullable=False),
     Column("opened_at", DateTime(timezone=True), nullable=False),
     Column("version", BigInteger, nullable=False),
+    Column("waiting_for", Text),
+    Column("paused_in", Text),
+    Column("ended_as", Text),
+    Column("duplicate_of", Uuid),
 )
+IS_OPEN: Final[ColumnElement[bool]] = literal_column("ticket.state NOT IN ('closed', 'cancelled')", Boolean)
+"""Written out: an index serves it only where the planner can read which states are meant."""
 
 history: Final = Table(
     "history",
@@ -86,9 +93,7 @@ history: Final = Table(
 )
 
 # What no step ever changes.
-_FIXED: Final = frozenset(
-    {"id", "number", "request_id", "customer_id", "customer_level", "latitude", "longitude"}
-)
+_FIXED: Final = frozenset({"id", "number", "request_id", "customer_id", "latitude", "longitude"})
 _CHANGING: Final = tuple(column for column in ticket.columns if column.name not in _FIXED)
 _SITE: Final = ("region", "city", "latitude", "longitude")
 _LISTS: Final = ("group_ids", "declined_ids")
@@ -129,11 +134,16 @@ async def lock_by_request(tx: Tx, request_ids: Collection[UUID]) -> dict[UUID, T
     return {each.request_id: each for each in found}
 
 
+async def lock_of_customers(tx: Tx, customers: Collection[UUID]) -> list[Ticket]:
+    """Every ticket of any of `customers`."""
+    return await load_tickets(tx, among(ticket.c.customer_id, customers), lock=True)
+
+
 async def lock_open_of(tx: Tx, people: Collection[PersonId]) -> list[Ticket]:
     """The open tickets that any of `people` owns, works on or guides."""
     columns = (ticket.c.owner_id, ticket.c.engineer_id, ticket.c.supervisor_id)
     involved = or_(*(among(column, people) for column in columns))
-    return await load_tickets(tx, and_(ticket.c.state != "closed", involved), lock=True)
+    return await load_tickets(tx, and_(IS_OPEN, involved), lock=True)
 
 
 async def lock_resolved(tx: Tx, ids: Collection[UUID]) -> list[Ticket]:
@@ -165,7 +175,7 @@ async def list_tickets(
     chosen = select(ticket).where(seen_by)
     chosen = chosen.where(*(column == value for column, value in filters.items() if value is not None))
     if open_only:
-        chosen = chosen.where(ticket.c.state != "closed")
+        chosen = chosen.where(IS_OPEN)
     if before is not None:
         chosen = chosen.where(ticket.c.id < before)
     return [ticket_of(row) for row in await tx.execute(chosen.order_by(ticket.c.id.desc()).limit(limit))]
@@ -214,8 +224,7 @@ async def add_history(tx: Tx, steps: Iterable[Step], by: str | None, at: datetim
 
 
 def _facts(step: Step) -> dict[str, Any]:
-    told = step.payload.model_dump(mode="json", exclude_none=True) if step.payload else {}
-    return {**told, **step.notes}
+    return {**step.payload.model_dump(mode="json", exclude_none=True), **step.notes}
 
 
 async def list_history(tx: Tx, ticket_id: UUID) -> list[Mapping[str, Any]]:

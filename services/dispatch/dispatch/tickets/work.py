@@ -16,10 +16,11 @@ from dispatch.progress.actions import send
 from dispatch.progress.rules import INFORMED
 from dispatch.supply.store import save_requisitions
 from dispatch.tickets import commands, rules
+from dispatch.tickets.actions import reopen
 from dispatch.tickets.record import Change, record
 from dispatch.tickets.rules import AlreadyWithThem, Ticket
 from dispatch.tickets.store import last_change
-from dispatch.visits.rules import fault_of_visit, is_plausible
+from dispatch.visits.rules import LATEST, fault_of_visit, is_plausible
 from dispatch.visits.store import end_visits, save_visit
 from shared.clock import uuid7
 from shared.db import Tx
@@ -56,11 +57,7 @@ async def perform(tx: Tx, ticket_id: UUID, command: commands.Command, asked: Ask
     rules.require(ticket, command.name)  # tells a phone that was away more than its old version would
     if asked.to_the_letter or not await _is_decided_on(tx, ticket, asked.seen):
         asked.seen.require(ticket.version)
-    if isinstance(command, commands.InformCustomer):
-        by = asked.viewer.employee_id
-        change = Change(ticket, rules.inform_customer(ticket, by, tx.now, {"text": command.text}))
-    else:
-        change = await _DO[type(command)](tx, ticket, command)
+    change = await _DO[type(command)](tx, ticket, command, asked.viewer)
     await record(tx, [change], asked.viewer.id)
     match command:
         case commands.Resolve():
@@ -78,11 +75,11 @@ async def _is_decided_on(tx: Tx, ticket: Ticket, seen: Precondition) -> bool:
     return any(str(version) in seen.seen for version in range(decided_on, ticket.version))
 
 
-async def _accept(tx: Tx, ticket: Ticket, command: commands.Accept) -> Change:
+async def _accept(tx: Tx, ticket: Ticket, command: commands.Accept, viewer: Viewer) -> Change:
     return Change(ticket, rules.accept(ticket))
 
 
-async def _decline(tx: Tx, ticket: Ticket, command: commands.Decline) -> Change:
+async def _decline(tx: Tx, ticket: Ticket, command: commands.Decline, viewer: Viewer) -> Change:
     """The next one is asked in the same transaction, so that nobody waits in between."""
     steps = rules.decline(ticket, command.reason)
     declined = steps[-1].ticket
@@ -91,7 +88,7 @@ async def _decline(tx: Tx, ticket: Ticket, command: commands.Decline) -> Change:
     return Change(ticket, (*steps, *rules.place(declined, decision)), decision)
 
 
-async def _agree_visit(tx: Tx, ticket: Ticket, command: commands.AgreeVisit) -> Change:
+async def _agree_visit(tx: Tx, ticket: Ticket, command: commands.AgreeVisit, viewer: Viewer) -> Change:
     if fault := fault_of_visit(command.starts_at, command.ends_at, tx.now):
         raise invalid("body", (fault[0],), fault[1], "visit_time")
     agreed = VisitAgreed(
@@ -106,18 +103,53 @@ async def _agree_visit(tx: Tx, ticket: Ticket, command: commands.AgreeVisit) -> 
     return Change(ticket, rules.agree_visit(ticket, agreed))
 
 
-async def _depart(tx: Tx, ticket: Ticket, command: commands.Depart) -> Change:
+async def _depart(tx: Tx, ticket: Ticket, command: commands.Depart, viewer: Viewer) -> Change:
     return Change(ticket, rules.depart(ticket))
 
 
-async def _arrive(tx: Tx, ticket: Ticket, command: commands.Arrive) -> Change:
+async def _arrive(tx: Tx, ticket: Ticket, command: commands.Arrive, viewer: Viewer) -> Change:
     if command.device_time is not None and not is_plausible(command.device_time, tx.now):
         raise invalid("body", ("device_time",), N_("the clock of the device is wrong"), "device_time")
     await end_visits(tx, [ticket.id], "kept")
     return Change(ticket, rules.arrive(ticket, command.device_time))
 
 
-async def _request_parts(tx: Tx, ticket: Ticket, command: commands.RequestParts) -> Change:
+async def _begin_work(tx: Tx, ticket: Ticket, command: commands.BeginWork, viewer: Viewer) -> Change:
+    await end_visits(tx, [ticket.id], "kept")  # from afar at the time that was agreed, too
+    return Change(ticket, rules.begin_work(ticket))
+
+
+async def _pause(tx: Tx, ticket: Ticket, command: commands.Pause, viewer: Viewer) -> Change:
+    if command.expected_at is not None and not tx.now < command.expected_at <= tx.now + LATEST:
+        raise invalid("body", ("expected_at",), N_("it goes on within the next 90 days"), "expected_time")
+    return Change(
+        ticket,
+        rules.pause(ticket, command.waiting_for, command.note, command.expected_at, viewer.employee_id),
+    )
+
+
+async def _resume(tx: Tx, ticket: Ticket, command: commands.Resume, viewer: Viewer) -> Change:
+    return Change(ticket, rules.resume(ticket))
+
+
+async def _cancel(tx: Tx, ticket: Ticket, command: commands.Cancel, viewer: Viewer) -> Change:
+    await end_visits(tx, [ticket.id], "cancelled")
+    return Change(ticket, rules.cancel(ticket, command.reason, command.note, viewer.employee_id))
+
+
+async def _reopen(tx: Tx, ticket: Ticket, command: commands.Reopen, viewer: Viewer) -> Change:
+    [change] = await reopen(tx, [ticket], command.reason, "dispatcher", viewer.employee_id)
+    return change
+
+
+async def _inform_customer(
+    tx: Tx, ticket: Ticket, command: commands.InformCustomer, viewer: Viewer
+) -> Change:
+    steps = rules.inform_customer(ticket, viewer.employee_id, tx.now, {"text": command.text})
+    return Change(ticket, steps)
+
+
+async def _request_parts(tx: Tx, ticket: Ticket, command: commands.RequestParts, viewer: Viewer) -> Change:
     requisition_id = uuid7()
     asked_for = {
         "id": requisition_id,
@@ -134,11 +166,11 @@ async def _request_parts(tx: Tx, ticket: Ticket, command: commands.RequestParts)
     return Change(ticket, rules.request_parts(ticket, requisition_id, lines))
 
 
-async def _resolve(tx: Tx, ticket: Ticket, command: commands.Resolve) -> Change:
+async def _resolve(tx: Tx, ticket: Ticket, command: commands.Resolve, viewer: Viewer) -> Change:
     return Change(ticket, rules.resolve(ticket, command.fault_code, command.work_note, command.first_visit))
 
 
-async def _assign(tx: Tx, ticket: Ticket, command: commands.Assign) -> Change:
+async def _assign(tx: Tx, ticket: Ticket, command: commands.Assign, viewer: Viewer) -> Change:
     """By hand: what the rules would have said is kept beside the reason."""
     if command.person_id == ticket.engineer_id:
         raise AlreadyWithThem
@@ -151,13 +183,19 @@ async def _assign(tx: Tx, ticket: Ticket, command: commands.Assign) -> Change:
     return Change(ticket, rules.place(ticket, decision), decision)
 
 
-_DO: Final[Mapping[type[commands.Command], Callable[[Tx, Ticket, Any], Awaitable[Change]]]] = {
+_DO: Final[Mapping[type[commands.Command], Callable[[Tx, Ticket, Any, Viewer], Awaitable[Change]]]] = {
     commands.Accept: _accept,
     commands.Decline: _decline,
     commands.AgreeVisit: _agree_visit,
     commands.Depart: _depart,
     commands.Arrive: _arrive,
+    commands.BeginWork: _begin_work,
+    commands.Pause: _pause,
+    commands.Resume: _resume,
     commands.RequestParts: _request_parts,
+    commands.InformCustomer: _inform_customer,
     commands.Resolve: _resolve,
     commands.Assign: _assign,
+    commands.Cancel: _cancel,
+    commands.Reopen: _reopen,
 }

@@ -18,9 +18,11 @@ from intake.tables.customers import consent
 from shared.clock import uuid7
 from shared.db import Tx, insert_rows
 from shared.db.audit import record
+from shared.events.intake import CustomerChanged
 from shared.http.auth import Principal
 from shared.http.problem import invalid
 from shared.i18n import N_
+from shared.outbox.emit import emit
 
 
 async def held(tx: Tx, id: UUID, viewer: Principal) -> File:
@@ -44,7 +46,10 @@ async def change(tx: Tx, found: File, name: str, level: str, region: str, city: 
         "city": None if where.city == UNKNOWN else where.city,
     }
     changed = update(customer).where(customer.c.id == found.id)
-    await tx.execute(changed.values(**changes, version=customer.c.version + 1))
+    changed = changed.values(**changes, version=customer.c.version + 1).returning(customer.c.version)
+    version = (await tx.execute(changed)).scalar_one()
+    if level != found.level:
+        emit(tx, CustomerChanged(level=level), subject=found.id, sequence=version)
     await record(tx, by, "customer_changed", str(found.id), {"level": level})
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -16,6 +16,9 @@ from shared.clock import uuid7
 from shared.db import Tx, insert_rows
 from shared.db.audit import record
 from shared.errors import AftercareError
+from shared.events.intake import CustomerChanged
+from shared.events.terms import Level
+from shared.outbox.emit import emit
 
 __all__ = ["NotToBeMerged", "NotToBeUndone", "merge", "undo"]
 
@@ -53,6 +56,7 @@ async def merge(tx: Tx, kept_id: UUID, gone_id: UUID, by: str) -> UUID:
     moved |= {"before": {name: getattr(kept, name) for name in after}, "after": after}
     await _change(tx, kept_id, **after)
     await _change(tx, gone_id, merged_into=kept_id)
+    _tell_levels(tx, {kept: (kept.level, after["level"]), gone: (gone.level, after["level"])})
     id = uuid7()
     row = {"id": id, "kept_id": kept_id, "gone_id": gone_id, "moved": moved, "at": tx.now, "by": by}
     await insert_rows(tx, customer_merge, [row])
@@ -76,6 +80,8 @@ async def undo(tx: Tx, kept_id: UUID, id: UUID, by: str) -> UUID:
     back = {name: was for name, was in done.moved["before"].items() if getattr(kept, name) == after[name]}
     await _change(tx, kept.id, **back)
     await _change(tx, gone.id, merged_into=None)
+    told = {kept: (kept.level, back.get("level", kept.level)), gone: (after["level"], gone.level)}
+    _tell_levels(tx, told)
     ended = update(customer_merge).where(customer_merge.c.id == id)
     await tx.execute(ended.values(undone_at=tx.now, undone_by=by))
     await record(tx, by, "merge_undone", str(kept.id), {"gone": str(gone.id), "merge": str(id)})
@@ -94,6 +100,13 @@ async def _lock(tx: Tx, *ids: UUID) -> list[Any]:
 async def _change(tx: Tx, id: UUID, **changes: Any) -> None:
     changes["version"] = customer.c.version + 1
     await tx.execute(update(customer).where(customer.c.id == id).values(changes))
+
+
+def _tell_levels(tx: Tx, levels: Mapping[Any, tuple[Level, Level]]) -> None:
+    """Tickets know both of them: who has another level than was known, by their rows before the change."""
+    for row, (before, after) in levels.items():
+        if before != after:
+            emit(tx, CustomerChanged(level=after), subject=row.id, sequence=row.version + 1)
 
 
 async def _move(tx: Tx, table: Table, source: UUID, target: UUID, only: Sequence[str] | None) -> list[str]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from intake.requests import store
 from shared.db import Tx
 from shared.events import Event
-from shared.events.dispatch import TicketClosed, TicketOpened
+from shared.events.dispatch import TicketCancelled, TicketClosed, TicketOpened, TicketReopened
 from shared.events.intake import RequestClosed
 from shared.outbox.emit import emit
 
@@ -18,7 +18,10 @@ async def on_ticket_opened(tx: Tx, events: Sequence[Event[TicketOpened]]) -> Non
     await store.link_tickets(tx, {event.data.request_id: UUID(event.subject) for event in events})
 
 
-async def on_ticket_closed(tx: Tx, events: Sequence[Event[TicketClosed]]) -> None:
+Ended = Event[TicketClosed] | Event[TicketCancelled]
+
+
+async def on_ticket_ended(tx: Tx, events: Sequence[Ended]) -> None:
     """What the customer says from now on is about something else."""
     ended = {event.data.request_id: event for event in events}
     versions = await store.close(tx, {id: event.time for id, event in ended.items()})
@@ -26,3 +29,8 @@ async def on_ticket_closed(tx: Tx, events: Sequence[Event[TicketClosed]]) -> Non
         event = ended[id]
         closed = RequestClosed(ticket_id=UUID(event.subject))
         emit(tx, closed, subject=id, sequence=version, time=event.time, cause=event)
+
+
+async def on_ticket_reopened(tx: Tx, events: Sequence[Event[TicketReopened]]) -> None:
+    """It goes on, and so does the conversation; an end that is told late was before."""
+    await store.reopen(tx, {event.data.request_id: event.time for event in events})

@@ -230,6 +230,7 @@ _CLOSE = text(
     UPDATE request SET closed_at = closed.at, version = request.version + 1
     FROM unnest(CAST(:requests AS uuid[]), CAST(:moments AS timestamptz[])) AS closed (request_id, at)
     WHERE request.id = closed.request_id AND request.closed_at IS NULL
+      AND (request.reopened_at IS NULL OR request.reopened_at < closed.at)
     RETURNING request.id, request.version
     """
 ).bindparams(
@@ -242,6 +243,24 @@ async def close(tx: Tx, closed: dict[UUID, datetime]) -> dict[UUID, int]:
     pairs = sorted(closed.items())
     known = {"requests": [each for each, _ in pairs], "moments": [at for _, at in pairs]}
     return {row.id: row.version for row in await tx.execute(_CLOSE, known)}
+
+
+_REOPEN = text(
+    """
+    UPDATE request SET closed_at = CASE WHEN closed_at < opened.at THEN NULL ELSE closed_at END,
+        reopened_at = opened.at, version = request.version + 1
+    FROM unnest(CAST(:requests AS uuid[]), CAST(:moments AS timestamptz[])) AS opened (request_id, at)
+    WHERE request.id = opened.request_id AND (request.reopened_at IS NULL OR request.reopened_at < opened.at)
+    """
+).bindparams(
+    bindparam("requests", type_=ARRAY(Uuid)), bindparam("moments", type_=ARRAY(DateTime(timezone=True)))
+)
+
+
+async def reopen(tx: Tx, reopened: dict[UUID, datetime]) -> None:
+    """Note when each request's ticket went on, in another episode."""
+    pairs = sorted(reopened.items())
+    await tx.execute(_REOPEN, {"requests": [each for each, _ in pairs], "moments": [at for _, at in pairs]})
 
 
 async def count_without_ticket(tx: Tx, before: datetime) -> int:

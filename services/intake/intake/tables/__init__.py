@@ -67,6 +67,7 @@ request = Table(
     Column("door", Text),
     Column("session", Text),
     Column("closed_at", moment),
+    Column("reopened_at", moment),
     Column("version", Integer, nullable=False),
 )
 

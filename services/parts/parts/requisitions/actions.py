@@ -14,11 +14,12 @@ from parts.stock.rules import together
 from shared.db import Tx
 from shared.errors import AftercareError
 from shared.events import Event
-from shared.events.dispatch import PartsRequested, TicketClosed
+from shared.events.dispatch import PartsRequested, TicketCancelled, TicketClosed
 from shared.events.parts import PartsReleased, PartsReserved, PartsShort, PartsUsed
 from shared.events.terms import PartLine
 from shared.outbox.emit import emit
 
+Ended = Event[TicketClosed] | Event[TicketCancelled]
 Reason = Literal["given_back", "ticket_closed", "expired"]
 Causes = Mapping[UUID, Event[Any]]
 """The event that led to a requisition's change, by the requisition's id."""
@@ -93,9 +94,11 @@ async def give_back(tx: Tx, requisition: Requisition) -> Requisition:
     return released
 
 
-async def close_tickets(tx: Tx, events: Sequence[Event[TicketClosed]]) -> None:
-    """Nobody needs any more what these tickets asked for before they were closed."""
-    newest = {UUID(event.subject): event for event in sorted(events, key=lambda event: event.version)}
+async def close_tickets(tx: Tx, events: Sequence[Ended]) -> None:
+    """Nobody needs any more what these tickets asked for before they were closed or cancelled."""
+    newest: dict[UUID, Ended] = {
+        UUID(event.subject): event for event in sorted(events, key=lambda event: event.version)
+    }
     closed = {ticket: event.version for ticket, event in newest.items()}
     await store.save_closings(tx, closed)
     waiting = await store.lock_open_of_tickets(tx, closed)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from parts.requisitions import actions
+from parts.requisitions.actions import Ended
 from shared.db import Tx
 from shared.events import Event
-from shared.events.dispatch import PartsRequested, TicketClosed
+from shared.events.dispatch import PartsRequested
 
 
 async def on_parts_requested(tx: Tx, events: Sequence[Event[PartsRequested]]) -> None:
@@ -15,6 +16,6 @@ async def on_parts_requested(tx: Tx, events: Sequence[Event[PartsRequested]]) ->
     await actions.answer_requests(tx, events)
 
 
-async def on_ticket_closed(tx: Tx, events: Sequence[Event[TicketClosed]]) -> None:
+async def on_ticket_ended(tx: Tx, events: Sequence[Ended]) -> None:
     """What was not used is for the others."""
     await actions.close_tickets(tx, events)

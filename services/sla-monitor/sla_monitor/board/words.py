@@ -111,6 +111,7 @@ HAND_REASONS: Final = {
 REASONS: Final = HAND_REASONS | {
     "customers_wish": N_("a later visit at the customer's wish"),
     "awaiting_acceptance": N_("the customer tries the result"),
+    "waiting_for_customer": N_("waiting for the customer"),
     "wall_clock": N_("counts, by the wall clock"),
     "working_time": N_("counts, working time"),
     "outside_working_hours": N_("does not count, outside working hours"),
@@ -135,6 +136,9 @@ EVENTS: Final = {
     "dispatch.ticket_resolved": N_("engineer is done"),
     "dispatch.result_rejected": N_("customer rejected the result"),
     "dispatch.ticket_closed": N_("ticket closed"),
+    "dispatch.ticket_cancelled": N_("ticket cancelled"),
+    "dispatch.assignment_withdrawn": N_("taken from the engineer"),
+    "dispatch.ticket_progressed": N_("work begun"),
     "regraded": N_("another severity, another promise"),
     "withdrawn": N_("its beginning turned out never to have been"),
 }
@@ -152,6 +156,10 @@ HAPPENED: Final = EVENTS | {
     "dispatch.leadership_informed": N_("leadership informed"),
     "dispatch.ticket_assigned": N_("task given to an engineer"),
     "dispatch.ticket_regraded": N_("severity changed"),
+    "dispatch.ticket_amended": N_("details changed"),
+    "dispatch.ticket_paused": N_("work waits"),
+    "dispatch.ticket_resumed": N_("work goes on"),
+    "dispatch.ticket_reopened": N_("reopened, another episode"),
     "sla.promises_paused": N_("paused by hand"),
     "sla.promises_resumed": N_("counts again, by hand"),
 }
@@ -198,7 +206,18 @@ def promise(code: str) -> str:
     return PROMISES.get(code, code)
 
 
-_VALUES: Final = {"severity": SEVERITIES, "channel": CHANNELS, "promise": PROMISES}
+_WAITING_FOR: Final = {
+    "customer": N_("for the customer"),
+    "parts": N_("for parts"),
+    "vendor": N_("for a vendor"),
+    "other_department": N_("for another department"),
+}
+_VALUES: Final = {
+    "severity": SEVERITIES,
+    "channel": CHANNELS,
+    "promise": PROMISES,
+    "waiting_for": _WAITING_FOR,
+}
 
 
 def value(filter: str, code: str) -> str:
@@ -306,7 +325,9 @@ def _said_by_hand(told: Mapping[str, Any]) -> dict[str, str]:
 
 
 EVERY: Final = N_("all promises that may be paused")
-_SHOWN: Final = ("severity", "channel", "centre", "region", "starts_at", "at_customers_wish", "reason")
+_SHOWN: Final = (
+    "severity", "channel", "centre", "region", "starts_at", "at_customers_wish", "reason", "waiting_for",
+)  # fmt: skip
 
 
 def facts(told: Mapping[str, Any]) -> str:

@@ -38,13 +38,20 @@ READ: Final[tuple[type[Payload], ...]] = (
     dispatched.TicketAssigned,
     dispatched.AssignmentAccepted,
     dispatched.AssignmentDeclined,
+    dispatched.AssignmentWithdrawn,
     dispatched.TicketRegraded,
+    dispatched.TicketAmended,
     dispatched.VisitAgreed,
     dispatched.EngineerArrived,
+    dispatched.TicketProgressed,
+    dispatched.TicketPaused,
+    dispatched.TicketResumed,
     dispatched.CustomerInformed,
     dispatched.TicketResolved,
     dispatched.ResultRejected,
     dispatched.TicketClosed,
+    dispatched.TicketCancelled,
+    dispatched.TicketReopened,
 )
 
 
@@ -83,5 +90,6 @@ def facts_of(payload: Payload) -> Facts:
 
 
 def _is_prose(payload: Payload, name: str) -> bool:
-    """Why somebody decided so; only the reason of closing is a value."""
-    return name == "reason" and not isinstance(payload, dispatched.TicketClosed)
+    """What somebody wrote; only the reason of an end is a value."""
+    coded = isinstance(payload, dispatched.TicketClosed | dispatched.TicketCancelled)
+    return name == "note" or (name == "reason" and not coded)

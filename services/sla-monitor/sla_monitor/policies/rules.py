@@ -103,12 +103,17 @@ class Case(_Data):
 
 
 class Waiting(_Data):
-    """The clock stands from one event to another."""
+    """The clock stands from one event to another; only from those whose facts are among the named values."""
 
     kind: Literal["waiting"] = "waiting"
     begins: Kinds
     ends: Kinds
     reason: Code
+    when: When = Field(default={}, exclude_if=lambda value: not value)
+
+    def is_about(self, facts: Mapping[str, Any]) -> bool:
+        """Whether what was told when the waiting began is what is meant here."""
+        return all(facts.get(name) in values for name, values in self.when.items())
 
 
 class AtCustomersWish(_Data):

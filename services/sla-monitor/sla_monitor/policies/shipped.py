@@ -30,6 +30,9 @@ _ARRIVED: Final = "dispatch.engineer_arrived"
 _RESOLVED: Final = "dispatch.ticket_resolved"
 _REJECTED: Final = "dispatch.result_rejected"
 _CLOSED: Final = "dispatch.ticket_closed"
+_CANCELLED: Final = "dispatch.ticket_cancelled"
+_REOPENED: Final = "dispatch.ticket_reopened"
+_OVER: Final = (_CLOSED, _CANCELLED)
 _INFORMED: Final = "dispatch.leadership_informed"
 _CUSTOMER_INFORMED: Final = "dispatch.customer_informed"
 
@@ -51,6 +54,14 @@ _LEADERS_LADDER: Final = (
 
 _WHILE_THE_CUSTOMER_TRIES: Final = Waiting(
     begins=(_RESOLVED,), ends=(_REJECTED,), reason="awaiting_acceptance"
+)
+
+# Nobody here can hurry the customer; parts, vendors and other departments are ours to hurry.
+_FOR_THE_CUSTOMER: Final = Waiting(
+    begins=("dispatch.ticket_paused",),
+    ends=("dispatch.ticket_resumed",),
+    reason="waiting_for_customer",
+    when={"waiting_for": ("customer",)},
 )
 
 
@@ -112,7 +123,7 @@ ACCEPT: Final = Promise(
     per="start",  # every engineer who is asked
     starts=(_ASSIGNED,),
     stops=("dispatch.assignment_accepted",),
-    cancels=("dispatch.assignment_declined", _ASSIGNED, _CLOSED),
+    cancels=("dispatch.assignment_declined", "dispatch.assignment_withdrawn", _ASSIGNED, *_OVER),
     cases=(  # decision 3
         _graded("urgent", _within("R61", minutes=5)),
         _graded("important", _within("R61", minutes=30)),
@@ -126,8 +137,8 @@ ON_SITE: Final = Promise(
     per="episode",  # decision 18: another engineer does not restart it
     starts=(_ASSIGNED,),
     stops=(_ARRIVED,),
-    cancels=(_CLOSED,),
-    pauses=(AtCustomersWish(agreed=_AGREED), _WHILE_THE_CUSTOMER_TRIES),
+    cancels=_OVER,
+    pauses=(AtCustomersWish(agreed=_AGREED), _WHILE_THE_CUSTOMER_TRIES, _FOR_THE_CUSTOMER),
     cases=(
         _graded("urgent", _within("R54", hours=2), same_city=True),
         _graded("urgent", _within("R55", hours=24), same_city=False),
@@ -143,8 +154,8 @@ VISIT_AGREED: Final = Promise(
     per="episode",
     starts=(_ASSIGNED,),
     stops=(_AGREED,),
-    cancels=(_CLOSED,),
-    pauses=(_WHILE_THE_CUSTOMER_TRIES,),
+    cancels=_OVER,
+    pauses=(_WHILE_THE_CUSTOMER_TRIES, _FOR_THE_CUSTOMER),
     cases=(_graded("general", _within("R58", hours=48)),),
     regrades_past=True,
     ladder=_TICKETS_LADDER,
@@ -155,8 +166,8 @@ APPOINTMENT_KEPT: Final = Promise(
     about="ticket",
     per="start",  # every time that is agreed on, a moved visit's too
     starts=(_AGREED,),
-    stops=(_ARRIVED,),
-    cancels=(_AGREED, _RESOLVED, _CLOSED),
+    stops=(_ARRIVED, "dispatch.ticket_progressed"),  # work from afar begins at the time that was agreed, too
+    cancels=(_AGREED, _RESOLVED, *_OVER),
     cases=(Case(target=Appointed(fact="starts_at", requirement="R58")),),  # decision 6
     ladder=(
         Step(at=90, tell=("owner",)),
@@ -168,9 +179,10 @@ RESOLUTION: Final = Promise(
     code="resolution",
     about="ticket",
     per="episode",
-    starts=("dispatch.ticket_opened", _ASSIGNED),  # a reopened ticket is assigned, not opened again
+    starts=("dispatch.ticket_opened", _REOPENED, _ASSIGNED),
     stops=(_CLOSED,),  # R29: not before the customer had the last word, or kept silent
-    pauses=(_WHILE_THE_CUSTOMER_TRIES,),
+    cancels=(_CANCELLED,),
+    pauses=(_WHILE_THE_CUSTOMER_TRIES, _FOR_THE_CUSTOMER),
     cases=(  # decision 13
         _graded("urgent", _within("R60", hours=24)),
         _graded("important", _within("R60", hours=72)),
@@ -185,7 +197,7 @@ LEADERSHIP_ACKNOWLEDGED: Final = Promise(
     per="start",  # every time leadership is informed: of another group, of a ticket that is urgent again
     starts=(_INFORMED,),
     stops=("dispatch.leadership_acknowledged",),
-    cancels=(_INFORMED, _CLOSED),
+    cancels=(_INFORMED, *_OVER),
     cases=(_graded("urgent", _within("R23", minutes=15)),),  # by the wall clock: urgent is day and night
     ladder=_LEADERS_LADDER,
     is_response=False,  # decision 7: R50–R58 are
@@ -194,9 +206,9 @@ PROGRESS: Final = Promise(
     code="progress",
     about="ticket",
     per="start",  # whenever the customer heard from us, the next time is due
-    starts=("dispatch.ticket_opened", _CUSTOMER_INFORMED, _AGREED, _ARRIVED, _REJECTED),
+    starts=("dispatch.ticket_opened", _REOPENED, _CUSTOMER_INFORMED, _AGREED, _ARRIVED, _REJECTED),
     stops=(_CUSTOMER_INFORMED, _AGREED, _ARRIVED, _RESOLVED),
-    cancels=(_REJECTED, _CLOSED),
+    cancels=(_REJECTED, *_OVER),
     cases=(  # decision 13
         _graded("urgent", _within("R62", hours=2)),
         _graded("important", _within("R62", hours=8)),

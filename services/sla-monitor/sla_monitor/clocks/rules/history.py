@@ -10,7 +10,7 @@ from uuid import UUID
 
 Facts: TypeAlias = Mapping[str, Any]
 SubjectKind = Literal["ticket", "request", "call"]
-_EPISODE_ENDS: Final = "dispatch.ticket_closed"
+_EPISODE_ENDS: Final = frozenset({"dispatch.ticket_closed", "dispatch.ticket_cancelled"})
 # What a person says here about a subject of others; in its history it is an event like theirs.
 PAUSED: Final = "sla.promises_paused"
 RESUMED: Final = "sla.promises_resumed"
@@ -56,14 +56,14 @@ def _in_utc(event: Happening) -> Happening:
 
 
 def episodes(ordered: Sequence[Happening]) -> dict[int, list[Happening]]:
-    """The runs of a ticket from open to closed; an event that names no episode belongs to the current one."""
+    """The runs of a ticket up to each end; an event that names no episode belongs to the current one."""
     found: dict[int, list[Happening]] = {}
     current = 1
     for each in ordered:
         named = each.facts.get("episode")
         current = named if isinstance(named, int) and named else current
         found.setdefault(current, []).append(each)
-        if each.kind == _EPISODE_ENDS:
+        if each.kind in _EPISODE_ENDS:
             current += 1
     return found
 

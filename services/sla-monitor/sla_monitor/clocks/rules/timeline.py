@@ -125,7 +125,7 @@ def _wait(rule: Waiting, event: Happening, pauses: list[Pause]) -> None:
         for at, each in enumerate(pauses)
         if each.reason == rule.reason and each.ends is None and each.by is None
     ]
-    if event.kind in rule.begins and not waits:
+    if event.kind in rule.begins and rule.is_about(event.facts) and not waits:
         pauses.append(Pause(event.at, None, rule.reason))
     elif event.kind in rule.ends and waits:
         pauses[waits[0]] = replace(pauses[waits[0]], ends=event.at)

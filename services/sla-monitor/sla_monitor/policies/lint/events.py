@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sla_monitor.policies.lint.finding import Finding, Path, error, warning
+from sla_monitor.policies.lint.targets import lint_when
 from sla_monitor.policies.rules import AtCustomersWish, Promise, Waiting
 from sla_monitor.policies.vocabulary import Vocabulary
 
@@ -73,5 +74,7 @@ def _pause(
         yield error("pause_begins_with_start", *path, event=kind)
     for kind in sorted({*begins} & endings):
         yield warning("pause_after_the_end", *path, event=kind)
+    if isinstance(rule, Waiting):
+        yield from lint_when((*path, "when"), rule.when, promise.about, vocabulary)
     if isinstance(rule, Waiting) and not vocabulary.may_happen(promise.about, rule.ends) - endings:
         yield error("pause_never_ends", *path, "ends", promise=promise.code)

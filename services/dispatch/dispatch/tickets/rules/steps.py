@@ -1,0 +1,86 @@
+"""What those who work on a ticket do: on the way, at the site, from afar, waiting, done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from dispatch.tickets.rules.assigning import awaken, step
+from dispatch.tickets.rules.ticket import Steps, Ticket
+from shared.events import dispatch as events
+from shared.events.terms import PartLine, PersonId
+
+
+def accept(ticket: Ticket) -> Steps:
+    return (step(ticket, events.AssignmentAccepted(engineer_id=ticket.given_to), state="accepted"),)
+
+
+def agree_visit(ticket: Ticket, visit: events.VisitAgreed) -> Steps:
+    """A time was agreed; whoever waited does not any more."""
+    steps = awaken(ticket)
+    return (*steps, step(steps[-1].ticket if steps else ticket, visit, state="visit_agreed"))
+
+
+def depart(ticket: Ticket) -> Steps:
+    return (step(ticket, events.EngineerDeparted(engineer_id=ticket.given_to), state="travelling"),)
+
+
+def arrive(ticket: Ticket, device_time: datetime | None) -> Steps:
+    payload = events.EngineerArrived(engineer_id=ticket.given_to, device_time=device_time)
+    return (step(ticket, payload, state="on_site", arrivals=ticket.arrivals + 1),)
+
+
+def begin_work(ticket: Ticket) -> Steps:
+    """At the site, or from afar where nobody went there (R26)."""
+    payload = events.TicketProgressed(
+        engineer_id=ticket.given_to, to="working", remote=ticket.state != "on_site"
+    )
+    return (step(ticket, payload, state="working"),)
+
+
+def pause(
+    ticket: Ticket,
+    waiting_for: events.WaitingFor,
+    note: str,
+    expected_at: datetime | None,
+    by: PersonId | None,
+) -> Steps:
+    """Nothing can be done until somebody else has done something; it stays with its engineer."""
+    payload = events.TicketPaused(waiting_for=waiting_for, note=note, expected_at=expected_at, by=by)
+    return (step(ticket, payload, state="waiting", waiting_for=waiting_for, paused_in=ticket.state),)
+
+
+def resume(ticket: Ticket) -> Steps:
+    """Where it was before it waited."""
+    return awaken(ticket)
+
+
+def request_parts(ticket: Ticket, requisition_id: UUID, lines: tuple[PartLine, ...]) -> Steps:
+    assert ticket.centre is not None
+    payload = events.PartsRequested(
+        requisition_id=requisition_id, engineer_id=ticket.given_to, centre=ticket.centre, lines=lines
+    )
+    return (step(ticket, payload),)
+
+
+def inform_customer(
+    ticket: Ticket, by: PersonId | None, told_at: datetime, notes: Mapping[str, Any] | None = None
+) -> Steps:
+    """The customer has heard how it goes (R62); what is to be done stays as it is."""
+    return (replace(step(ticket, events.CustomerInformed(by=by), notes), at=told_at),)
+
+
+def resolve(ticket: Ticket, fault_code: str | None, work_note: str, claims_first_visit: bool) -> Steps:
+    """Done, says the engineer; a first visit is one only if nobody had to come twice (R113)."""
+    payload = events.TicketResolved(
+        request_id=ticket.request_id,
+        customer_id=ticket.customer_id,
+        engineer_id=ticket.given_to,
+        episode=ticket.episode,
+        fault_code=fault_code,
+        first_visit=claims_first_visit and ticket.arrivals <= 1,
+    )
+    return (step(ticket, payload, {"work_note": work_note}, state="resolved"),)
