@@ -54,7 +54,7 @@ async def test_a_route_that_requires_a_key_says_so(toy: Toy) -> None:
     "key",
     [
         *("", '""', '"' + "x" * 256 + '"', "x" * 256, '"open', 'a"b', "two words", '"tab\there"', "ключ"),
-        *('"ключ"', "a,b", '"a", "b"', '"bad \\escape"', "a;b=1", '"a";b=1'),
+        *('" "', '"   "', '"ключ"', "a,b", '"a", "b"', '"bad \\escape"', "a;b=1", '"a";b=1'),
     ],
 )
 async def test_a_malformed_key_is_refused(toy: Toy, key: str) -> None:

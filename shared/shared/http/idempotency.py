@@ -136,7 +136,7 @@ def key_of(request: Request) -> str:
     sent = request.headers.getlist("idempotency-key")
     match = _KEY.fullmatch(sent[0].strip()) if len(sent) == 1 else None
     key = re.sub(r"\\(.)", r"\1", match[1]) if match and match[1] else match[2] if match else ""
-    if not 0 < len(key) <= LONGEST_KEY:
+    if not key.strip() or len(key) > LONGEST_KEY:
         raise IdempotencyKeyMalformed
     return key
 

@@ -17,7 +17,7 @@ REQUEST: dict[str, Any] = {
     "customer": {"phone": "13800000000"}, "region": "east", "city": "shanghai", "description": "空调不制冷",
 }  # fmt: skip
 HAPPENED = {"kind": "dispatch.ticket_assigned", "at": "2026-03-02T09:00:00+08:00"}
-HISTORY = {
+HISTORY: dict[str, Any] = {
     "source": "old-desk",
     "tickets": [{"ticket": "A-1", "happenings": [HAPPENED]}],
 }

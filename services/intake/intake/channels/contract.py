@@ -123,7 +123,7 @@ class Channel:
 
     secrets      the names of what an account is set up with: `optional` ones may be missing, all others never
     verify       raises `NotGenuine` unless the account's provider sent exactly this, and lately
-    parse        what it says, in its order; raises `Unreadable`
+    parse        what it says, in its order; raises `Unreadable`, and `InvalidInput` to a program of the house
     greet        answers the provider's handshake, which is verified too; None where it has none
     acknowledge  what it hears once everything is stored
     once         where a signature leaves the body out: what names a call, which is taken with one body only

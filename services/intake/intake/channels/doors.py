@@ -29,7 +29,7 @@ from intake.channels.contract import (
     Verdict,
     kept,
 )
-from intake.channels.held import held
+from intake.channels.held import held, is_nameless
 from intake.channels.once import only
 from intake.channels.registry import channel_of, doors
 from intake.messages import store as messages
@@ -43,6 +43,7 @@ from shared.events.terms import Code
 from shared.http.auth import public
 from shared.http.keys import keys_for
 from shared.http.limits import allow_body
+from shared.http.problem import InvalidInput
 from shared.http.query import any_query
 from shared.http.scope import service_of, settings_of
 from shared.http.transaction import ServiceRoute, reading
@@ -109,8 +110,11 @@ async def receive(channel: Code, name: Code, request: Request) -> Response:
 def read(kind: Channel, incoming: Incoming, account: Account) -> Sequence[Verdict]:
     """What a verified call says; one that says nothing we know is kept as `unreadable`, or as `empty`."""
     try:
-        told = [held(each) for each in kind.parse(incoming, account)]
+        said = kind.parse(incoming, account)
+        told = [kept("unreadable", incoming.body) if is_nameless(each) else held(each) for each in said]
         return told or [kept("empty", incoming.body)]
+    except InvalidInput:
+        raise
     except Unreadable:
         log.warning("channel_unreadable", channel=account.channel, account=account.name)
         return [kept("unreadable", incoming.body)]

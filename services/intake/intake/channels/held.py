@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from intake.channels.contract import Arrived, CallTold, DeliveryTold, Noticed, Verdict
+from intake.channels.input import is_blank
 from intake.channels.lenient import storable
 from intake.requests.rules import Normalised
 
@@ -25,6 +26,12 @@ def held(verdict: Verdict) -> Verdict:
             return replace(verdict, external_id=named(verdict.external_id), detail=detail)
         case CallTold() | Noticed():
             return replace(verdict, external_id=named(verdict.external_id))
+
+
+def is_nameless(verdict: Verdict) -> bool:
+    """Whether it has no name of its own: all that came without one would be taken for the same."""
+    name = verdict.message.external_id if isinstance(verdict, Arrived) else verdict.external_id
+    return is_blank(name)
 
 
 def named(id: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Annotated, Any, Final, Self
 
 from pydantic import (
@@ -23,11 +24,17 @@ from intake.requests.rules import UNKNOWN, email_identity, phone_identity
 from shared.events.terms import Channel, Code, Level
 from shared.sent import Sent
 
+_UNSEEN: Final = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
 _DATE_AND_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 
 
+def is_blank(text: str) -> bool:
+    """Whether nobody would see anything: blanks, and what has no width."""
+    return all(unicodedata.category(each) in _UNSEEN for each in text)
+
+
 def _says_something(text: str) -> str:
-    if not text.strip():
+    if is_blank(text):
         raise PydanticCustomError("blank", "There are only blanks")
     return text
 

@@ -32,6 +32,7 @@ from intake.requests.rules import Normalised
 from shared.clock import uuid7
 from shared.errors import AftercareError
 from shared.http import strict
+from shared.http.problem import InvalidInput
 from shared.http.wording import wording
 
 OWN: Final = ("email", "phone", "web_form", "webhook")
@@ -89,6 +90,9 @@ class Trial:
             return [self._known(each) for each in self._lines(incoming)]
         except Unreadable:
             return [Line("event", "unreadable")]  # kept whole, and answered as stored
+        except InvalidInput as refusal:
+            faults: Any = refusal.data["errors"]
+            return [Line("refused", "; ".join(f"{each['pointer']}: {each['detail']}" for each in faults))]
         except AftercareError as refusal:
             return [Line("refused", str(refusal))]
         except ValidationError as refusal:

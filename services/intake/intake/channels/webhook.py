@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from intake.channels.input import NewRequest
+from intake.channels.input import NewRequest, is_blank
 from intake.channels.routes import Accepted, normalise
 from intake.requests.writer import Guard, writer_of
 from shared.clock import clock
@@ -172,7 +172,7 @@ def verify(source: str, body: bytes, request: Request) -> None:
         name: request.headers.get(name, "")
         for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
     }
-    if not all(headers.values()):
+    if any(map(is_blank, headers.values())):
         raise SignatureMissing
     if len(headers["webhook-id"]) > LONGEST_ID:
         raise WebhookIdTooLong

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
 
-from intake.channels.input import Customer
+from intake.channels.input import Customer, NotBlank
 from intake.channels.routes import identities
 from intake.customers.store import recognise
 from intake.devices import store
@@ -28,7 +28,7 @@ Outcome = Literal["new", "changed", "unchanged", "refused"]
 class Purchase(Sent):
     """One sold product; CSV has these names in its first line. Empty is not known."""
 
-    serial: Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+    serial: Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True), NotBlank]
     model: Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
     product_line: Code | None = None
     order: Annotated[str, StringConstraints(max_length=100)] | None = None

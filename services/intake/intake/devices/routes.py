@@ -13,6 +13,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from intake.channels.input import NotBlank
 from intake.customers import file
 from intake.customers.access import NoSuchCustomer, sees
 from intake.customers.routes import CARE, DESK
@@ -35,7 +36,7 @@ router = APIRouter(route_class=ServiceRoute)
 
 LARGEST_IMPORT = 5 * 1024 * 1024  # bytes
 _HERE = ZoneInfo("Asia/Shanghai")
-Serial = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+Serial = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True), NotBlank]
 _CSV_BODY: Any = {
     "requestBody": {
         "required": True,

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from intake.channels.input import NotBlank
 from intake.imports.actions import Imported, pass_on
 from shared.events.intake import MOST_HAPPENINGS, HistoryFacts, HistoryHappening, Label
 from shared.events.terms import Code
@@ -51,7 +52,7 @@ class Happening(Sent, HistoryHappening):
 class ImportedTicket(Sent):
     """A ticket of another system, with all that is known to have happened to it."""
 
-    ticket: Label
+    ticket: Annotated[Label, NotBlank]
     happenings: tuple[Annotated[Happening, AfterValidator(_plausible)], ...] = Field(
         min_length=1, max_length=MOST_HAPPENINGS
     )

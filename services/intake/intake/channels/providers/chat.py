@@ -22,16 +22,17 @@ from intake.channels.contract import (
     Channel,
     Incoming,
     NotGenuine,
-    Unreadable,
     Verdict,
     told_at,
 )
+from intake.channels.input import NotBlank
 from intake.channels.recent import lately
 from intake.requests.rules import Identity, Normalised, email_identity, phone_identity, title_of
+from shared.http.problem import InvalidInput, describe
 
 _HEADERS: Final = ("webhook-id", "webhook-timestamp", "webhook-signature")
 _LONGEST_SIGNATURES: Final = 4096
-_Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=200), NotBlank]
 
 
 class _Told(BaseModel):
@@ -48,7 +49,7 @@ class _Customer(_Told):
 class _Message(_Told):
     session_id: _Name
     message_id: _Name
-    text: Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
+    text: Annotated[str, StringConstraints(min_length=1, max_length=20_000), NotBlank]
     customer: _Customer
     sent_at: int | None = Field(default=None, ge=0, le=4_102_444_800)
 
@@ -75,12 +76,14 @@ def _key(secret: str) -> bytes:
 
 
 def parse(incoming: Incoming, account: Account) -> Sequence[Verdict]:
-    """One call is one message."""
+    """One call is one message. Whoever calls is a program of the house, and is told what is wrong with it."""
+    said = incoming.json()
     try:
-        said = _Message.model_validate(incoming.json())
-    except ValidationError:
-        raise Unreadable from None
-    return [Arrived(_normalised(said, incoming, account))]
+        message = _Message.model_validate(said)
+    except ValidationError as error:
+        faults = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+        raise InvalidInput(errors=describe(faults, said)) from None
+    return [Arrived(_normalised(message, incoming, account))]
 
 
 def _normalised(said: _Message, incoming: Incoming, account: Account) -> Normalised:
