@@ -1,7 +1,8 @@
-"""R117: what may help stands beside the answer while it is written, and a press puts it in."""
+"""R117: what may help stands beside the answer while it is written; a press or a choice puts it in."""
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 from playwright.async_api import Browser, ConsoleMessage, expect
@@ -46,6 +47,10 @@ async def test_what_helps_is_found_while_writing_and_put_into_the_answer(
         await text.fill("水泵不转时" * 3_000)  # far longer than an address can be
         await text.press_sequentially("，保险丝")
         await expect(page.get_by_role("link", name="水泵不转")).to_be_visible()
+        await text.fill("您好！")
+        await page.locator("#template").select_option(label="已收到，正在处理")
+        await expect(text).to_have_value(re.compile(r"^您好！\n\n客户您好！.*我们会尽快答复您。", re.DOTALL))
+        await expect(page.locator("#template")).to_have_value("")  # the choice is open again
         await context.close()
         assert said == []
         assert await desk.admin.fetchval("SELECT count(*) FROM article_usage WHERE what = 'used'") == 1

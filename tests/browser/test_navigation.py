@@ -60,6 +60,9 @@ async def test_no_link_is_cut_off_and_the_present_one_stands_out(
                 assert box["left"] >= 0
                 assert box["right"] <= width
                 assert box["height"] >= 44
+            if width >= 1280:  # what belongs in one row stands in one
+                rows = await nav.locator(".row").evaluate_all(BOXES)
+                assert [box for box in rows if box["height"] > 60] == []
             await expect(page.locator('header.top nav a[aria-current="page"]')).to_be_visible()
             assert await page.evaluate("document.documentElement.scrollWidth") <= width
             if SCREENSHOTS:

@@ -90,7 +90,7 @@ async def test_a_burst_is_proposed_once_and_declared_by_a_person_from_the_page(d
     form = {"title": "主管道破裂", "cause": "施工", "recovery_at": "2026-11-20T18:30"}
     assert (await browser.post(f"{at}/declare", data=form | chosen)).status_code == 303
     assert (await browser.post(f"{at}/declare", data=form | chosen)).status_code == 409
-    assert "主管道破裂" in (await browser.get(f"/intake/desk/{requests[0]}/duplicates")).text
+    assert "主管道破裂" in (await browser.get(f"/intake/desk/{requests[0]}")).text
     assert set((await notices(desk, row["id"])).values()) == {1}
     texts = await desk.admin.fetch("SELECT DISTINCT text FROM message WHERE direction = 'out'")
     assert ["11月20日 18:30" in each["text"] for each in texts] == [True]

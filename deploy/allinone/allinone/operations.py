@@ -11,9 +11,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
 
 from allinone import access
+from allinone.faults import NotUsable, OutOfReach
 from allinone.services import SERVICES, topology
+from dispatch.organisation.store import load_names
 from shared.bus.declare import declare
 from shared.clock import clock, made_at
 from shared.db import Database, Tx
@@ -116,6 +119,16 @@ async def sync_clock(service: str) -> None:
     """Set the clock by the database that a service works with."""
     async with _database(service):
         pass
+
+
+async def name_of(person: str) -> str | None:
+    """What an employee is called; None for a program, and where dispatch's database is not at hand."""
+    try:
+        id = UUID(person)
+        async with _database("dispatch") as database:
+            return (await database.transact(partial(load_names, people=[id]))).get(id)
+    except (ValueError, OutOfReach, NotUsable, DBAPIError):
+        return None
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ WHO: Final[dict[Role, str]] = {
     "operations": _PERSON.format(21),
     "storekeeper": _PERSON.format(23),
     "care": _PERSON.format(24),
+    "knowledge": _PERSON.format(25),
     "admin": _PERSON.format(22),
     "adapter": "sample-adapter",
 }
@@ -54,9 +55,14 @@ def organisation() -> dict[str, Any]:
 
 def token(role: Role, settings: Settings, lifetime: timedelta = timedelta(hours=12)) -> str:
     """A token of the sample person with that role."""
-    return mint(Principal(WHO[role], frozenset({role})), settings, lifetime)
+    return mint(_person(WHO[role], role), settings, lifetime)
 
 
 def token_of(person: str, settings: Settings) -> str:
     """A token of one sample engineer."""
-    return mint(Principal(person, frozenset({"engineer"})), settings, timedelta(hours=12))
+    return mint(_person(person, "engineer"), settings, timedelta(hours=12))
+
+
+def _person(id: str, role: Role) -> Principal:
+    names = {each["id"]: each["display_name"] for each in organisation()["people"]}
+    return Principal(id, frozenset({role}), name=names.get(id))

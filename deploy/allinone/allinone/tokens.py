@@ -81,7 +81,8 @@ async def issue(role: str, subject: str | None, scopes: Iterable[str], lifetime:
     who = subject or f"aftercare-token-{role}"
     fields = {SCOPES[name]: frozenset(values) for name, values in limits.items() if name != "channel"}
     channel = limits.get("channel", [None])[0]
-    principal = Principal(who, frozenset({known}), channel, **fields)
+    name = await operations.name_of(who) if subject else None
+    principal = Principal(who, frozenset({known}), channel, name=name, **fields)
     expires = now() + lifetime
     return Token(mint(principal, settings, lifetime), known, who, limits, expires)
 

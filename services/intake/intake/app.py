@@ -7,6 +7,9 @@ from pathlib import Path
 from fastapi import APIRouter
 
 from intake.accounts.routes import router as accounts
+from intake.answers import routes as answer_routes
+from intake.answers.pages import router as answer_pages
+from intake.answers.routes import router as answers
 from intake.attachments.routes import router as attachments
 from intake.calls.actions import miss_forgotten
 from intake.calls.routes import router as calls
@@ -28,6 +31,7 @@ from intake.knowledge import routes as knowledge_routes
 from intake.knowledge.public import router as self_help
 from intake.knowledge.routes import router as knowledge
 from intake.messages.consumers import on_customer_message_requested
+from intake.notes.routes import router as notes
 from intake.places.routes import router as places
 from intake.progress.routes import router as progress
 from intake.requests.consumers import on_ticket_ended, on_ticket_opened, on_ticket_reopened
@@ -63,6 +67,9 @@ for feature in (
     knowledge,
     self_help,
     desk,
+    notes,
+    answers,
+    answer_pages,
     forms,
     progress,
     places,
@@ -113,6 +120,24 @@ service = Service(
                 N_("Knowledge base"),
                 N_("Answers, repair cases and manuals."),
                 knowledge_routes.READERS,
+            ),
+            Link(
+                "/intake/templates",
+                N_("Answer templates"),
+                N_("What is answered often, ready to be chosen."),
+                answer_routes.READERS,
+            ),
+            Link(
+                "/intake/devices",
+                N_("Products"),
+                N_("What was sold, and what its warranty covers."),
+                feeds.ROLES,
+            ),
+            Link(
+                "/intake/renewals",
+                N_("Renewals"),
+                N_("Service contracts that end soon."),
+                feeds.ROLES,
             ),
         ),
         feeds=(feeds.REQUESTS,),

@@ -30,12 +30,13 @@ from shared.http.keys import Key, keys_for
 from shared.http.scope import settings_of
 from shared.settings import Settings
 
-Role = Literal["adapter", "engineer", "dispatcher", "operations", "storekeeper", "care", "admin"]
+Role = Literal["adapter", "engineer", "dispatcher", "operations", "storekeeper", "care", "knowledge", "admin"]
 ROLES: Final[frozenset[Role]] = frozenset(get_args(Role))
 
 ISSUER: Final = "aftercare"
 ALGORITHM: Final = "HS256"
 LEEWAY: Final = timedelta(seconds=30)  # between the clocks of two hosts
+LONGEST_NAME: Final = 100  # characters
 LONGEST_TOKEN: Final = 4096  # characters; ours have about 500
 _REGISTRY: Final = jws.JWSRegistry(algorithms=[ALGORITHM])
 
@@ -75,6 +76,8 @@ class Principal:
     regions: frozenset[str] | None = None
     product_lines: frozenset[str] | None = None
     customer_levels: frozenset[str] | None = None
+    name: str | None = None
+    """What people call them, where whoever signed them in knew; for reading only."""
 
 
 class _Claims(BaseModel):
@@ -94,10 +97,17 @@ class _Claims(BaseModel):
     regions: frozenset[str] | None = None
     product_lines: frozenset[str] | None = None
     customer_levels: frozenset[str] | None = None
+    name: str | None = Field(default=None, min_length=1, max_length=LONGEST_NAME)
 
     def principal(self) -> Principal:
         return Principal(
-            self.sub, self.roles, self.channel, self.regions, self.product_lines, self.customer_levels
+            self.sub,
+            self.roles,
+            self.channel,
+            self.regions,
+            self.product_lines,
+            self.customer_levels,
+            self.name,
         )
 
 
@@ -120,6 +130,7 @@ def mint(principal: Principal, settings: Settings, lifetime: timedelta) -> str:
         regions=principal.regions,
         product_lines=principal.product_lines,
         customer_levels=principal.customer_levels,
+        name=principal.name,
     )
     key = keys_for("token", settings)[0]
     header = {"alg": ALGORITHM, "kid": key.id, "typ": "JWT"}

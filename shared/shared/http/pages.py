@@ -150,8 +150,8 @@ def pages_of(request: HTTPConnection) -> Pages:
 def page(request: Request, template: str, *, status_code: int = 200, **data: Any) -> HTMLResponse:
     """A page (or fragment) from a template, in the reader's language; slides the session's end forward.
 
-    Beside `data` the template sees `viewer` (a Principal, or None), `csrf`, `links`, `here` (the path),
-    `now`, `language`, `live_url`, and the globals `asset(name)` and `live(row)`.
+    Beside `data` the template sees `viewer` (a Principal, or None), `csrf`, `links`, `menu`, `here` (the
+    path), `now`, `language`, `live_url`, and the globals `asset(name)` and `live(row)`.
     """
     pages, settings = pages_of(request), settings_of(request)
     session = session_of(request, settings) if clock.synced else None
@@ -173,7 +173,8 @@ def _surroundings(
         "viewer": viewer,
         "viewing": hashlib.sha256(session.id.encode()).hexdigest()[:16] if session else "",
         "csrf": csrf_token(session, settings_of(request)) if session else "",
-        "links": pages.directory.links(viewer.roles, language.tag) if viewer else [],
+        "links": (links := pages.directory.links(viewer.roles, language.tag) if viewer else []),
+        "menu": pages.directory.menu(links, request.url.path),
         "here": request.url.path,
         "here_again": target_of(request),
         "now": clock.now() if clock.synced else None,

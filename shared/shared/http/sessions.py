@@ -168,10 +168,11 @@ def _seal(session: Session, settings: Settings) -> str:
         "regions": _sorted(principal.regions),
         "product_lines": _sorted(principal.product_lines),
         "customer_levels": _sorted(principal.customer_levels),
+        "name": principal.name,
         "begun": int(session.begun.timestamp()),
         "expires": int(session.expires.timestamp()),
     }
-    body = json.dumps(content, separators=(",", ":")).encode()
+    body = json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
     return f"{_base64(body)}.{_base64(keys_for(_PURPOSE, settings)[0].sign(body))}"
 
 
@@ -190,6 +191,7 @@ def _unseal(sealed: str, settings: Settings) -> Session | None:
         regions=_frozen(content["regions"]),
         product_lines=_frozen(content["product_lines"]),
         customer_levels=_frozen(content["customer_levels"]),
+        name=content.get("name"),  # a process of the version before has not told one
     )
     begun, expires = (datetime.fromtimestamp(content[name], UTC) for name in ("begun", "expires"))
     return Session(content["id"], principal, begun, expires)

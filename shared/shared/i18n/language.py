@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from gettext import NullTranslations
 from typing import Final
@@ -24,6 +24,12 @@ from shared.errors import AftercareError
 ZONE: Final = ZoneInfo("Asia/Shanghai")
 LANGUAGES: Final = {"zh-CN": "中文", "en": "English"}
 """Tag as in `<html lang>`, and the name that its own speakers look for."""
+
+
+def day_of(instant: datetime) -> date:
+    """The day it is where the house works: warranties, contracts and reviews end by it, whoever looks."""
+    return instant.astimezone(ZONE).date()
+
 
 # One member of Accept-Language (RFC 9110): primary subtag, quality.
 _RANGE: Final = re.compile(r"\s*([A-Za-z]{1,8})(?:-[\w-]*)?\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?))?\s*")

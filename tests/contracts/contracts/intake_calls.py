@@ -70,6 +70,12 @@ class Calls:
             "POST /intake/histories": self.post_history,
             "GET /intake/requests/{id}/messages": self.read_messages,
             "POST /intake/requests/{id}/answers": self.post_answer,
+            "GET /intake/requests/{id}/notes": self.read_notes,
+            "POST /intake/requests/{id}/notes": self.post_note,
+            "POST /intake/answer-templates": self.post_template,
+            "GET /intake/answer-templates/{id}": self.read_template,
+            "PUT /intake/answer-templates/{id}": self.put_template,
+            "DELETE /intake/answer-templates/{id}": self.delete_template,
             "PUT /intake/requests/{id}/judgement": self.overrule,
             "GET /intake/attachments/{id}": self.read_attachment,
             "GET /intake/calls/{id}/recordings": self.read_recordings,
@@ -129,6 +135,29 @@ class Calls:
     async def post_answer(self, client: httpx.AsyncClient) -> httpx.Response:
         path, headers = f"/intake/requests/{self.requests[0]}/answers", _key()
         return await client.post(path, json={"text": "We are on our way."}, headers=headers)
+
+    async def read_notes(self, client: httpx.AsyncClient) -> httpx.Response:
+        return await client.get(f"/intake/requests/{self.requests[0]}/notes")
+
+    async def post_note(self, client: httpx.AsyncClient) -> httpx.Response:
+        path = f"/intake/requests/{self.requests[0]}/notes"
+        return await client.post(path, json={"text": "Ask the maker."}, headers=_key())
+
+    async def post_template(self, client: httpx.AsyncClient) -> httpx.Response:
+        return await client.post("/intake/answer-templates", json=_template(), headers=_key())
+
+    async def read_template(self, client: httpx.AsyncClient) -> httpx.Response:
+        made = await self.post_template(client)
+        return await client.get(made.headers["location"])
+
+    async def put_template(self, client: httpx.AsyncClient) -> httpx.Response:
+        made = await self.post_template(client)
+        headers = {"if-match": made.headers["etag"]}
+        return await client.put(made.headers["location"], json=_template(), headers=headers)
+
+    async def delete_template(self, client: httpx.AsyncClient) -> httpx.Response:
+        made = await self.post_template(client)
+        return await client.delete(made.headers["location"], headers={"if-match": made.headers["etag"]})
 
     async def overrule(self, client: httpx.AsyncClient) -> httpx.Response:
         judged = {"kind": "complaint", "severity": "urgent", "reason": "It burns."}
@@ -244,8 +273,13 @@ class Calls:
         return await client.get(f"/intake/devices/{id}/label.svg")
 
     async def put_contract(self, client: httpx.AsyncClient) -> httpx.Response:
-        terms = {"customer_id": self.customers[0], "starts_on": "2026-01-01", "ends_on": "2026-12-31"}
+        owner = await self._new_customer(client)  # the others may have been erased meanwhile
+        terms = {"customer_id": owner, "starts_on": "2026-01-01", "ends_on": "2026-12-31"}
         return await client.put("/intake/contracts/C-1", json=terms)
+
+
+def _template() -> dict[str, str]:
+    return {"language": "en", "title": str(uuid7()), "body": "Hello {name}", "owner": "desk.one"}
 
 
 def _key() -> dict[str, str]:

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from shared.events.terms import Code, PersonId, Tier
 from shared.sent import Sent
 
-Role = Literal["engineer", "dispatcher", "operations", "storekeeper", "care", "admin"]
+Role = Literal["engineer", "dispatcher", "operations", "storekeeper", "care", "knowledge", "admin"]
 TeamType = Literal["support", "technical", "operations", "installation", "key_accounts", "training"]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 Codes = Annotated[tuple[Code, ...], Field(max_length=100)]
@@ -30,7 +30,7 @@ class Person(_Part):
     id: PersonId
     display_name: Name
     active: bool = True
-    roles: Annotated[tuple[Role, ...], Field(max_length=6)] = ()
+    roles: Annotated[tuple[Role, ...], Field(max_length=7)] = ()
     tier: Tier | None = None
     skills: Codes = ()
     regions: Codes = ()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
 from intake.calls import actions, rules, store
@@ -23,8 +24,9 @@ from intake.requests.rules import UNKNOWN, Normalised, plausible, title_of
 from shared.db import Tx
 from shared.db.audit import record
 from shared.events.terms import Code
-from shared.http.auth import Caller, Principal, allow
+from shared.http.auth import Caller, Principal, Role, allow
 from shared.http.idempotency import MandatoryKey, idempotent
+from shared.http.pages import page
 from shared.http.scope import service_of
 from shared.http.transaction import Answered, ReadTx, ServiceRoute, WriteTx
 from shared.sent import Sent
@@ -137,7 +139,8 @@ class RecordingView(BaseModel):
 
 
 _DESK = [Depends(allow("care", "dispatcher", "operations", "admin"))]
-_LISTENERS = [Depends(allow("care", "operations", "admin"))]
+LISTENERS: Final[frozenset[Role]] = frozenset({"care", "operations", "admin"})
+_LISTENERS = [Depends(allow(*LISTENERS))]
 
 
 @router.get("/requests/{id}/calls", dependencies=_DESK)
@@ -152,6 +155,13 @@ async def read_calls(id: UUID, tx: ReadTx, principal: Caller) -> list[CallView]:
 async def read_recordings(id: UUID, request: Request, principal: Caller) -> list[RecordingView]:
     """Where the recordings of a call lie (R137), for care and quality; looking is recorded."""
     return await service_of(request).database.transact(partial(_recordings, id=id, viewer=principal))
+
+
+@router.get("/desk/calls/{id}/recordings", dependencies=_LISTENERS, include_in_schema=False)
+async def show_recordings(id: UUID, request: Request, principal: Caller) -> HTMLResponse:
+    """The same for the page of a request, when somebody asks for it there."""
+    look = partial(_recordings, id=id, viewer=principal)
+    return page(request, "recordings.html", recordings=await service_of(request).database.transact(look))
 
 
 async def _recordings(tx: Tx, id: UUID, viewer: Principal) -> list[RecordingView]:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, delete, select, update
 
+from intake.duplicates.store import together
 from intake.requests.rules import Identity
 from intake.tables import call, call_event, call_recording, identity, request
 from shared.db import Tx, insert_rows
@@ -86,11 +87,21 @@ async def keep_recording(tx: Tx, call_id: UUID, reference: str, consent_at: date
 
 
 async def load_of_request(tx: Tx, request_id: UUID) -> list[Row[Any]]:
-    """The calls about a request, in their order, without who called."""
+    """The calls about a request and what is merged into it, in their order, without who called."""
     recorded = select(call_recording.c.call_id).where(call_recording.c.call_id == call.c.id).exists()
     columns = (call.c.id, call.c.state, call.c.rang_at, recorded.label("recorded"))
-    query = select(*columns).where(call.c.request_id == request_id).order_by(call.c.rang_at, call.c.id)
+    which = together(call.c.request_id, request_id)
+    query = select(*columns).where(which).order_by(call.c.rang_at, call.c.id)
     return list(await tx.execute(query))
+
+
+async def load_events(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, list[Row[Any]]]:
+    """What was told of each call, in the order in which it happened."""
+    told: dict[UUID, list[Row[Any]]] = {id: [] for id in ids}
+    query = select(call_event).where(call_event.c.call_id.in_(ids)).order_by(call_event.c.happened_at)
+    for row in await tx.execute(query):
+        told[row.call_id].append(row)
+    return told
 
 
 async def load_recordings(tx: Tx, call_id: UUID) -> list[Row[Any]]:

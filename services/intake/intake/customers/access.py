@@ -14,6 +14,12 @@ class NoSuchCustomer(AftercareError):
     kind = "not_found"
 
 
+class Forgotten(AftercareError):
+    """This customer was erased: there is nobody to write to, and nothing more is written down."""
+
+    kind = "conflict"
+
+
 def sees(
     viewer: Principal, level: str, regions: Collection[str | None], product_lines: Collection[str | None]
 ) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy import ARRAY, Text, Uuid, bindparam, delete, func, null, select,
 
 from intake.calls import store as calls
 from intake.customers.access import NoSuchCustomer
+from intake.notes import store as notes
 from intake.tables import call, customer, identity, message, request
 from intake.tables.customers import consent, customer_merge
 from intake.tables.devices import device
@@ -95,6 +96,7 @@ async def _forget_requests(tx: Tx, requests: Sequence[UUID], mails: Sequence[str
     await tx.execute(unsent.values(state="failed"))
     names = ("external_id", "sent_id", "address", "link", "facts", "detail", "why", "due_at")
     await tx.execute(said.values(text=GONE, **dict.fromkeys(names, null())))
+    await notes.forget(tx, requests)
     told = update(located).where(located.c.request_id.in_(requests))
     await tx.execute(told.values(told_region="", told_city=""))
     rang = update(call).where(call.c.request_id.in_(requests))

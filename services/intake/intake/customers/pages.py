@@ -22,7 +22,7 @@ from shared.http.pages import page
 from shared.http.problem import invalid
 from shared.http.scope import service_of
 from shared.http.transaction import ServiceRoute, WriteTx
-from shared.i18n import N_
+from shared.i18n import N_, day_of
 
 router = APIRouter(route_class=ServiceRoute)
 
@@ -82,7 +82,7 @@ async def _show(tx: Tx, request: Request, id: UUID, viewer: Principal) -> HTMLRe
     place = catalogue.get("city", found.city) if found.city else None
     may = bool(viewer.roles & {"care", "admin"})
     devices = await store.load_of(tx, id)
-    covered = await store.covered(tx, devices, tx.now.date())
+    covered = await store.covered(tx, devices, day_of(tx.now))
     products = list(zip(devices, covered, strict=True))
     contracts = await store.load_contracts(tx, id)
     owns: dict[str, Any] = {"products": products, "contracts": contracts}

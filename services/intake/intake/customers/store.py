@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Text, bindparam, select, text
 
+from intake.customers.access import Forgotten
 from intake.requests.rules import Identity
 from intake.tables import customer, identity
 from shared.clock import uuid7
@@ -75,6 +76,13 @@ async def load(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, Any]:
     """Customers by id, with their level and name."""
     found = await tx.execute(select(customer).where(customer.c.id.in_(sorted(set(ids)))))
     return {row.id: row for row in found}
+
+
+async def require_known(tx: Tx, id: UUID) -> None:
+    """Raises `Forgotten`. Whoever holds one of their requests is not overtaken by an erasure."""
+    erased = select(customer.c.erased_at).where(customer.c.id == id)
+    if (await tx.execute(erased)).scalar_one() is not None:
+        raise Forgotten
 
 
 async def load_identities(tx: Tx, id: UUID) -> list[Identity]:

@@ -9,6 +9,8 @@ from typing import Final
 
 from intake.desk.choice import Choice
 from intake.desk.store import load_chosen
+from intake.places.pages import names_of
+from intake.places.store import load_catalogue
 from intake.requests import store
 from intake.requests.access import NO_LIMITS, Limits
 from shared.db import Tx
@@ -28,6 +30,7 @@ async def newest(tx: Tx, limits: Limits = NO_LIMITS) -> list[Row]:
 
 async def rows_of(tx: Tx, requests: Sequence[store.Request]) -> list[Row]:
     """Requests with their latest judgements; lists show no contact data, pages of one do."""
+    catalogue = await load_catalogue(tx)
     judgements = await store.load_judgements(tx, [each.id for each in requests])
     return [
         Row(
@@ -35,6 +38,7 @@ async def rows_of(tx: Tx, requests: Sequence[store.Request]) -> list[Row]:
             f"{(1 << 128) - each.id.int:039d}",
             {
                 "request": each,
+                "region": names_of(catalogue, "region", each.region),
                 "title": redact(each.title),
                 "reasons": judgements[each.id][-1].reasons,
             },

@@ -8,23 +8,17 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import BaseModel, ConfigDict
 
-from intake.attachments import store as attachments
-from intake.customers import store as customers
 from intake.desk import feeds
 from intake.desk.choice import Choice
-from intake.desk.store import COUNTED, load_chosen, load_figures
-from intake.messages import store as messages
-from intake.messages import suggestions
-from intake.places.pages import look_at_place
+from intake.desk.one import look
+from intake.desk.store import COUNTED, SIMPLE_DAYS, load_chosen, load_figures
 from intake.places.routes import regions
 from intake.places.store import load_catalogue
-from intake.progress.links import path_of
-from intake.requests import access, actions, store
+from intake.requests import access, actions
 from intake.requests.access import Limits
-from intake.requests.routes import Answer, absolute, look_at_customer, person
-from intake.sending.fates import fates_of
-from shared.clock import made_at
+from intake.requests.routes import AnswerText, person
 from shared.db import Tx
 from shared.http.auth import Caller, Principal, allow
 from shared.http.pages import page
@@ -37,10 +31,18 @@ _DESK = [Depends(allow(*feeds.ROLES))]
 _AGENTS = [Depends(allow("care", "dispatcher", "admin"))]
 
 
-class AnswerForm(Answer):
+class AnswerForm(BaseModel):
     """What an agent writes, and the proof that our page sent it."""
 
+    model_config = ConfigDict(extra="forbid")
+
     csrf: str = ""
+    text: AnswerText
+    solved: bool = False
+    spoken: bool = False
+
+    def said(self) -> actions.Said:
+        return actions.Said(self.text, self.solved, self.spoken)
 
 
 @router.get("/desk", dependencies=_DESK, include_in_schema=False)
@@ -59,6 +61,7 @@ async def desk(
         feed=feeds.feed_of(limits),
         figures=await load_figures(tx, limits),
         counted=COUNTED,
+        simple_days=SIMPLE_DAYS,
         older=choice.link(shown[-1].id) if len(found) > len(shown) else None,
         regions=regions(await load_catalogue(tx)),
     )
@@ -76,26 +79,9 @@ async def answer(
     id: UUID, tx: WriteTx, caller: Caller, form: Annotated[AnswerForm, Form()]
 ) -> RedirectResponse:
     """Answer the customer from the page."""
-    await actions.answer(tx, await access.lock(tx, caller, id), form.text, person(caller))
+    await actions.answer(tx, await access.lock(tx, caller, id), form.said(), person(caller))
     return RedirectResponse(f"/intake/desk/{id}", status_code=303)
 
 
 async def _show(tx: Tx, request: Request, id: UUID, caller: Principal) -> HTMLResponse:
-    found = await access.load(tx, caller, id)
-    customer = await look_at_customer(tx, found, caller.id)
-    said = await messages.load_conversation(tx, id)
-    return page(
-        request,
-        "request.html",
-        asked=found,
-        customer=customer,
-        identities=await customers.load_identities(tx, found.customer_id),
-        judgements=(await store.load_judgements(tx, [id]))[id],
-        messages=said,
-        fates=await fates_of(tx, said),
-        attachments=await attachments.load_by_message(tx, [each.id for each in said]),
-        suggested=await suggestions.load(tx, id),
-        said_at=lambda message: made_at(message.id),
-        place=await look_at_place(tx, found),
-        follow=absolute(path_of(id, settings := settings_of(request)), settings.public_url),
-    )
+    return page(request, "request.html", **await look(tx, id, caller, settings_of(request)))

@@ -9,19 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, func, literal, select
 
 from intake.desk.choice import Choice
 from intake.requests.access import Limits, within
+from intake.requests.rules import SIMPLE
 from intake.requests.store import COLUMNS, Request
 from intake.search.bigrams import grams
 from intake.search.store import holding
 from intake.tables import request
+from shared.clock import uuid7_floor
 from shared.db import Tx
 
 COUNTED: Final = 10_000
+SIMPLE_DAYS: Final = 30
+"""So far back the share of questions that were solved at first contact is looked at (R11)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,15 @@ class Figures:
     urgent: int
     unanswered: int
     without_ticket: int
+    simple: int
+    """Enquiries and questions about orders that came in of late, the denominator of the next (R11)."""
+    at_once: int
+    """Of these what the first answer solved."""
+
+    @property
+    def first_contact(self) -> float | None:
+        """The share of simple questions that were solved at first contact; None without any."""
+        return self.at_once / self.simple if self.simple else None
 
 
 async def load_chosen(tx: Tx, choice: Choice, limits: Limits, most: int) -> list[Request]:
@@ -54,7 +68,22 @@ async def load_figures(tx: Tx, limits: Limits) -> Figures:
     for name, conditions in counted.items():
         some = select(literal(1)).select_from(request).where(is_open, *conditions, *seen).limit(COUNTED)
         numbers.append(select(func.count()).select_from(some.subquery()).scalar_subquery().label(name))
+    numbers += _of_simple(limits, tx.now)
     return Figures(**(await tx.execute(select(*numbers))).one()._mapping)
+
+
+def _of_simple(limits: Limits, now: datetime) -> list[Any]:
+    """How many simple questions of late, the newest `COUNTED` of them, and how many were solved at once."""
+    since = uuid7_floor(now - timedelta(days=SIMPLE_DAYS))
+    # Written out, so that PostgreSQL sees in every plan that the partial index holds these.
+    kinds = [literal(each, literal_execute=True) for each in sorted(SIMPLE)]
+    late = (request.c.kind.in_(kinds), request.c.id >= since, *within(limits))
+    at_once = (request.c.solved_at == request.c.answered_at).label("at_once")
+    newest = select(at_once).where(*late).order_by(request.c.id.desc()).limit(COUNTED).subquery()
+    return [
+        select(func.count()).select_from(newest).scalar_subquery().label("simple"),
+        select(func.count()).where(newest.c.at_once).scalar_subquery().label("at_once"),
+    ]
 
 
 def _chosen(choice: Choice) -> Sequence[ColumnElement[bool]]:

@@ -7,10 +7,9 @@ import io
 from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from intake.channels.input import NotBlank
@@ -20,22 +19,23 @@ from intake.customers.routes import CARE, DESK
 from intake.devices import links, purchases, store
 from intake.devices.purchases import MOST_LINES, Line
 from intake.devices.store import NoSuchDevice
+from intake.requests import access
 from shared.clock import clock, uuid7
 from shared.db import Tx
 from shared.db.audit import record
 from shared.events.terms import Code
-from shared.http.auth import Caller, Principal
+from shared.http.auth import Caller, Principal, allow
 from shared.http.pages import page
 from shared.http.problem import invalid
 from shared.http.scope import settings_of
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
-from shared.i18n import N_
+from shared.i18n import N_, day_of
 from shared.sent import Sent
 
 router = APIRouter(route_class=ServiceRoute)
 
+_AGENTS = [Depends(allow("care", "dispatcher", "admin"))]
 LARGEST_IMPORT = 5 * 1024 * 1024  # bytes
-_HERE = ZoneInfo("Asia/Shanghai")
 Serial = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True), NotBlank]
 _CSV_BODY: Any = {
     "requestBody": {
@@ -114,6 +114,15 @@ class ContractView(BaseModel):
     starts_on: date
     ends_on: date
     days_left: int
+
+
+class ProductForm(BaseModel):
+    """Which product, by its serial number, and the proof that our page sent it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    csrf: str = ""
+    serial: Serial
 
 
 @router.post("/purchases", dependencies=CARE, max_body_size=LARGEST_IMPORT)
@@ -249,6 +258,18 @@ async def show_renewals(
     return page(request, "renewals.html", rows=rows, within=within)
 
 
+@router.post("/desk/{id}/product", dependencies=_AGENTS, include_in_schema=False)
+async def say_about(
+    id: UUID, tx: WriteTx, caller: Caller, form: Annotated[ProductForm, Form()]
+) -> RedirectResponse:
+    """Say which product a request is about (R12), so that its coverage stands with it (R76)."""
+    await access.lock(tx, caller, id)
+    each = await _visible(tx, form.serial, caller)
+    await store.save_about(tx, id, each.id)
+    await record(tx, caller.id, "product_named", str(id), {"serial": form.serial})
+    return RedirectResponse(f"/intake/desk/{id}", 303)
+
+
 def _today() -> date:
     """The day it is where the house works."""
-    return clock.now().astimezone(_HERE).date()
+    return day_of(clock.now())

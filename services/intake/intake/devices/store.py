@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import or_, select
 
 from intake.devices.rules import Coverage, Promised, Term, coverage
-from intake.tables.devices import contract, device
+from intake.tables.devices import contract, device, request_device
 from shared.db import Tx, insert_rows
 from shared.db.rows import Rows
 from shared.errors import AftercareError
@@ -46,6 +46,19 @@ async def load_of(tx: Tx, customer_id: UUID) -> Sequence[Any]:
     """A customer's products."""
     chosen = select(device).where(device.c.customer_id == customer_id).order_by(device.c.serial)
     return (await tx.execute(chosen)).all()
+
+
+async def load_about(tx: Tx, request_id: UUID) -> Any | None:
+    """The product that a request is about, as far as anybody said."""
+    linked = request_device.c.device_id == device.c.id
+    chosen = select(device).join(request_device, linked).where(request_device.c.request_id == request_id)
+    return (await tx.execute(chosen)).first()
+
+
+async def save_about(tx: Tx, request_id: UUID, device_id: UUID) -> None:
+    """Which product it is about; what was said before gives way."""
+    tail = "ON CONFLICT (request_id) DO UPDATE SET device_id = EXCLUDED.device_id"
+    await insert_rows(tx, request_device, [{"request_id": request_id, "device_id": device_id}], tail=tail)
 
 
 async def save(tx: Tx, rows: Sequence[dict[str, Any]], *others: Rows) -> None:

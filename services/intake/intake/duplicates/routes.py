@@ -10,7 +10,6 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict
 
 from intake.duplicates import actions, store
-from intake.incidents import store as incidents
 from intake.requests import access
 from intake.requests import store as requests
 from intake.requests.routes import person
@@ -50,7 +49,6 @@ async def duplicates(id: UUID, request: Request, tx: ReadTx, caller: Caller) -> 
         request,
         "duplicates.html",
         asked=found,
-        incident=await incidents.load_of_request(tx, id),
         main=next((main for part, main, _ in pairs if part == id and main in seen), None),
         parts=[await requests.load(tx, part) for part, main, _ in pairs if main == id and part in seen],
         suggestions=[each for each in suggested if each.told.id in seen],

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 
 from intake.duplicates.rules import Step, Told
 from intake.tables import message, request
@@ -52,6 +52,14 @@ async def load_pairs(tx: Tx, ids: Sequence[UUID]) -> list[tuple[UUID, UUID, str]
     which = or_(duplicate.c.request_id.in_(ids), duplicate.c.main_id.in_(ids))
     query = select(duplicate).where(which).order_by(duplicate.c.request_id, duplicate.c.main_id)
     return [(row.request_id, row.main_id, row.state) for row in await tx.execute(query)]
+
+
+def together(column: Any, main_id: UUID) -> ColumnElement[bool]:
+    """Of `column`, a request's id: this request, and what is merged into it."""
+    parts = select(duplicate.c.request_id).where(
+        duplicate.c.main_id == main_id, duplicate.c.state == "merged"
+    )
+    return or_(column == main_id, column.in_(parts))
 
 
 async def load_duplicates(tx: Tx, main_id: UUID) -> list[UUID]:

@@ -31,6 +31,7 @@ from shared.http.query import any_query
 from shared.http.readers import wants_page
 from shared.http.scope import service_of, settings_of
 from shared.http.transaction import ReadTx, ServiceRoute
+from shared.i18n import day_of
 from shared.i18n.language import gettext
 
 router = APIRouter(route_class=ServiceRoute)
@@ -116,7 +117,7 @@ async def _draw(
     tx: Tx, request: Request, typed: Typed, found: dict[str, str], key: UUID, label: str
 ) -> Response:
     device = await _labelled(tx, request, label) if label else None
-    covered = (await devices.covered(tx, [device], clock.now().date()))[0] if device else None
+    covered = (await devices.covered(tx, [device], day_of(clock.now())))[0] if device else None
     return page(
         request,
         "form.html",

@@ -9,11 +9,11 @@ from uuid import UUID
 from sqlalchemy import select
 
 from intake.channels.contract import DeliveryTold
+from intake.duplicates.store import together
 from intake.requests.rules import Normalised
 from intake.tables import message, source
 from intake.tables.accounts import delivery_told
 from intake.tables.attachments import attachment
-from intake.tables.duplicates import duplicate
 from shared.clock import uuid7
 from shared.db import Tx, insert_rows, insert_together
 from shared.db.rows import Rows
@@ -65,9 +65,12 @@ async def save_replies(tx: Tx, arrived: Sequence[tuple[UUID, Normalised]]) -> No
     await insert_together(tx, *rows)
 
 
-async def save_answer(tx: Tx, request_id: UUID, channel: str, text: str, author: str) -> UUID:
-    """What a person answers; it waits until a sender of the channel takes it."""
+async def save_answer(
+    tx: Tx, request_id: UUID, channel: str, text: str, author: str, *, spoken: bool = False
+) -> UUID:
+    """What a person answers; it waits until a sender of the channel takes it, unless it was `spoken`."""
     id = uuid7()
+    heard = {"state": "sent", "sent_at": tx.now, "why": "spoken"}
     row = {
         "id": id,
         "request_id": request_id,
@@ -75,7 +78,7 @@ async def save_answer(tx: Tx, request_id: UUID, channel: str, text: str, author:
         "channel": channel,
         "author": author,
         "text": text,
-        "state": "waiting",
+        **(heard if spoken else {"state": "waiting"}),
     }
     await insert_rows(tx, message, [row])
     return id
@@ -113,8 +116,5 @@ async def load_sent(tx: Tx, external_ids: Sequence[str]) -> list[str]:
 
 async def load_conversation(tx: Tx, request_id: UUID) -> Sequence[Any]:
     """Everything said, in order, also in the requests that are merged into this one."""
-    parts = select(duplicate.c.request_id).where(
-        duplicate.c.main_id == request_id, duplicate.c.state == "merged"
-    )
-    which = (message.c.request_id == request_id) | message.c.request_id.in_(parts)
+    which = together(message.c.request_id, request_id)
     return (await tx.execute(select(message).where(which).order_by(message.c.id))).all()

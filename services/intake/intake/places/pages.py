@@ -11,7 +11,7 @@ from intake.places.routes import RegionView, regions
 from intake.requests.rules import UNKNOWN
 from intake.requests.store import Request
 from shared.db import Tx
-from shared.i18n.language import current_language
+from shared.i18n.language import current_language, gettext
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class PlaceShown:
     @property
     def words(self) -> str:
         """Region and city in the reader's language."""
+        if self.region == self.city:  # neither is known
+            return gettext("Place not known")
         chinese = current_language().tag.startswith("zh")
         return " · ".join(each[0 if chinese else 1] for each in (self.region, self.city))
 
@@ -44,16 +46,17 @@ async def look_at_place(tx: Tx, asked: Request) -> PlaceShown:
     if last is not None and last.finding is not None:
         told = ", ".join(filter(None, (last.told_region, last.told_city)))
     return PlaceShown(
-        region=_names(catalogue, "region", asked.region),
-        city=_names(catalogue, "city", asked.city),
+        region=names_of(catalogue, "region", asked.region),
+        city=names_of(catalogue, "city", asked.city),
         told=told,
         contradicted=last is not None and last.finding == "contradicted",
         regions=regions(catalogue),
     )
 
 
-def _names(catalogue: Catalogue, kind: Kind, code: str) -> tuple[str, str]:
+def names_of(catalogue: Catalogue, kind: Kind, code: str) -> tuple[str, str]:
+    """Chinese and English; the code itself where the catalogue does not know it any more."""
     if code == UNKNOWN:
-        return "未知", code
+        return "未知", "not known"
     known = catalogue.get(kind, code)
     return (known.zh, known.en) if known else (code, code)

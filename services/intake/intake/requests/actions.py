@@ -17,7 +17,7 @@ from intake.messages import suggestions
 from intake.places import actions as places
 from intake.places.rules import Placed
 from intake.requests import sessions, store
-from intake.requests.rules import Normalised
+from intake.requests.rules import Normalised, is_solvable, require_solvable
 from intake.tables.devices import request_device
 from intake.triage.actions import in_force
 from intake.triage.rules import Rules, Triage, judge
@@ -26,7 +26,13 @@ from shared.db import Tx
 from shared.db.engine import sqlstate
 from shared.db.rows import Rows
 from shared.errors import AftercareError
-from shared.events.intake import AnswerGiven, RequestAnswered, RequestReclassified, RequestRegistered
+from shared.events.intake import (
+    AnswerGiven,
+    RequestAnswered,
+    RequestReclassified,
+    RequestRegistered,
+    RequestSolved,
+)
 from shared.events.terms import Kind, Reason, Severity, Site
 from shared.logs import redact
 from shared.outbox.emit import emit
@@ -196,18 +202,41 @@ async def reclassify(
     emit(tx, payload, subject=request.id, sequence=request.version + 1)
 
 
-async def answer(tx: Tx, request: store.Request, text: str, by: UUID) -> UUID:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a person answers.
+
+    solved  there is nothing else to do (R11)
+    spoken  it was said on the phone, and is written down: nothing is sent
+    """
+
+    text: str
+    solved: bool = False
+    spoken: bool = False
+
+
+async def answer(tx: Tx, request: store.Request, said: Said, by: UUID) -> UUID:
     """A person answers; the first answer keeps R52 and R53, each is progress (R62). The request is locked.
 
-    Whoever asked twice is answered once: what is merged into the request is answered with it.
+    Whoever asked twice is answered once: what is merged into the request is answered with it, and what of it
+    is simple is solved with it. Raises `NotSimple`, `AlreadyClosed`, `Forgotten`.
     """
-    message_id = await messages.save_answer(tx, request.id, request.channel, text, author=str(by))
+    await customers.require_known(tx, request.customer_id)
+    if said.solved:
+        require_solvable(request.kind, request.closed_at)
+    channel: Any = "phone" if said.spoken else request.channel
+    message_id = await messages.save_answer(tx, request.id, channel, said.text, str(by), spoken=said.spoken)
     merged = await load_duplicates(tx, request.id)
     for each in (request, *[await store.lock(tx, id) for id in merged]):
-        channel: Any = each.channel
-        await store.save(tx, each.id, answered_at=each.answered_at or tx.now)
+        by_channel: Any = "phone" if said.spoken else each.channel
+        solves = said.solved and is_solvable(each.kind, each.closed_at)
+        ends = {"solved_at": tx.now, "closed_at": tx.now} if solves else {}
+        await store.save(tx, each.id, answered_at=each.answered_at or tx.now, **ends)
         for payload in (AnswerGiven,) if each.answered_at else (RequestAnswered, AnswerGiven):
-            emit(tx, payload(channel=channel, by=by), subject=each.id, sequence=each.version + 1)
+            emit(tx, payload(channel=by_channel, by=by), subject=each.id, sequence=each.version + 1)
+        if solves:
+            done = RequestSolved(request_id=each.id, solved_at=tx.now, by=by, channel=by_channel)
+            emit(tx, done, subject=each.id, sequence=each.version + 1)
     return message_id
 
 

@@ -59,6 +59,8 @@ class RequestView(BaseModel):
     received_at: datetime
     ticket_id: UUID | None
     answered_at: datetime | None
+    solved_at: datetime | None
+    """When the desk solved it by an answer alone (R11)."""
     judgements: list[Judgement]
 
 
@@ -97,10 +99,20 @@ class Reclassification(Sent):
     reason: Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
 
 
+AnswerText = Annotated[str, StringConstraints(min_length=1, max_length=20_000, strip_whitespace=True)]
+
+
 class Answer(Sent):
     """What to tell the customer."""
 
-    text: Annotated[str, StringConstraints(min_length=1, max_length=20_000, strip_whitespace=True)]
+    text: AnswerText
+    solved: bool = False
+    """There is nothing else to do: of enquiries and questions about orders only (R11)."""
+    spoken: bool = False
+    """It was said on the phone already: it is written down and not sent."""
+
+    def said(self) -> actions.Said:
+        return actions.Said(self.text, self.solved, self.spoken)
 
 
 class Answered(BaseModel):
@@ -148,7 +160,7 @@ async def read_messages(id: UUID, request: Request, principal: Caller) -> list[M
 async def post_answer(id: UUID, tx: WriteTx, answer: Answer, principal: Caller) -> Answered:
     """Answer the customer; the first answer keeps the promise of a first reply (R52, R53)."""
     request = await access.lock(tx, principal, id)
-    return Answered(message_id=await actions.answer(tx, request, answer.text, person(principal)))
+    return Answered(message_id=await actions.answer(tx, request, answer.said(), person(principal)))
 
 
 @router.put("/requests/{id}/judgement", dependencies=_AGENTS)

@@ -17,6 +17,8 @@ NEWEST: Final = timedelta(seconds=60)
 UNKNOWN: Final = "unknown"
 """Region or city that a channel does not tell."""
 LONGEST_TITLE: Final = 200
+SIMPLE: Final = frozenset({"enquiry", "order_query"})
+"""What the desk may solve by an answer alone (R11): questions, also about orders, payment and logistics."""
 
 _SPACES: Final = re.compile(r"\s+")
 _NOTHING_TO_READ: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ufffd]+")
@@ -24,6 +26,31 @@ _CHINESE_MOBILE: Final = re.compile(r"\+861[3-9][0-9]{9}")
 _EXTENSION: Final = re.compile(r"转|轉|分机|分機|ext|x|#", re.IGNORECASE)
 _PUNCTUATION: Final = re.compile(r"[\s()./·‐–—-]")
 _LONGEST_NATIONAL: Final = 11  # digits after the trunk prefix 0; what is longer names its country
+
+
+class NotSimple(AftercareError):
+    """Only an enquiry or a question about an order is solved by answering it; judge it otherwise first."""
+
+    kind = "conflict"
+
+
+class AlreadyClosed(AftercareError):
+    """This request is closed already; answer it without solving it once more."""
+
+    kind = "conflict"
+
+
+def is_solvable(kind: str, closed_at: datetime | None) -> bool:
+    """Whether an answer alone can be the end of it."""
+    return kind in SIMPLE and closed_at is None
+
+
+def require_solvable(kind: str, closed_at: datetime | None) -> None:
+    """Raises `NotSimple`, `AlreadyClosed`."""
+    if kind not in SIMPLE:
+        raise NotSimple
+    if closed_at is not None:
+        raise AlreadyClosed
 
 
 class ImplausibleTime(AftercareError):

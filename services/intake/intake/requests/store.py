@@ -40,7 +40,14 @@ class Request:
     call_id: UUID | None
     ticket_id: UUID | None
     answered_at: datetime | None
+    solved_at: datetime | None
+    closed_at: datetime | None
     version: int
+
+    @property
+    def solved_at_once(self) -> bool:
+        """Whether the first answer was all it took (R11)."""
+        return self.solved_at is not None and self.solved_at == self.answered_at
 
 
 COLUMNS = [request.c[name] for name in Request.__slots__]
@@ -248,6 +255,7 @@ async def close(tx: Tx, closed: dict[UUID, datetime]) -> dict[UUID, int]:
 _REOPEN = text(
     """
     UPDATE request SET closed_at = CASE WHEN closed_at < opened.at THEN NULL ELSE closed_at END,
+        solved_at = CASE WHEN solved_at < opened.at THEN NULL ELSE solved_at END,
         reopened_at = opened.at, version = request.version + 1
     FROM unnest(CAST(:requests AS uuid[]), CAST(:moments AS timestamptz[])) AS opened (request_id, at)
     WHERE request.id = opened.request_id AND (request.reopened_at IS NULL OR request.reopened_at < opened.at)
@@ -258,14 +266,15 @@ _REOPEN = text(
 
 
 async def reopen(tx: Tx, reopened: dict[UUID, datetime]) -> None:
-    """Note when each request's ticket went on, in another episode."""
+    """Note when each request's ticket went on, in another episode: so it was not solved."""
     pairs = sorted(reopened.items())
     await tx.execute(_REOPEN, {"requests": [each for each, _ in pairs], "moments": [at for _, at in pairs]})
 
 
 async def count_without_ticket(tx: Tx, before: datetime) -> int:
     """Requests that dispatch should have opened a ticket for by now."""
-    waiting = select(func.count()).where(request.c.ticket_id.is_(None), request.c.received_at < before)
+    open_ones = request.c.ticket_id.is_(None) & request.c.solved_at.is_(None)
+    waiting = select(func.count()).where(open_ones, request.c.received_at < before)
     found: int = (await tx.execute(waiting)).scalar_one()
     return found
 

@@ -29,14 +29,17 @@ PAUSE: Final = timedelta(hours=1)
 _BACK: Final = timedelta(minutes=2)
 _AT_ONCE: Final = 200
 
-# Only of requests that came in by a channel that binds an address.
+# Only what came in by a channel that binds an address is acknowledged; of the rest the promise is kept for
+# what people write, and there is nothing to decide. Another system asks what was promised itself.
 _NOTE: Final = text(
     """
-    INSERT INTO acknowledgement (request_id, until)
-    SELECT promised.id, promised.until
+    INSERT INTO acknowledgement (request_id, until, decided_at)
+    SELECT promised.id, promised.until,
+           CASE WHEN request.channel = 'email' OR request.door IS NOT NULL THEN NULL
+           ELSE CAST(:now AS timestamptz) END
     FROM unnest(CAST(:ids AS uuid[]), CAST(:untils AS timestamptz[])) AS promised (id, until)
     JOIN request ON request.id = promised.id
-    WHERE request.channel = 'email' OR request.door IS NOT NULL
+    WHERE request.channel <> 'webhook' OR request.door IS NOT NULL
     ORDER BY promised.id
     ON CONFLICT DO NOTHING
     """
@@ -83,7 +86,7 @@ _FORGET: Final = text("DELETE FROM greeted WHERE greeted_at <= :before")
 async def note_promises(tx: Tx, promised: Mapping[UUID, datetime]) -> None:
     """Until when a reply to these requests is promised; what was known first stands."""
     ids = sorted(promised)
-    await tx.execute(_NOTE, {"ids": ids, "untils": [promised[id] for id in ids]})
+    await tx.execute(_NOTE, {"ids": ids, "untils": [promised[id] for id in ids], "now": tx.now})
 
 
 async def acknowledge(tx: Tx, ways_for: Callable[[Tx, Sequence[Asked]], Awaitable[Ways]]) -> None:

@@ -11,10 +11,24 @@
 
   document.addEventListener("click", ({ target }) => {
     const button = target.closest?.("[data-insert]");
-    const answer = button && document.getElementById("text");
+    if (button) put(button.dataset.insert);
+  });
+
+  // A template that was chosen, with the facts of the request in it; the choice is open again.
+  document.addEventListener("htmx:afterSwap", ({ detail }) => {
+    const chosen = detail.target.querySelector("[data-put]");
+    if (!chosen) return;
+    put(chosen.dataset.put);
+    detail.requestConfig.elt.value = "";
+  });
+
+  // Behind what somebody has written already: nothing of theirs is lost.
+  function put(words) {
+    const answer = document.getElementById("text");
     if (!answer) return;
     const before = answer.value.trimEnd();
-    answer.value = before ? `${before}\n\n${button.dataset.insert}` : button.dataset.insert;
+    answer.value = before ? `${before}\n\n${words}` : words;
+    answer.dispatchEvent(new Event("input", { bubbles: true }));
     answer.focus();
-  });
+  }
 })();

@@ -68,6 +68,7 @@ request = Table(
     Column("session", Text),
     Column("closed_at", moment),
     Column("reopened_at", moment),
+    Column("solved_at", moment),
     Column("version", Integer, nullable=False),
 )
 

@@ -18,6 +18,7 @@ from shared.db import Tx
 from shared.db.audit import record
 from shared.errors import AftercareError
 from shared.http.strict import pointer
+from shared.i18n import day_of
 
 _KEPT: Final = 4  # sets of rules ready to judge; more than one while a new one takes over, and in tests
 _READY: Final[OrderedDict[str, Rules]] = OrderedDict()
@@ -66,7 +67,7 @@ async def publish(tx: Tx, draft: Draft, by: str, require: Callable[[int], None])
     check(draft)
     next_one = await store.next_version(tx)
     require((await store.load_rules(tx)).version)
-    rules = RuleSet.of(draft, next_one, tx.now.date())
+    rules = RuleSet.of(draft, next_one, day_of(tx.now))
     await store.save_rules(tx, rules, digest_of(rules), by)
     detail = {"digest": digest_of(rules), "note": rules.note}
     await record(tx, by, "triage_rules_published", str(rules.version), detail)
@@ -81,7 +82,7 @@ def digest_of(rules: RuleSet) -> str:
 async def try_out(tx: Tx, draft: Draft, most: int) -> tuple[int, list[Change]]:
     """How many of the newest requests were judged anew, and those that would be judged otherwise."""
     check(draft)
-    rules = Rules.of(RuleSet.of(draft, FIRST_PUBLISHED, tx.now.date()))
+    rules = Rules.of(RuleSet.of(draft, FIRST_PUBLISHED, day_of(tx.now)))
     recent = await store.load_recent(tx, most)
     verdicts = ((each, judge(f"{each.title}\n{each.text}", rules)) for each in recent)
     changed = [
