@@ -91,6 +91,7 @@ async def test_a_region_nobody_listed_is_answered_for(desk: Desk) -> None:
 
 
 async def test_a_batch_takes_as_many_statements_as_one(desk: Desk) -> None:
+    await desk.ask()  # from here on everybody is known until the next import
     with desk.statements() as alone:
         await desk.ask()
     mixed = ("general", "important", "urgent", "general") * 10
@@ -101,7 +102,7 @@ async def test_a_batch_takes_as_many_statements_as_one(desk: Desk) -> None:
     loads = await desk.rows(
         "SELECT working FROM capacity WHERE person_id IN (:a, :b)", a=JUNIOR_A, b=JUNIOR_B
     )
-    assert sorted(row.working for row in loads) == [10, 11]
+    assert sorted(row.working for row in loads) == [11, 11]
 
 
 async def test_a_request_has_one_ticket_ever(desk: Desk) -> None:

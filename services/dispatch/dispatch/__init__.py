@@ -5,5 +5,6 @@ path        /dispatch
 events in   intake.request_registered, request_reclassified, request_merged, request_split, request_solved,
             answer_given, customer_changed, customer_erased; parts.parts_reserved, parts_short
 events out  everything in shared.events.dispatch
-loops       acceptance: reminds customers who do not answer, then closes as unconfirmed
+loops       acceptance: reminds customers who do not answer, then closes as unconfirmed;
+            leave: hands over what those have whose leave begins; offers: asks the next one after silence
 """

@@ -1,5 +1,6 @@
 """The whole service on one screen."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,9 @@ from dispatch import invariants
 from dispatch.acceptance import routes as acceptance
 from dispatch.acceptance.loops import acceptance_loops
 from dispatch.access import OVERSEERS
+from dispatch.assignment import routes as assignment
+from dispatch.availability import routes as availability
+from dispatch.availability.loops import leave_loops
 from dispatch.board import feeds
 from dispatch.board import routes as board
 from dispatch.desk.consumers import (
@@ -19,6 +23,7 @@ from dispatch.desk.consumers import (
     on_request_split,
 )
 from dispatch.leadership import routes as leadership
+from dispatch.offers.loops import offer_loops
 from dispatch.organisation import routes as organisation
 from dispatch.progress.consumers import on_answer_given
 from dispatch.supply.consumers import on_parts_reserved, on_parts_short
@@ -26,6 +31,7 @@ from dispatch.tables import metadata
 from dispatch.tickets import pages as ticket_pages
 from dispatch.tickets import routes as tickets
 from dispatch.tickets.consumers import on_request_reclassified, on_request_registered
+from shared.context import ServiceContext
 from shared.events.intake import (
     AnswerGiven,
     CustomerChanged,
@@ -40,13 +46,29 @@ from shared.events.parts import PartsReserved, PartsShort
 from shared.http.pages import Link, Site
 from shared.i18n import N_
 from shared.inbox import on
+from shared.process.loops import Loop
 from shared.process.service import Service
 
 PACKAGE: Final = Path(__file__).parent
 
 router: Final = APIRouter()
-for feature in (organisation, tickets, ticket_pages, leadership, acceptance, board, invariants):
+for feature in (
+    organisation,
+    availability,
+    assignment,
+    tickets,
+    ticket_pages,
+    leadership,
+    acceptance,
+    board,
+    invariants,
+):
     router.include_router(feature.router)
+
+
+def _loops(context: ServiceContext) -> Sequence[Loop]:
+    return (*acceptance_loops(context), *leave_loops(), *offer_loops())
+
 
 service: Final = Service(
     "dispatch",
@@ -63,7 +85,7 @@ service: Final = Service(
         on(PartsReserved, on_parts_reserved),
         on(PartsShort, on_parts_short),
     ),
-    loops=acceptance_loops,
+    loops=_loops,
     metadata=metadata,
     migrations=PACKAGE / "migrations",
     site=Site(

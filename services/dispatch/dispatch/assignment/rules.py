@@ -4,212 +4,193 @@ general    a junior engineer, directly by the centre (R20); a higher tier only w
 important  a senior engineer, and a supervisor who guides (R21)
 urgent     the emergency group at once; its leader owns the ticket, leadership is told (R22, R23)
 nobody     the region's duty lead owns the ticket and decides (R24, decision 9)
+
+Somebody is looked for step by step, and each step is told: the substitute of who had it, the team whose
+customers or kind of work it is (R34–R36), the region with its centres, the region that stands in for others.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 from uuid import UUID
 
-from dispatch.organisation.rules import Centre, Organisation, Person, Region
-from shared.events.terms import PersonId, Reason, Severity, Tier
-from shared.i18n import N_
+from dispatch.assignment.decisions import Assignment, Candidate, Decision, Kept, NobodyAvailable
+from dispatch.assignment.judging import MOST_CANDIDATES, TIERS, Jury
+from dispatch.assignment.policy import SHIPPED
+from dispatch.assignment.staff import Job, Loads, Situation, Staff
+from dispatch.assignment.words import WORDS, Finding
+from dispatch.organisation.rules import Person, Region, Team
+from shared.events.terms import PersonId, Severity
 
-TIERS: Final[tuple[Tier, ...]] = ("junior", "senior", "emergency")
-NEEDED_TIER: Final[Mapping[Severity, Tier]] = {
-    "general": "junior",
-    "important": "senior",
-    "urgent": "emergency",
-}
+__all__ = [
+    "LEVEL_ABOVE", "OTHER_CITY", "TIERS", "WORDS", "Assignment", "Candidate", "Decision", "Finding", "Job",
+    "Kept", "Loads", "NobodyAvailable", "Situation", "Staff", "decide", "decide_all", "give_to", "in_order",
+    "keep", "supervisor_for",
+]  # fmt: skip
+
 PRESSING: Final[Mapping[Severity, int]] = {"urgent": 0, "important": 1, "general": 2}
-MOST_CANDIDATES: Final = 50  # kept with a decision; nobody reads more
-
-# What one more open ticket costs is the unit.
-OTHER_CITY: Final = 4  # about the open tickets one would rather queue behind than travel between cities
-LEVEL_ABOVE: Final = 1000  # R20: experts stay free as long as a junior engineer passes
-LEADER: Final = 1_000_000  # goes only when none of the experts can
-
-WORDS: Final[Mapping[str, str]] = {
-    "general": N_("General: a junior engineer, directly by the service centre (R20)"),
-    "important": N_("Important: a senior engineer, and a supervisor who guides (R21)"),
-    "urgent": N_("Urgent: the emergency group at once, its leader accountable (R22)"),
-    "unlisted_region": N_("Region {region} is not listed; {answering} answers for it"),
-    "inactive": N_("Not active"),
-    "other_region": N_("Does not work in region {region}"),
-    "other_product_line": N_("Does not know product line {product_line}"),
-    "lacks_skills": N_("Lacks the skills {skills}"),
-    "below_tier": N_("Below the tier that is needed"),
-    "declined": N_("Declined this ticket before"),
-    "same_city": N_("In the city of the site"),
-    "other_city": N_("In another city: {city}"),
-    "open_tickets": N_("Open tickets: {count}"),
-    "over_qualified": N_("More qualified than needed: only if nobody else passes"),
-    "leads_group": N_("Leads the group: goes only if none of its experts can"),
-    "by_hand": N_("By hand: {reason}"),
-    "keeps_engineer": N_("Another severity: the engineer at work stays"),
-}
-"""What a finding says; translated where it is shown."""
+OTHER_CITY: Final = SHIPPED.weights.other_city
+LEVEL_ABOVE: Final = SHIPPED.weights.level_above
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing a rule found, as the key of `WORDS` and what to put into it."""
-
-    rule: str
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-    def reason(self) -> Reason:
-        """For the world, in English."""
-        return Reason(rule=self.rule, because=WORDS[self.rule].format(**self.facts))
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One engineer, and what spoke for and against; `cost` is None for who was refused."""
-
-    person_id: PersonId
-    tier: Tier
-    cost: int | None
-    findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What a decision needs to know of a ticket."""
-
-    severity: Severity
-    region: str
-    city: str
-    product_line: str | None = None
-    skills: tuple[str, ...] = ()
-    declined: frozenset[PersonId] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Loads:
-    """How many open tickets each works on, and supervises."""
-
-    working: Counter[PersonId]
-    supervising: Counter[PersonId]
-
-    def copy(self) -> Loads:
-        return Loads(self.working.copy(), self.supervising.copy())
-
-    def add(self, decision: Decision) -> None:
-        if isinstance(decision, Assignment):
-            self.working[decision.engineer_id] += 1
-            if decision.supervisor_id is not None:
-                self.supervising[decision.supervisor_id] += 1
-
-
-@dataclass(frozen=True, slots=True)
-class Staff:
-    """The part of the organisation that may have a say in a decision."""
-
-    default_region: str
-    regions: Mapping[str, Region]
-    centres: Mapping[str, Centre]
-    people: Mapping[PersonId, Person]
-
-    @classmethod
-    def of(cls, organisation: Organisation) -> Staff:
-        return cls(
-            organisation.default_region,
-            {region.code: region for region in organisation.regions},
-            {centre.code: centre for centre in organisation.centres},
-            {person.id: person for person in organisation.people},
-        )
-
-    def answering(self, region: str) -> Region:
-        return self.regions.get(region) or self.regions[self.default_region]
-
-    def city_of(self, person: Person) -> str | None:
-        centre = self.centres.get(person.centre or "")
-        return centre.city if centre else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Verdict:
-    """What every decision says: who owns the ticket, who is told, and why."""
-
-    owner_id: PersonId
-    group_ids: tuple[PersonId, ...]
-    """The emergency group, its leader first; empty unless urgent."""
-    leadership_ids: tuple[PersonId, ...]
-    findings: tuple[Finding, ...]
-    candidates: tuple[Candidate, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment(_Verdict):
-    """An engineer gets it."""
-
-    engineer_id: PersonId
-    supervisor_id: PersonId | None
-    tier: Tier
-    centre: str
-    same_city: bool
-
-
-@dataclass(frozen=True, slots=True)
-class NobodyAvailable(_Verdict):
-    """No candidate passed; the duty lead owns it and decides."""
-
-    engineer_id: None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Kept(_Verdict):
-    """Whoever is at work stays; who stands beside them may be others."""
-
-    engineer_id: PersonId
-    supervisor_id: PersonId | None
-    same_city: bool
-
-
-Decision: TypeAlias = Assignment | NobodyAvailable
+def in_order(jobs: Sequence[Job]) -> list[int]:
+    """The places of `jobs` in the order in which they choose: the pressing first, then as they came."""
+    return sorted(range(len(jobs)), key=lambda index: PRESSING[jobs[index].severity])
 
 
 def decide_all(jobs: Sequence[Job], staff: Staff, loads: Loads) -> list[Decision]:
     """One decision per job, in their order; the pressing choose first, and see what was given before."""
     loads = loads.copy()
     decisions: dict[int, Decision] = {}
-    for index in sorted(range(len(jobs)), key=lambda index: PRESSING[jobs[index].severity]):
+    for index in in_order(jobs):
         decisions[index] = decide(jobs[index], staff, loads)
         loads.add(decisions[index])
     return [decisions[index] for index in range(len(jobs))]
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Whom one step of the ladder asks, and how it is told when it finds somebody, and when not."""
+
+    name: str
+    facts: Mapping[str, str]
+    region: Region
+    people: Sequence[Person]
+
+
 def decide(job: Job, staff: Staff, loads: Loads) -> Decision:
     """Who gets `job`."""
     region = staff.answering(job.region)
-    candidates = sorted(_candidates(job, region, staff, loads), key=_rank)
-    for candidate in candidates:
-        if candidate.cost is None:
-            break
-        person = staff.people[candidate.person_id]
-        supervisor_id = _supervisor(job, region, staff, loads, person.id)
-        if job.severity == "important" and supervisor_id is None:
-            continue
-        return _assigned(job, region, staff, person, supervisor_id, candidates, candidate.findings)
+    judged: dict[PersonId, Candidate] = {}
+    told: list[Finding] = []
+    for step in _ladder(job, region, staff):
+        candidates = _asked(job, step, staff, loads)
+        chosen = _first_of(job, region, candidates, staff, loads)
+        if chosen is not None:
+            candidate, supervisor_id = chosen
+            person = staff.people[candidate.person_id]
+            told.append(_found(job, step, person, staff))
+            seen = {each.person_id for each in candidates}
+            shown = [*candidates, *(each for each in judged.values() if each.person_id not in seen)]
+            return _assigned(job, region, staff, person, supervisor_id, shown, (*told, *candidate.findings))
+        judged |= {each.person_id: each for each in candidates if each.person_id not in judged}
+        told.append(Finding(f"passed_{step.name}", step.facts))
     return NobodyAvailable(
         owner_id=region.duty_lead,
         group_ids=_group(job, region, staff),
         leadership_ids=_leadership(job, region),
-        findings=tuple(_grounds(job, region)),
-        candidates=tuple(candidates[:MOST_CANDIDATES]),
+        findings=(*_grounds(job, region), *told, Finding("duty_lead_decides")),
+        candidates=tuple(judged.values())[:MOST_CANDIDATES],
     )
+
+
+def _first_of(
+    job: Job, region: Region, candidates: Iterable[Candidate], staff: Staff, loads: Loads
+) -> tuple[Candidate, PersonId | None] | None:
+    """The best who passed and, where the severity wants one, has somebody else to guide them."""
+    for candidate in candidates:
+        if candidate.cost is None:
+            return None
+        supervisor_id = _supervisor(job, region, staff, loads, candidate.person_id)
+        if job.severity != "important" or supervisor_id is not None:
+            return candidate, supervisor_id
+    return None
+
+
+def _ladder(job: Job, region: Region, staff: Staff) -> Iterator[_Step]:
+    """Whom to ask, step by step."""
+    ladder = staff.situation.policy.ladder
+    heirs = [staff.people[each] for each in job.ahead if each in staff.people]
+    if heirs and (asked := [each for each in heirs if each.is_engineer and _may_serve(job, each, region)]):
+        yield _Step("substitute", {}, region, asked)
+    if job.severity == "urgent":
+        yield _Step("group", {"region": region.code}, region, _group_of(region, staff))
+    else:
+        if "team" in ladder:
+            for team in staff.teams:
+                if _is_asked_first(team, job, region, staff):
+                    members = [staff.people[each] for each in team.members if each in staff.people]
+                    there = [each for each in members if each.is_engineer and region.code in each.regions]
+                    if there:
+                        yield _Step("team", {"team": team.code}, region, there)
+        yield _Step("region", {"region": region.code}, region, staff.engineers_of(region.code))
+    if "default_region" in ladder and region.code != staff.default_region:
+        other = staff.answering(staff.default_region)
+        urgent = job.severity == "urgent"
+        people = _group_of(other, staff) if urgent else staff.engineers_of(other.code)
+        yield _Step("default_region", {"region": other.code}, other, people)
+
+
+def _may_serve(job: Job, person: Person, region: Region) -> bool:
+    group = (region.emergency_leader, *region.emergency_experts)
+    return region.code in person.regions and (job.severity != "urgent" or person.id in group)
+
+
+def _is_asked_first(team: Team, job: Job, region: Region, staff: Staff) -> bool:
+    """R34–R36: by what the team says of itself, or by what the policy says of teams of its type."""
+    if team.regions and region.code not in team.regions:
+        return False
+    if team.product_lines and job.product_line not in team.product_lines:
+        return False
+    if team.customer_levels and job.customer_level not in team.customer_levels:
+        return False
+    if team.product_lines or team.customer_levels:
+        return True
+    return any(
+        rule.type == team.type
+        and (not rule.customer_levels or job.customer_level in rule.customer_levels)
+        and (not rule.kinds or job.kind in rule.kinds)
+        for rule in staff.situation.policy.teams_first
+    )
+
+
+def _group_of(region: Region, staff: Staff) -> Sequence[Person]:
+    asked = (region.emergency_leader, *region.emergency_experts)
+    return [staff.people[each] for each in asked if each in staff.people]
+
+
+def _asked(job: Job, step: _Step, staff: Staff, loads: Loads) -> list[Candidate]:
+    """Everybody of a step with their verdict, the best first."""
+    jury = Jury(job, step.region, staff, loads)
+    if job.severity != "urgent":
+        return jury.judge(step.people)
+    leading = [each for each in step.people if jury.leads(each)]
+    others = tuple(each for each in step.people if not jury.leads(each))
+    return sorted([*jury.judge(others), *map(jury.lead, leading)], key=_rank)
+
+
+def _rank(candidate: Candidate) -> tuple[bool, int, PersonId]:
+    """Who passed by cost, then who was refused by how much; the id keeps ties the same everywhere."""
+    if candidate.cost is None:
+        return True, len(candidate.findings), candidate.person_id
+    return False, candidate.cost, candidate.person_id
+
+
+def _found(job: Job, step: _Step, person: Person, staff: Staff) -> Finding:
+    """Where somebody was found; the centre of the city is told from the rest of its region."""
+    if step.name != "region":
+        return Finding(f"step_{step.name}", step.facts)
+    if staff.city_of(person) == job.city:
+        return Finding("step_centre")
+    return Finding("step_region", {**step.facts, "city": job.city})
 
 
 def give_to(job: Job, person: Person, staff: Staff, loads: Loads, because: Finding) -> Assignment:
     """`job` goes to `person` whatever the rules say; what they would have said is kept beside."""
     region = staff.answering(job.region)
-    candidates = sorted(_candidates(job, region, staff, loads), key=_rank)
+    found: dict[PersonId, Candidate] = {}
+    for step in _ladder(job, region, staff):
+        candidates = _asked(job, step, staff, loads)
+        found |= {each.person_id: each for each in candidates if each.person_id not in found}
+        if any(each.cost is not None for each in candidates):
+            break
+    shown = [*found.values()]
+    if person.id not in found:
+        shown = [*Jury(job, region, staff, loads).judge((person,)), *shown]
     supervisor_id = supervisor_for(job, staff, loads, person.id)
-    return _assigned(job, region, staff, person, supervisor_id, candidates, (because,))
+    return _assigned(job, region, staff, person, supervisor_id, shown, (because,))
 
 
 def keep(job: Job, engineer_id: PersonId, staff: Staff, loads: Loads) -> Kept:
@@ -263,71 +244,13 @@ def _assigned(
     )
 
 
-def _candidates(job: Job, region: Region, staff: Staff, loads: Loads) -> list[Candidate]:
-    """Everybody who could be asked: the emergency group, or the engineers of the region."""
-    if job.severity == "urgent":
-        asked: Iterable[UUID] = (region.emergency_leader, *region.emergency_experts)
-        people = [staff.people[each] for each in asked if each in staff.people]
-    else:
-        people = [each for each in staff.people.values() if each.is_engineer and region.code in each.regions]
-    return [_judge(job, region, staff, person, loads.working[person.id]) for person in people]
-
-
-def _judge(job: Job, region: Region, staff: Staff, person: Person, working: int) -> Candidate:
-    assert person.tier is not None
-    refused = tuple(_refusals(job, region, person))
-    leads = job.severity == "urgent" and person.id == region.emergency_leader
-    if leads:  # accountable anyway: not being fit in a detail is no reason to send nobody
-        refused = tuple(each for each in refused if each.rule in ("inactive", "declined"))
-    if refused:
-        return Candidate(person.id, person.tier, None, refused)
-    city = staff.city_of(person)
-    above = 0 if leads else _above(job, person.tier)
-    findings = [Finding("same_city") if city == job.city else Finding("other_city", {"city": city})]
-    findings.append(Finding("open_tickets", {"count": working}))
-    findings += [Finding("over_qualified")] * bool(above) + [Finding("leads_group")] * leads
-    cost = working + OTHER_CITY * (city != job.city) + LEVEL_ABOVE * above + LEADER * leads
-    return Candidate(person.id, person.tier, cost, tuple(findings))
-
-
-def _above(job: Job, tier: Tier) -> int:
-    return 0 if job.severity == "urgent" else TIERS.index(tier) - TIERS.index(NEEDED_TIER[job.severity])
-
-
-def _refusals(job: Job, region: Region, person: Person) -> Iterable[Finding]:
-    assert person.tier is not None
-    if not person.active:
-        yield Finding("inactive")
-    if region.code not in person.regions:
-        yield Finding("other_region", {"region": region.code})
-    if job.product_line and person.product_lines and job.product_line not in person.product_lines:
-        yield Finding("other_product_line", {"product_line": job.product_line})
-    if lacking := sorted(set(job.skills) - set(person.skills)):
-        yield Finding("lacks_skills", {"skills": ", ".join(lacking)})
-    if job.severity != "urgent" and _above(job, person.tier) < 0:  # the group's experts are named, not graded
-        yield Finding("below_tier")
-    if person.id in job.declined:
-        yield Finding("declined")
-
-
-def _rank(candidate: Candidate) -> tuple[bool, int, UUID]:
-    """Who passed by cost, then who was refused by how much; the id keeps ties the same everywhere."""
-    if candidate.cost is None:
-        return True, len(candidate.findings), candidate.person_id
-    return False, candidate.cost, candidate.person_id
-
-
 def _supervisor(
     job: Job, region: Region, staff: Staff, loads: Loads, engineer_id: PersonId
 ) -> PersonId | None:
     """R21: the supervisor with the least to supervise; the duty lead when there is no other."""
     if job.severity != "important":
         return None
-    there = [
-        each
-        for each in region.supervisors
-        if each != engineer_id and each in staff.people and staff.people[each].active
-    ]
+    there = [each for each in region.supervisors if each != engineer_id and staff.is_there(each)]
     if there:
         return min(there, key=lambda each: (loads.supervising[each], each))
     return region.duty_lead if region.duty_lead != engineer_id else None
@@ -336,8 +259,7 @@ def _supervisor(
 def _group(job: Job, region: Region, staff: Staff) -> tuple[PersonId, ...]:
     if job.severity != "urgent":
         return ()
-    there = (each for each in region.emergency_experts if each in staff.people and staff.people[each].active)
-    return (region.emergency_leader, *there)
+    return (region.emergency_leader, *(each for each in region.emergency_experts if staff.is_there(each)))
 
 
 def _leadership(job: Job, region: Region) -> tuple[PersonId, ...]:
@@ -348,3 +270,42 @@ def _grounds(job: Job, region: Region) -> Iterable[Finding]:
     yield Finding(job.severity)
     if region.code != job.region:
         yield Finding("unlisted_region", {"region": job.region, "answering": region.code})
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Work that somebody has and has not begun: what it is, and who has it."""
+
+    key: UUID
+    job: Job
+    engineer_id: PersonId
+
+
+def full_for(decisions: Iterable[Decision]) -> set[PersonId]:
+    """Who would have passed but for having as many open tickets as allowed."""
+    return {
+        candidate.person_id
+        for decision in decisions
+        if isinstance(decision, NobodyAvailable)
+        for candidate in decision.candidates
+        if [finding.rule for finding in candidate.findings] == ["full"] and candidate.cost is None
+    }
+
+
+def make_room(
+    job: Job, refused: NobodyAvailable, held: Collection[Held], staff: Staff, loads: Loads
+) -> tuple[Held, Assignment] | None:
+    """Which work to take back so that urgent `job` has somebody; None when none may be, or it would not help.
+
+    The least pressing goes, and of equals what was opened last. `loads` is left with what was taken gone.
+    """
+    full = full_for([refused])
+    theirs = [each for each in held if each.engineer_id in full and PRESSING[each.job.severity] > 0]
+    for taken in sorted(theirs, key=lambda each: (PRESSING[each.job.severity], each.key), reverse=True):
+        loads.working[taken.engineer_id] -= 1
+        decision = decide(job, staff, loads)
+        if isinstance(decision, Assignment):
+            because = Finding(f"took_back_{taken.job.severity}")
+            return taken, replace(decision, findings=(*decision.findings, because))
+        loads.working[taken.engineer_id] += 1
+    return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -11,6 +11,9 @@ from pydantic import BaseModel
 
 from dispatch.organisation import store
 from dispatch.organisation.actions import NoOrganisation, import_organisation
+from dispatch.organisation.presets import PRESETS, PresetName, preset
+from dispatch.organisation.qualifications import Qualification, as_csv, records
+from dispatch.organisation.roster import day_of
 from dispatch.organisation.rules import Organisation, Person, Role
 from shared.events.terms import Code, PersonId, Tier
 from shared.http.auth import Caller, allow
@@ -34,6 +37,19 @@ class ImportedVersion(BaseModel):
     """The version that an import made."""
 
     version: int
+
+
+class PresetView(BaseModel):
+    name: PresetName
+    note: str
+
+
+class PresetList(BaseModel):
+    items: list[PresetView]
+
+
+class QualificationList(BaseModel):
+    items: list[Qualification]
 
 
 class Colleague(BaseModel):
@@ -74,6 +90,35 @@ async def put_organisation(
     version = await import_organisation(tx, document, seen, caller.id)
     show_version(response, version)
     return ImportedVersion(version=version)
+
+
+@router.get("/organisation/presets", dependencies=[Depends(allow("dispatcher", "operations", "admin"))])
+async def presets() -> PresetList:
+    """The organisations that ship as a beginning (R123): small and flat, functional groups, a matrix."""
+    return PresetList(items=[PresetView(name=name, note=preset(name).note) for name in PRESETS])
+
+
+@router.get(
+    "/organisation/presets/{name}", dependencies=[Depends(allow("dispatcher", "operations", "admin"))]
+)
+async def one_preset(name: PresetName) -> Organisation:
+    """One of them, as `PUT /dispatch/organisation` takes it: change names and ids, then import it."""
+    return preset(name)
+
+
+@router.get(
+    "/qualifications", dependencies=[Depends(allow("operations", "admin"))], response_model=QualificationList
+)
+async def qualifications(
+    tx: ReadTx, shape: Annotated[Literal["json", "csv"], Query(alias="format")] = "json"
+) -> QualificationList | Response:
+    """What everybody may do and has learned, for their files (R38, R132); as JSON, or as CSV."""
+    found = await store.load_organisation(tx)
+    listed = records(found.document.people, day_of(tx.now)) if found else []
+    if shape == "csv":
+        headers = {"Content-Disposition": 'attachment; filename="qualifications.csv"'}
+        return Response(as_csv(listed), media_type="text/csv; charset=utf-8", headers=headers)
+    return QualificationList(items=listed)
 
 
 @router.get(

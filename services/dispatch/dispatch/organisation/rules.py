@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from dispatch.organisation.roster import Shift
 from shared.events.terms import Code, PersonId, Tier
 from shared.sent import Sent
 
@@ -24,8 +26,29 @@ class _Part(Sent):
     model_config = ConfigDict(frozen=True)
 
 
+class Certificate(_Part):
+    """That somebody may do what a skill means; good through the day `valid_until`, for ever without one."""
+
+    skill: Code
+    number: Annotated[str, StringConstraints(strip_whitespace=True, max_length=80)] = ""
+    valid_until: date | None = None
+
+
+class Training(_Part):
+    """A course that somebody has done, for their file (R38, R132)."""
+
+    code: Code
+    title: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    day: date
+    hours: Annotated[float, Field(gt=0, le=2000)] | None = None
+    passed: bool = True
+
+
 class Person(_Part):
-    """An employee. `product_lines` empty means all of them."""
+    """An employee. `product_lines` empty means all of them, no `shift` that of the first team, or any time.
+
+    substitutes  who takes over what they have when they are away, the first of them first
+    """
 
     id: PersonId
     display_name: Name
@@ -36,6 +59,10 @@ class Person(_Part):
     regions: Codes = ()
     product_lines: Codes = ()
     centre: Code | None = None
+    certificates: Annotated[tuple[Certificate, ...], Field(max_length=50)] = ()
+    trainings: Annotated[tuple[Training, ...], Field(max_length=200)] = ()
+    substitutes: Annotated[tuple[PersonId, ...], Field(max_length=5)] = ()
+    shift: Code | None = None
 
     @property
     def is_engineer(self) -> bool:
@@ -48,14 +75,29 @@ class Centre(_Part):
     code: Code
     region: Code
     city: Code
+    latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
+
+
+class Skill(_Part):
+    """A skill by name; `certified` means that it counts only with a certificate that is still good."""
+
+    code: Code
+    name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=80)] = ""
+    certified: bool = False
 
 
 class Team(_Part):
-    """People with a task in common (R35)."""
+    """People with a task in common (R35); a list that is empty leaves nothing out (R34)."""
 
     code: Code
     type: TeamType
     members: People = ()
+    leader: PersonId | None = None
+    regions: Codes = ()
+    product_lines: Codes = ()
+    customer_levels: Codes = ()
+    shift: Code | None = None
 
 
 class Region(_Part):
@@ -93,6 +135,13 @@ class Organisation(_Part):
     centres: Annotated[tuple[Centre, ...], Field(min_length=1, max_length=1000)]
     people: Annotated[tuple[Person, ...], Field(min_length=1, max_length=5000)]
     teams: Annotated[tuple[Team, ...], Field(max_length=500)] = ()
+    skills: Annotated[tuple[Skill, ...], Field(max_length=500)] = ()
+    """What the skills mean; empty: any code is one, and none needs a certificate."""
+    product_lines: Codes = ()
+    """All there are; empty: any code is one."""
+    customer_levels: Codes = ()
+    """All there are; empty: any code is one."""
+    shifts: Annotated[tuple[Shift, ...], Field(max_length=100)] = ()
 
     def region_for(self, code: str) -> Region:
         """The region that answers for `code`."""
@@ -111,7 +160,7 @@ class Fault:
 
 def faults(document: Organisation) -> list[Fault]:
     """Everything that would leave a ticket without somebody to go to; empty when the document is fit."""
-    checks = (_repeated, _unknown_places, _unfit_people, _unfit_regions)
+    checks = (_repeated, _unknown_places, _unfit_people, _unfit_teams, _unfit_regions, _unknown_terms)
     return [fault for check in checks for fault in check(document)]
 
 
@@ -121,6 +170,8 @@ def _repeated(document: Organisation) -> Iterator[Fault]:
         "centres": [centre.code for centre in document.centres],
         "people": [person.id for person in document.people],
         "teams": [team.code for team in document.teams],
+        "skills": [skill.code for skill in document.skills],
+        "shifts": [shift.code for shift in document.shifts],
     }
     for name, keys in keyed.items():
         seen: Counter[object] = Counter()
@@ -153,10 +204,26 @@ def _unfit_people(document: Organisation) -> Iterator[Fault]:
             for name in ("tier", "centre", "regions"):
                 if not getattr(person, name):
                     yield Fault(("people", index, name), f"an engineer needs a {name}", "missing")
+        for place, person_id in enumerate(person.substitutes):
+            where: Path = ("people", index, "substitutes", place)
+            if person_id not in known:
+                yield Fault(where, "no such person", "unknown_person")
+            elif person_id == person.id:
+                yield Fault(where, "nobody is their own substitute", "own_substitute")
+
+
+def _unfit_teams(document: Organisation) -> Iterator[Fault]:
+    known = {person.id for person in document.people}
+    regions = {region.code for region in document.regions}
     for index, team in enumerate(document.teams):
         for place, person_id in enumerate(team.members):
             if person_id not in known:
                 yield Fault(("teams", index, "members", place), "no such person", "unknown_person")
+        if team.leader is not None and team.leader not in team.members:
+            yield Fault(("teams", index, "leader"), "the leader is a member", "not_a_member")
+        for place, code in enumerate(team.regions):
+            if code not in regions:
+                yield Fault(("teams", index, "regions", place), "no such region", "unknown_region")
 
 
 def _unfit_regions(document: Organisation) -> Iterator[Fault]:
@@ -173,3 +240,34 @@ def _unfit_regions(document: Organisation) -> Iterator[Fault]:
                 yield Fault(where, "the emergency group consists of engineers", "not_an_engineer")
         if region.emergency_leader in region.emergency_experts:
             yield Fault(("regions", index, "emergency_experts"), "the leader is no expert beside", "repeated")
+
+
+def _unknown_terms(document: Organisation) -> Iterator[Fault]:
+    """Codes that the document's own lists do not have; a list that is empty has every code."""
+    skills = {skill.code for skill in document.skills}
+    lines, levels = set(document.product_lines), set(document.customer_levels)
+    for index, person in enumerate(document.people):
+        at: Path = ("people", index)
+        yield from _missing((*at, "skills"), person.skills, skills, "skill")
+        yield from _missing((*at, "product_lines"), person.product_lines, lines, "product line")
+        held = [certificate.skill for certificate in person.certificates]
+        yield from _missing((*at, "certificates"), held, skills, "skill")
+    for index, team in enumerate(document.teams):
+        at = ("teams", index)
+        yield from _missing((*at, "product_lines"), team.product_lines, lines, "product line")
+        yield from _missing((*at, "customer_levels"), team.customer_levels, levels, "customer level")
+    shifts = {shift.code for shift in document.shifts}
+    named = {
+        "people": [person.shift for person in document.people],
+        "teams": [team.shift for team in document.teams],
+    }
+    for name, codes in named.items():
+        for index, code in enumerate(codes):
+            if code is not None and code not in shifts:
+                yield Fault((name, index, "shift"), "no such shift", "unknown_shift")
+
+
+def _missing(at: Path, codes: Sequence[str], listed: set[str], what: str) -> Iterator[Fault]:
+    for place, code in enumerate(codes):
+        if listed and code not in listed:
+            yield Fault((*at, place), f"no such {what}", f"unknown_{what.replace(' ', '_')}")

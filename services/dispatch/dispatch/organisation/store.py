@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -18,18 +17,16 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
-    and_,
-    cast,
     not_,
-    or_,
     select,
     tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from dispatch.organisation.rules import Centre, Organisation, Person, Region, Team
+from dispatch.organisation.rules import Organisation, Person
 from dispatch.tables import among, metadata
+from shared.clock import uuid7
 from shared.db import Tx, insert_rows
 from shared.events.terms import PersonId
 
@@ -45,6 +42,11 @@ organisation = Table(
     Column("teams", JSONB, nullable=False),
     Column("imported_at", DateTime(timezone=True), nullable=False),
     Column("imported_by", Text, nullable=False),
+    Column("import_id", Uuid, nullable=False),
+    Column("skills", JSONB, nullable=False),
+    Column("product_lines", JSONB, nullable=False),
+    Column("customer_levels", JSONB, nullable=False),
+    Column("shifts", JSONB, nullable=False),
 )
 
 person = Table(
@@ -59,6 +61,10 @@ person = Table(
     Column("regions", JSONB, nullable=False),
     Column("product_lines", JSONB, nullable=False),
     Column("centre", Text),
+    Column("certificates", JSONB, nullable=False),
+    Column("trainings", JSONB, nullable=False),
+    Column("substitutes", JSONB, nullable=False),
+    Column("shift", Text),
     comment="Employees; who leaves stays here, not active, because history names them.",
 )
 
@@ -70,6 +76,11 @@ capacity = Table(
     Column("supervising", Integer, nullable=False, server_default="0"),
     comment="How many open tickets somebody works on and supervises; locked while tickets are given out.",
 )
+
+
+# The document as the row of `organisation` has it: its words, and its lists.
+_PLAIN: Final = ("note", "default_region")
+_PARTS: Final = ("regions", "centres", "teams", "skills", "product_lines", "customer_levels", "shifts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +104,24 @@ async def load_organisation(tx: Tx) -> Imported | None:
     if row is None:
         return None
     people = await tx.execute(select(person).where(person.c.active).order_by(person.c.id))
-    document = Organisation(
-        note=row.note,
-        default_region=row.default_region,
-        regions=row.regions,
-        centres=row.centres,
-        people=tuple(person_of(each) for each in people),
-        teams=row.teams,
-    )
+    document = document_of(row, [person_of(each) for each in people])
     return Imported(document, row.version, row.imported_at, row.imported_by)
+
+
+def document_of(row: Any, people: Sequence[Person]) -> Organisation:
+    """The document in a row of `organisation`, with the people that it is about."""
+    return Organisation(people=tuple(people), **{name: getattr(row, name) for name in (*_PLAIN, *_PARTS)})
+
+
+async def load_regions(tx: Tx) -> list[str]:
+    """The codes of all regions, none before the first import."""
+    found = (await tx.execute(select(organisation.c.regions))).scalar_one_or_none()
+    return [region["code"] for region in found or ()]
+
+
+async def load_everybody(tx: Tx) -> list[Person]:
+    """All who ever were in the organisation, those who left too, because history names them."""
+    return [person_of(row) for row in await tx.execute(select(person).order_by(person.c.id))]
 
 
 async def lock_version(tx: Tx) -> int:
@@ -115,13 +135,10 @@ async def save_organisation(tx: Tx, document: Organisation, version: int, by: st
     row = {
         "single": True,
         "version": version,
-        "note": document.note,
-        "default_region": document.default_region,
-        "regions": _plain(document.regions),
-        "centres": _plain(document.centres),
-        "teams": _plain(document.teams),
+        "import_id": uuid7(),
         "imported_at": tx.now,
         "imported_by": by,
+        **document.model_dump(mode="json", include={*_PLAIN, *_PARTS}),
     }
     saved = insert(organisation).values(row)
     await tx.execute(saved.on_conflict_do_update(index_elements=["single"], set_=row))
@@ -134,10 +151,6 @@ async def save_organisation(tx: Tx, document: Organisation, version: int, by: st
     left = update(person).where(person.c.active, not_(among(person.c.id, staying))).values(active=False)
     gone = [row.id for row in await tx.execute(left.returning(person.c.id))]
     return [*gone, *(each.id for each in document.people if not each.active)]
-
-
-def _plain(parts: Sequence[Region | Centre | Team]) -> list[dict[str, Any]]:
-    return [part.model_dump(mode="json") for part in parts]
 
 
 async def list_people(
@@ -169,11 +182,3 @@ async def load_names(tx: Tx, people: Collection[PersonId]) -> Mapping[PersonId, 
 async def load_persons(tx: Tx, people: Collection[PersonId]) -> Mapping[PersonId, Person]:
     found = await tx.execute(select(person).where(among(person.c.id, people)))
     return {row.id: person_of(row) for row in found}
-
-
-def working_in(regions: Collection[str], named: Collection[PersonId]) -> Any:
-    """Active engineers of any of `regions`, and whoever is `named`."""
-    return or_(
-        and_(person.c.active, person.c.regions.has_any(cast(sorted(regions), ARRAY(Text)))),
-        among(person.c.id, named),
-    )

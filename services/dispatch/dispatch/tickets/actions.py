@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import Final, Literal
 from uuid import UUID
 
 from dispatch.assignment.rules import (
@@ -13,6 +14,7 @@ from dispatch.assignment.rules import (
     Staff,
     decide,
     decide_all,
+    in_order,
     keep,
     supervisor_for,
 )
@@ -21,6 +23,7 @@ from dispatch.desk.customers import as_known
 from dispatch.tickets import rules, store
 from dispatch.tickets.record import Change, record
 from dispatch.tickets.rules import BEFORE_WORK, WORKING, Step, Steps, Ticket
+from dispatch.tickets.taking import take_back
 from dispatch.visits.store import end_visits
 from shared.clock import uuid7
 from shared.db import Tx
@@ -45,13 +48,18 @@ async def open_tickets(tx: Tx, registered: Sequence[Registered]) -> list[Ticket]
     if not fresh:
         return []
     fresh = await as_known(tx, fresh)
-    staff, loads = await lock_staff(tx, {ticket.site.region for ticket in fresh})
-    decisions = decide_all([ticket.job for ticket in fresh], staff, loads)
+    staff, loads = await lock_staff(tx, {ticket.customer_id for ticket in fresh})
+    jobs = [ticket.job for ticket in fresh]
+    decisions = decide_all(jobs, staff, loads)
+    for decision in decisions:
+        loads.add(decision)
+    made, taken = await take_back(tx, jobs, decisions, staff, loads)
+    decisions = [made.get(index, decision) for index, decision in enumerate(decisions)]
     changes = [
         Change(None, rules.open_ticket(ticket, decision), decision, by_request[ticket.request_id])
         for ticket, decision in zip(fresh, decisions, strict=True)
     ]
-    await record(tx, changes, None)
+    await record(tx, [*taken, *changes], None)
     return [change.after for change in changes]
 
 
@@ -104,7 +112,8 @@ async def regrade_tickets(
         if not _matters(ticket, event)
     ]
     if graded:
-        decisions = await _decide_anew(tx, graded)
+        decisions, taken = await _decide_anew(tx, graded)
+        changes += taken
         for (ticket, event), decision in zip(graded, decisions, strict=True):
             steps = rules.regrade(
                 ticket,
@@ -132,24 +141,32 @@ def _site(ticket: Ticket, event: Reclassified) -> Site:
     return ticket.site.model_copy(update=changes)
 
 
-async def _decide_anew(tx: Tx, graded: Sequence[tuple[Ticket, Reclassified]]) -> list[Decision | Kept]:
-    """Before work begins the rules choose as if the ticket were new; who is at work stays."""
-    at_work = {ticket.given_to for ticket, _ in graded if ticket.state not in BEFORE_WORK}
-    regions = {_site(ticket, event).region for ticket, event in graded}
-    staff, loads = await lock_staff(tx, regions, at_work)
+async def _decide_anew(
+    tx: Tx, graded: Sequence[tuple[Ticket, Reclassified]]
+) -> tuple[list[Decision | Kept], list[Change]]:
+    """Before work begins the rules choose as if the ticket were new; who is at work stays.
+
+    Also what becomes of the work that was taken back for it.
+    """
+    staff, loads = await lock_staff(tx, {ticket.customer_id for ticket, _ in graded})
     for ticket, _ in graded:
         if ticket.state == "assigned":  # who is asked anew is not busy with what may be taken away
             loads.working[ticket.given_to] -= 1
     decisions: list[Decision | Kept] = []
-    for ticket, event in graded:
-        job = replace(ticket, severity=event.data.severity, site=_site(ticket, event)).job
+    jobs = [
+        replace(ticket, severity=event.data.severity, site=_site(ticket, event)).job
+        for ticket, event in graded
+    ]
+    for (ticket, _), job in zip(graded, jobs, strict=True):
         if ticket.state in BEFORE_WORK:
             decision = decide(job, staff, loads)
             loads.add(decision)
             decisions.append(decision)
         else:
             decisions.append(keep(job, ticket.given_to, staff, loads))
-    return decisions
+    but = {ticket.id for ticket, _ in graded}
+    made, taken = await take_back(tx, jobs, decisions, staff, loads, but)
+    return [made.get(index, decision) for index, decision in enumerate(decisions)], taken
 
 
 async def reopen(
@@ -162,7 +179,7 @@ async def reopen(
     """The next episode of each: the rules choose anew, who declined before is asked like anybody else."""
     if not tickets:
         return []
-    staff, loads = await lock_staff(tx, {ticket.site.region for ticket in tickets})
+    staff, loads = await lock_staff(tx, {ticket.customer_id for ticket in tickets})
     decisions = decide_all([replace(ticket, declined_ids=()).job for ticket in tickets], staff, loads)
     return [
         Change(ticket, rules.reopen(ticket, decision, reason, asked_by, person_id), decision)
@@ -173,41 +190,49 @@ async def reopen(
 async def go_on(tx: Tx, ticket: Ticket, reason: str) -> Change:
     """The customer rejected the result: the same engineer goes on, another one if they have left since."""
     steps = rules.reject_result(ticket, reason)
-    staff, loads = await lock_staff(tx, {ticket.site.region}, [ticket.given_to])
+    staff, loads = await lock_staff(tx, {ticket.customer_id})
     engineer = staff.people[ticket.given_to]
-    if engineer.active and engineer.is_engineer:
+    if staff.is_there(engineer.id) and engineer.is_engineer:
         return Change(ticket, steps)
-    return _given_on(ticket, steps, staff, loads)
+    return _given_on(ticket, steps, staff, loads, "away" if engineer.active else "left")
 
 
-async def give_away(tx: Tx, left: Collection[PersonId], benched: Collection[PersonId], by: str) -> None:
+Why = Literal["left", "away"]
+
+
+async def give_away(
+    tx: Tx, left: Collection[PersonId], benched: Collection[PersonId], by: str | None, why: Why = "left"
+) -> None:
     """Who `left` owns, guides and works on nothing, who is `benched` works on nothing any more.
 
-    The rules choose anew in the same transaction.
+    The rules choose anew in the same transaction, whoever is a substitute first. `why` they have it no more:
+    for good, or for as long as they are `away`.
     """
     tickets = await store.lock_open_of(tx, [*left, *benched])
     if not tickets:
         return
-    regions = {ticket.site.region for ticket in tickets}
-    engineers = {ticket.engineer_id for ticket in tickets if ticket.engineer_id}
-    staff, loads = await lock_staff(tx, regions, engineers)
+    staff, loads = await lock_staff(tx, {ticket.customer_id for ticket in tickets})
+    # Once more: whoever held the lock before may have given them something.
+    tickets = await store.lock_open_of(tx, [*left, *benched])
     gone, idle = set(left), {*left, *benched}
-    changes = [_taken_over(ticket, gone, idle, staff, loads) for ticket in tickets]
+    pressing = [tickets[index] for index in in_order([ticket.job for ticket in tickets])]
+    changes = [_taken_over(ticket, gone, idle, staff, loads, why) for ticket in pressing]
     changed = [change for change in changes if change.steps]
     await end_visits(tx, [change.after.id for change in changed if change.decision], "cancelled")
     await record(tx, changed, by)
 
 
 def _taken_over(
-    ticket: Ticket, gone: set[PersonId], idle: set[PersonId], staff: Staff, loads: Loads
+    ticket: Ticket, gone: set[PersonId], idle: set[PersonId], staff: Staff, loads: Loads, why: Why
 ) -> Change:
     if ticket.engineer_id in idle and ticket.state in WORKING:
-        return _given_on(ticket, (), staff, loads)
+        return _given_on(ticket, (), staff, loads, why)
     steps: list[Step] = []
     if ticket.owner_id in gone:
         region = staff.answering(ticket.site.region)
-        owner_id = region.emergency_leader if ticket.severity == "urgent" else region.duty_lead
-        steps.append(rules.change_owner(ticket, owner_id, "the owner left"))
+        stands_in = region.emergency_leader if ticket.severity == "urgent" else region.duty_lead
+        heirs = [each for each in staff.heirs_of(ticket.owner_id) if each not in gone]
+        steps.append(rules.change_owner(ticket, (*heirs, stands_in)[0], _OWNER_GONE[why]))
     if ticket.supervisor_id in gone:
         guide = supervisor_for(ticket.job, staff, loads, ticket.given_to)
         assert guide is not None
@@ -215,10 +240,14 @@ def _taken_over(
     return Change(ticket, tuple(steps))
 
 
-def _given_on(ticket: Ticket, steps: Steps, staff: Staff, loads: Loads) -> Change:
-    """Taken from who cannot any more, given to whom the rules choose."""
+_OWNER_GONE: Final[Mapping[Why, str]] = {"left": "the owner left", "away": "the owner is away"}
+_ENGINEER_GONE: Final[Mapping[Why, str]] = {"left": "the engineer left", "away": "the engineer is away"}
+
+
+def _given_on(ticket: Ticket, steps: Steps, staff: Staff, loads: Loads, why: Why = "left") -> Change:
+    """Taken from who cannot any more, given to whom the rules choose, whoever is a substitute first."""
     now = steps[-1].ticket if steps else ticket
-    taken = rules.take_away(now, "the engineer left")
-    decision = decide(ticket.job, staff, loads)
+    taken = rules.take_away(now, _ENGINEER_GONE[why])
+    decision = decide(replace(ticket.job, ahead=staff.heirs_of(ticket.given_to)), staff, loads)
     loads.add(decision)
     return Change(ticket, (*steps, *taken, *rules.place(taken[-1].ticket, decision)), decision)

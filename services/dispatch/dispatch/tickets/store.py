@@ -146,6 +146,24 @@ async def lock_open_of(tx: Tx, people: Collection[PersonId]) -> list[Ticket]:
     return await load_tickets(tx, and_(IS_OPEN, involved), lock=True)
 
 
+async def lock_not_begun(tx: Tx, people: Collection[PersonId], protected: datetime) -> list[Ticket]:
+    """General and important work that `people` have not set out for, and that nobody else is changing.
+
+    A ticket with a visit that begins before `protected` is left with whom the customer expects.
+    """
+    not_begun = select(ticket).where(
+        among(ticket.c.engineer_id, people),
+        ticket.c.severity.in_(("general", "important")),
+        ticket.c.state.in_(("assigned", "accepted", "visit_agreed")),
+        text(
+            "NOT EXISTS (SELECT FROM visit WHERE visit.ticket_id = ticket.id AND visit.state = 'agreed' "
+            "AND visit.starts_at < :protected)"
+        ).bindparams(protected=protected),
+    )
+    locked = not_begun.order_by(ticket.c.id).with_for_update(key_share=True, skip_locked=True)
+    return [ticket_of(row) for row in await tx.execute(locked)]
+
+
 async def lock_resolved(tx: Tx, ids: Collection[UUID]) -> list[Ticket]:
     """Those of `ids` that wait for their customer and that nobody else is changing right now."""
     chosen = select(ticket).where(among(ticket.c.id, ids), ticket.c.state == "resolved").order_by(ticket.c.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from dispatch.acceptance.actions import ask_customer
@@ -34,6 +34,13 @@ from shared.i18n import N_
 _ASIDE: Final = (ACKNOWLEDGED, INFORMED)
 
 
+class AssignedMeanwhile(AftercareError):
+    """Somebody else has given this ticket away since you looked: it is {state} now, at version {version}."""
+
+    kind = "conflict"
+    shown: ClassVar = ("state", "engineer_id", "owner_id", "version")
+
+
 class NoEngineer(AftercareError):
     """This person cannot be given work: they are not an active engineer."""
 
@@ -56,6 +63,8 @@ async def perform(tx: Tx, ticket_id: UUID, command: commands.Command, asked: Ask
     ticket = await lock_ticket(tx, asked.viewer, ticket_id, command.name)
     rules.require(ticket, command.name)  # tells a phone that was away more than its old version would
     if asked.to_the_letter or not await _is_decided_on(tx, ticket, asked.seen):
+        if command.name == "assign" and not asked.to_the_letter:
+            _require_untaken(ticket, asked.seen)
         asked.seen.require(ticket.version)
     change = await _DO[type(command)](tx, ticket, command, asked.viewer)
     await record(tx, [change], asked.viewer.id)
@@ -65,6 +74,17 @@ async def perform(tx: Tx, ticket_id: UUID, command: commands.Command, asked: Ask
         case commands.InformCustomer():
             send(tx, change.after, command.text)
     return change.after
+
+
+def _require_untaken(ticket: Ticket, seen: Precondition) -> None:
+    """`AssignedMeanwhile`: of several dispatchers one gives a ticket away, the others are told how it is."""
+    if str(ticket.version) not in seen.seen:
+        raise AssignedMeanwhile(
+            state=ticket.state,
+            engineer_id=ticket.engineer_id,
+            owner_id=ticket.owner_id,
+            version=ticket.version,
+        )
 
 
 async def _is_decided_on(tx: Tx, ticket: Ticket, seen: Precondition) -> bool:
@@ -83,7 +103,7 @@ async def _decline(tx: Tx, ticket: Ticket, command: commands.Decline, viewer: Vi
     """The next one is asked in the same transaction, so that nobody waits in between."""
     steps = rules.decline(ticket, command.reason)
     declined = steps[-1].ticket
-    staff, loads = await lock_staff(tx, {ticket.site.region})
+    staff, loads = await lock_staff(tx, {ticket.customer_id})
     decision = decide(declined.job, staff, loads)
     return Change(ticket, (*steps, *rules.place(declined, decision)), decision)
 
@@ -174,7 +194,7 @@ async def _assign(tx: Tx, ticket: Ticket, command: commands.Assign, viewer: View
     """By hand: what the rules would have said is kept beside the reason."""
     if command.person_id == ticket.engineer_id:
         raise AlreadyWithThem
-    staff, loads = await lock_staff(tx, {ticket.site.region}, [command.person_id])
+    staff, loads = await lock_staff(tx, {ticket.customer_id})
     person = staff.people.get(command.person_id)
     if person is None or not (person.active and person.is_engineer):
         raise NoEngineer

@@ -75,13 +75,19 @@ class Ticket:
 
     @property
     def job(self) -> Job:
+        site = self.site
+        north, east = site.latitude, site.longitude
         return Job(
             self.severity,
-            self.site.region,
-            self.site.city,
+            site.region,
+            site.city,
             self.product_line,
             self.skills,
             frozenset(self.declined_ids),
+            self.customer_id,
+            self.customer_level,
+            self.kind,
+            None if north is None or east is None else (north, east),
         )
 
     @property
