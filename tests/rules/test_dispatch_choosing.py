@@ -361,6 +361,7 @@ def priced(asked: Job, person: Person, territory: str, staff: Staff, working: in
     most = policy.most_open.get(person.tier or "junior")
     if (
         begins is None
+        or any(a <= NOW < b for a, b in situation.away.get(person.id, ()))
         or territory not in person.regions
         or not set(asked.skills) <= set(person.skills)
         or level < 0

@@ -168,11 +168,14 @@ class Jury:
             yield Finding("certificate_expires", {"skills": ", ".join(old)})
 
     def _cannot_come(self, person: Person) -> Iterator[Finding]:
-        if self._begins(person) is not None:
+        """R24: who is away now owns nothing, however soon they are back."""
+        here = self._is_here(person)
+        if here and self._begins(person) is not None:
             return
         since, until = self._since, self._since + self._length(person)
         if self._job.appointment is not None:
             since, until = self._job.appointment
+        since = since if here else self._now
         situation = self._staff.situation
         for rule, taken in (("away", situation.away), ("busy", situation.visits)):
             meeting = [ends for begins, ends in taken.get(person.id, ()) if begins < until and ends > since]
@@ -180,6 +183,11 @@ class Jury:
                 yield Finding(rule, {"until": _moment(max(meeting))})
                 return
         yield Finding("off_shift")
+
+    def _is_here(self, person: Person) -> bool:
+        now = self._now
+        away = self._staff.situation.away.get(person.id, ())
+        return not any(begins <= now < ends for begins, ends in away)
 
     def _begins(self, person: Person) -> datetime | None:
         """When somebody can set out so that the way and the work fit into their time; None when too late."""
