@@ -306,7 +306,14 @@ async def test_nobody_gets_more_than_allowed_however_many_decide_at_once(
     await publishes(desk, most_open={"junior": 7, "senior": 3, "emergency": 1})
     receivers = [desk.replica(pool_size=2) for _ in range(2)]
     batches = [[heard(registered("general"), uuid7()) for _ in range(8)] for _ in range(6)]
-    await asyncio.gather(*(receivers[number % 2].receive(batch, "live") for number, batch in enumerate(batches)))
+
+    async def deliver(place: int) -> None:
+        for batch in batches[place::2]:
+            await receivers[place].receive(batch, "live")
+
+    await asyncio.gather(deliver(0), deliver(1))
+    for receiver in receivers:
+        await receiver.database.close()
     rows = await desk.rows(
         "SELECT tier, max(working) AS most, sum(working) AS all_of_them FROM capacity JOIN person"
         " ON id = person_id WHERE 'east' = ANY(SELECT jsonb_array_elements_text(regions))"
