@@ -197,7 +197,7 @@ async def test_nobody_at_work_is_sent_back_to_read_that_leadership_knows(desk: D
     assert taken["version"] == ticket.version + 2
     order = {"base_version": ticket.version, "person_id": str(LEADER_E), "reason": "Nearer"}
     overtaken = await dispatcher.post(f"/dispatch/tickets/{ticket.id}/assign", json=order)
-    assert overtaken.status_code == 412  # somebody took it meanwhile, and that does matter
+    assert overtaken.status_code == 409  # somebody took it meanwhile, and that does matter
 
 
 # The page.
