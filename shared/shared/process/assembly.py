@@ -11,7 +11,6 @@ from typing import Final
 
 from shared.bus import Bus, Topology, Watermark
 from shared.bus.memory import MemoryBus
-from shared.bus.rabbit import RabbitBus
 from shared.clock import SYNC_EVERY, clock
 from shared.context import ServiceContext
 from shared.db import Database
@@ -102,6 +101,8 @@ class Process:
         if self.residents[0].settings.bus == "memory":
             memory = MemoryBus({each.service.name: each.relay_database for each in self.residents}, topology)
             return {each.service.name: memory for each in self.residents}
+        from shared.bus.rabbit import RabbitBus  # 3 MB that the all-in-one never needs
+
         return {
             each.service.name: RabbitBus(str(each.settings.amqp_url), each.service.name, topology)
             for each in self.residents
