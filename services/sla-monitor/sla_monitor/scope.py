@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import ARRAY, Text, TextClause, bindparam
 
 from shared.errors import AftercareError
-from shared.http.auth import Principal
+
+if TYPE_CHECKING:
+    from shared.http.auth import Principal  # loads FastAPI, which migrations need not know
 
 
 class OneHouse(AftercareError):

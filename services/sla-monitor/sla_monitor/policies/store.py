@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
@@ -24,12 +24,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.db import Tx, insert_rows
-from shared.http.auth import Principal
 from sla_monitor.calendars.rules import Calendar
 from sla_monitor.calendars.store import load_calendar
 from sla_monitor.policies.rules import Policy
 from sla_monitor.scope import WITHIN, limited, limits
 from sla_monitor.tables import metadata
+
+if TYPE_CHECKING:
+    from shared.http.auth import Principal
 
 policy_version = Table(
     "policy_version",
