@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -94,10 +95,37 @@ def test_a_genuine_call_is_verified_and_a_forged_one_refused(channel: str, tmp_p
         at.isoformat(),
     ]
     lines = tell(*known, *secrets, body)
-    assert {each["verdict"] for each in lines} == {"request"}
+    assert {each["verdict"] for each in lines} == {"event" if provider.announces else "request"}
     assert {each["verified"] for each in lines} == {True}
     wrong = [f"{each}x" for each in secrets]
     assert [each["verdict"] for each in tell(*known, *wrong, body)] == ["refused"]
+
+
+@pytest.mark.usefixtures("told_the_time")
+@pytest.mark.parametrize("channel", genuine())
+def test_many_calls_are_tried_at_once_each_as_it_came(channel: str, tmp_path: Path) -> None:
+    provider, at = genuine()[channel], clock.now()
+
+    def came(name: str, number: int, at: datetime, more: bytes = b"") -> Path:
+        call = provider.signed(provider.message(number))
+        file = tmp_path / name
+        file.write_bytes(call.body + more)
+        url = f"http://127.0.0.1:8000{provider.path}" + (f"?{call.query}" if call.query else "")
+        told = {"headers": dict(call.headers), "url": url, "at": at.isoformat()}
+        (tmp_path / f"{name}.call").write_text(json.dumps(told))
+        return file
+
+    files = [came("one", 1, at), came("two", 2, at), came("again", 1, at + timedelta(minutes=4))]
+    files += [came("later", 3, at + timedelta(minutes=6)), came("changed", 4, at, b"\n")]
+    secrets = [f"--secret={name}={value}" for name, value in provider.secrets.items()]
+    one, two, again, later, changed = tell("--channel", channel, *secrets, *files)
+    fine = "event" if provider.announces else "request"
+    assert [each["verdict"] for each in (one, two)] == [fine] * 2
+    assert again["verdict"] == ("event" if provider.announces else "duplicate")
+    if channel in ("chat", "wechat", "wecom", "wecom_kf"):  # whose signatures run out
+        assert (later["verdict"], later["verified"]) == ("refused", False)
+        assert "more than five minutes" in later["reason"]
+    assert (changed["verdict"] == "refused") is provider.covers_body
 
 
 def test_what_cannot_be_tried_is_said(tmp_path: Path) -> None:
@@ -106,6 +134,9 @@ def test_what_cannot_be_tried_is_said(tmp_path: Path) -> None:
     tell("--channel", "pigeon", body, code=2)
     tell("--channel", "telegram", "--secret", "bot_token=x", body, code=2)
     assert [each["reason"] for each in tell("--channel", "telegram", body)] == ["unreadable"]
+    for wrong in ("[]", '{"at": "soon"}', '{"at": "2026-03-02T09:00:00"}', '{"url": 1}', '{"headers": []}'):
+        (tmp_path / "body.call").write_text(wrong)
+        tell("--channel", "telegram", body, code=2)
 
 
 @pytest.mark.parametrize(

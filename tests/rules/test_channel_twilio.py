@@ -17,10 +17,12 @@ from intake.channels.contract import (
     Incoming,
     NotGenuine,
     Noticed,
+    Opted,
     Unreadable,
     Verdict,
 )
 from intake.channels.registry import channel_of
+from intake.optouts.rules import wished
 from intake.requests.rules import Identity, Normalised
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -152,9 +154,7 @@ def test_pictures_and_places_are_named_and_not_fetched() -> None:
 @pytest.mark.parametrize(
     ("more", "kind"),
     [
-        ({"OptOutType": "STOP", "Body": "停"}, "opt_out_stop"),
         ({"OptOutType": "HELP", "Body": "HELP"}, "opt_out_help"),
-        ({"Body": " Stop "}, "opt_out_stop"),
         ({"Body": ""}, "blank"),
         ({"SmsStatus": "queued"}, "status_queued"),
     ],
@@ -165,9 +165,25 @@ def test_what_asks_for_nothing_opens_nothing_and_is_kept(more: dict[str, str], k
     assert (verdict.kind, verdict.raw) == (kind, urlencode(sms(1, **more)).encode())
 
 
+@pytest.mark.parametrize(
+    ("more", "out"),
+    [
+        ({"OptOutType": "STOP", "Body": "停"}, True),
+        ({"OptOutType": "start", "Body": "再来"}, False),
+        ({"Body": " Stop. "}, True),
+        ({"Body": "t"}, True),
+        ({"Body": "UNSTOP"}, False),
+        ({"Body": "STOP", "From": "whatsapp:+8613000000001"}, True),
+    ],
+)
+def test_who_opts_is_heard(more: dict[str, str], out: bool) -> None:
+    [verdict] = (wished(each) for each in verdicts(sms(1, **more)))
+    assert isinstance(verdict, Opted)
+    assert (verdict.out, verdict.message.external_id) == (out, sms(1)["MessageSid"])
+
+
 def test_who_asks_for_help_gets_it() -> None:
     assert only(Body="HELP").text == "HELP"
-    assert only(Body="STOP", From="whatsapp:+8613000000001").text == "STOP"
 
 
 def test_what_became_of_our_messages_is_told() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,34 @@ def secrets_of(written: Sequence[str], headers: Path | None) -> tuple[dict[str, 
     return {name: value for name, _, value in pairs}, told
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """How a body came: with which headers, to which address, when."""
+
+    headers: Mapping[str, str]
+    url: str
+    at: datetime
+
+
+def _call_of(file: Path, usual: Call) -> Call:
+    """As the file `NAME.call` beside it says, a JSON object of headers, url and at; else as usual.
+
+    Raises `NotUsable`.
+    """
+    beside = file.with_name(file.name + ".call")
+    if not beside.exists():
+        return usual
+    try:
+        told: Any = json.loads(beside.read_bytes())
+        at = datetime.fromisoformat(told["at"]) if "at" in told else usual.at
+        call = Call(told.get("headers", usual.headers), told.get("url", usual.url), at)
+    except (OSError, ValueError, TypeError, AttributeError) as reason:
+        raise NotUsable(f"{beside}: {reason}") from None
+    if not isinstance(call.url, str) or not isinstance(call.headers, dict) or call.at.tzinfo is None:
+        raise NotUsable(f"{beside}: headers is an object, url a text, at an instant with its zone")
+    return call
+
+
 def lines(
     channel: str,
     files: Sequence[Path],
@@ -40,6 +69,8 @@ def lines(
 ) -> Iterator[dict[str, Any]]:
     """What would be made of each file, in order; one that cannot be read says so under `unread`.
 
+    A file may have its own headers, address and time beside it, see `_call_of`.
+
     Raises `NotUsable` for a channel that is not there and secrets that do not suffice.
     """
     if channel not in trial.names():
@@ -47,13 +78,15 @@ def lines(
     trying = trial.Trial(channel, secrets)
     if missing := trying.missing():
         raise NotUsable(f"to check signatures, {channel} also needs --secret {', '.join(missing)}")
-    clock.set(at)
-    query = dict(reversed(parse_qsl(urlsplit(url).query, keep_blank_values=True)))
+    usual = Call(headers, url, at)
     for file in files:
         try:
             body = file.read_bytes()
         except OSError as reason:
             yield {"file": str(file), "unread": reason.strerror or str(reason)}
             continue
-        for each in trying.look(trial.incoming_of(body, headers, url, query, at)):
-            yield {"file": str(file), "verified": trying.verified, **each.document()}
+        call = _call_of(file, usual)
+        clock.set(call.at)
+        query = dict(reversed(parse_qsl(urlsplit(call.url).query, keep_blank_values=True)))
+        for each in trying.look(trial.incoming_of(body, call.headers, call.url, query, call.at)):
+            yield {"file": str(file), "verified": trying.verified and each.genuine, **each.document()}

@@ -10,6 +10,7 @@ from intake.accounts.routes import router as accounts
 from intake.answers import routes as answer_routes
 from intake.answers.pages import router as answer_pages
 from intake.answers.routes import router as answers
+from intake.asides.routes import router as asides
 from intake.attachments.routes import router as attachments
 from intake.calls.actions import miss_forgotten
 from intake.calls.routes import router as calls
@@ -34,6 +35,7 @@ from intake.messages.consumers import on_customer_message_requested
 from intake.notes.routes import router as notes
 from intake.places.routes import router as places
 from intake.progress.routes import router as progress
+from intake.pulling.loops import pulling
 from intake.requests.consumers import on_ticket_ended, on_ticket_opened, on_ticket_reopened
 from intake.requests.loops import watch_for_tickets
 from intake.requests.routes import router as requests
@@ -77,6 +79,7 @@ for feature in (
     customer_pages,
     devices,
     sends,
+    asides,
     triage,
     accounts,
     doors,
@@ -92,6 +95,7 @@ def loops(context: ServiceContext) -> Sequence[Loop]:
         Loop("tickets", watch_for_tickets, every=timedelta(seconds=10)),
         sending(context),
         acknowledging(context),
+        pulling(context),
         *mail_doors(context),
     )
 

@@ -10,6 +10,7 @@ from standardwebhooks.webhooks import Webhook
 from contracts.hearing import Hearing
 from contracts.operations import Genuine, Known
 from contracts.providers import genuine, post
+from intake.requests.store import put_aside
 from intake.triage.ruleset import shipped
 from shared.clock import clock, uuid7
 
@@ -100,6 +101,8 @@ class Calls:
             "GET /intake/devices/known": self.find_device,
             "GET /intake/devices/{id}/label.svg": self.read_label,
             "PUT /intake/contracts/{number}": self.put_contract,
+            "GET /intake/set-aside/{id}": self.read_aside,
+            "POST /intake/set-aside/{id}/replay": self.replay,
         }
 
     async def post_request(self, client: httpx.AsyncClient) -> httpx.Response:
@@ -276,6 +279,20 @@ class Calls:
         owner = await self._new_customer(client)  # the others may have been erased meanwhile
         terms = {"customer_id": owner, "starts_on": "2026-01-01", "ends_on": "2026-12-31"}
         return await client.put("/intake/contracts/C-1", json=terms)
+
+    async def read_aside(self, client: httpx.AsyncClient) -> httpx.Response:
+        return await client.get(f"/intake/set-aside/{await self._failed(client)}")
+
+    async def replay(self, client: httpx.AsyncClient) -> httpx.Response:
+        return await client.post(f"/intake/set-aside/{await self._failed(client)}/replay")
+
+    async def _failed(self, client: httpx.AsyncClient) -> str:
+        await self.set_up(client)
+        place = {"channel": "telegram", "account": "genuine", "external_id": str(uuid7())}
+        body = TELEGRAM.message(uuid7().int % 10**9)
+        row = {"id": uuid7(), "reason": "failed", "body": body, "url": None, **place}
+        await self.desk.database.transact(lambda tx: put_aside(tx, [row]))
+        return str(row["id"])
 
 
 def _template() -> dict[str, str]:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import re
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -57,3 +58,9 @@ def call(sealed: str, *, ago: float = 0, nonce: str | None = None) -> Signed:
 
 def sign(url: str, body: bytes) -> Signed:
     return call(seal(body))
+
+
+def ids(body: bytes) -> set[str]:
+    """MsgId, as it is written."""
+    found = re.search(rb"<MsgId>(?:<!\[CDATA\[)?([^<\]]+)", body)
+    return {found[1].decode("utf-8", "replace")} if found else set()

@@ -10,6 +10,7 @@ from pydantic import BaseModel, StringConstraints
 
 from intake.accounts import rules, store
 from intake.channels.contract import Account
+from intake.pulling import store as pulling
 from intake.requests.rules import UNKNOWN
 from intake.sending import store as sending
 from intake.sending.registry import SetUp, set_up_of, set_ups
@@ -29,6 +30,15 @@ _ADMINS = [Depends(allow("admin"))]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True)]
 
 
+class SourceView(BaseModel):
+    """What is fetched from a provider that only announces, and why it was not the last time."""
+
+    source: str
+    told_at: datetime
+    next_at: datetime
+    trouble: str | None
+
+
 class AccountView(BaseModel):
     """One account of a channel; its secrets are not told."""
 
@@ -37,6 +47,7 @@ class AccountView(BaseModel):
     city: str
     product_line: str | None
     updated_at: datetime
+    fetched: list[SourceView] = []
 
 
 class ChannelView(BaseModel):
@@ -61,8 +72,14 @@ class AccountSetUp(Sent):
 async def read_channels(tx: ReadTx) -> list[ChannelView]:
     """Every channel of a provider, with its accounts."""
     by_channel: dict[str, list[AccountView]] = {name: [] for name in set_ups()}
+    fetched: dict[tuple[str, str], list[SourceView]] = {}
+    for row in await pulling.load_all(tx):
+        source = SourceView(source=row.source, told_at=row.told_at, next_at=row.due_at, trouble=row.detail)
+        fetched.setdefault((row.channel, row.account), []).append(source)
     for row in await store.load_all(tx):
-        by_channel.setdefault(row.channel, []).append(AccountView.model_validate(row, from_attributes=True))
+        view = AccountView.model_validate(row, from_attributes=True)
+        view.fetched = fetched.get((row.channel, row.name), [])
+        by_channel.setdefault(row.channel, []).append(view)
     return [
         ChannelView(
             name=each.name,
@@ -83,6 +100,7 @@ async def set_up(
     account = Account(channel, name, wanted.secrets, wanted.region, wanted.city, wanted.product_line)
     await store.save(tx, account, keys_for(rules.PURPOSE, settings_of(request))[0], tx.now)
     await sending.look_again(tx, tx.now)
+    await pulling.look_again(tx, channel, name)
     await record(tx, caller.id, "channel_account_set", account.place, {})
     return Response(status_code=204)
 

@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from intake.calls.rules import Event as CallEvent
 from intake.channels import lenient
@@ -22,14 +22,21 @@ from intake.channels.lenient import Unreadable as Unreadable
 from intake.requests.rules import OLDEST, UNKNOWN, Normalised
 from shared.errors import AftercareError
 
+if TYPE_CHECKING:
+    from intake.pulling.contract import Pull
+
 _FIRST_IN_MILLISECONDS: Final = 1e11  # three years after 1970, or three thousand
 _LAST: Final = 4_102_444_800.0  # 2100-01-01
 
 
 class NotGenuine(AftercareError):
-    """This is not signed as {channel} signs for this account; check its secrets and the address it calls."""
+    """This is not signed as {channel} signs; check secrets, address, and that the body is as it was sent."""
 
     kind = "unauthenticated"
+
+
+class SignedTooLongAgo(NotGenuine):
+    """{channel} signed this more than five minutes from now; look at the clocks, or it was sent before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,14 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True)
+class Opted:
+    """A person wants to hear no more of us by this channel (`out`), or again, and says nothing else."""
+
+    message: Normalised
+    out: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryTold:
     """What became of a message that we sent; `external_id` is the provider's for it."""
 
@@ -98,14 +113,26 @@ class CallTold:
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
-    """What asks for nothing and is kept all the same: a reaction, an edit, a kind that nobody knows yet."""
+    """What asks for nothing and is kept all the same: a reaction, an edit, a kind that nobody knows yet.
+
+    `url` is the address that a call came to, where it may have to be read once more.
+    """
 
     kind: str
     external_id: str
     raw: bytes
+    url: str | None = None
 
 
-Verdict = Arrived | DeliveryTold | CallTold | Noticed
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """There is something to be fetched (`Channel.pull`): of which source, and with which token at first."""
+
+    of: str
+    token: str = field(default="", repr=False)
+
+
+Verdict = Arrived | Opted | Announced | DeliveryTold | CallTold | Noticed
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +153,7 @@ class Channel:
     parse        what it says, in its order; raises `Unreadable`, and `InvalidInput` to a program of the house
     greet        answers the provider's handshake, which is verified too; None where it has none
     acknowledge  what it hears once everything is stored
+    pull         how what was `Announced` is fetched; None where calls say all themselves
     once         where a signature leaves the body out: what names a call, which is taken with one body only
     """
 
@@ -137,6 +165,7 @@ class Channel:
     greet: Callable[[Incoming, Account], Reply] | None = None
     acknowledge: Reply = Reply()
     once: Callable[[Incoming, Account], str | None] | None = None
+    pull: Pull | None = None
     largest: int = 1024 * 1024
     """Bytes of a body."""
 

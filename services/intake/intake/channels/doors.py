@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from urllib.parse import quote
 
@@ -18,12 +19,14 @@ from intake.accounts import store as accounts
 from intake.calls.actions import find, note_event
 from intake.channels.contract import (
     Account,
+    Announced,
     Arrived,
     CallTold,
     Channel,
     DeliveryTold,
     Incoming,
     Noticed,
+    Opted,
     Reply,
     Unreadable,
     Verdict,
@@ -33,6 +36,9 @@ from intake.channels.held import held, is_nameless
 from intake.channels.once import only
 from intake.channels.registry import channel_of, doors
 from intake.messages import store as messages
+from intake.optouts import actions as optouts
+from intake.optouts.rules import wished
+from intake.pulling import store as pulling
 from intake.requests import store as requests
 from intake.requests.writer import writer_of
 from shared.clock import clock, uuid7
@@ -111,7 +117,9 @@ def read(kind: Channel, incoming: Incoming, account: Account) -> Sequence[Verdic
     """What a verified call says; one that says nothing we know is kept as `unreadable`, or as `empty`."""
     try:
         said = kind.parse(incoming, account)
-        told = [kept("unreadable", incoming.body) if is_nameless(each) else held(each) for each in said]
+        told = [
+            kept("unreadable", incoming.body) if is_nameless(each) else held(wished(each)) for each in said
+        ]
         return told or [kept("empty", incoming.body)]
     except InvalidInput:
         raise
@@ -121,7 +129,7 @@ def read(kind: Channel, incoming: Incoming, account: Account) -> Sequence[Verdic
     except Exception as error:  # a fault of ours: whoever is answered 500 may never send it again
         fault = type(error).__name__
         log.error("channel_failed", channel=account.channel, account=account.name, fault=fault)
-        return [kept("failed", incoming.body)]
+        return [replace(kept("failed", incoming.body), url=incoming.url)]
 
 
 async def take(context: ServiceContext, account: Account, verdicts: Sequence[Verdict]) -> None:
@@ -161,6 +169,8 @@ async def _note(tx: Tx, account: Account, verdicts: Sequence[Verdict]) -> None:
             await note_event(tx, call, each.event, each.at, account.region, None, call.request_id)
     told = [each for each in verdicts if isinstance(each, DeliveryTold)]
     await messages.save_deliveries(tx, account.channel, account.name, told)
+    await pulling.announce(tx, account, [each for each in verdicts if isinstance(each, Announced)])
+    await optouts.note(tx, [each for each in verdicts if isinstance(each, Opted)])
     # In one order, so that two batches with the same things do not wait for each other.
     noticed = sorted((each for each in verdicts if isinstance(each, Noticed)), key=_name)
     await requests.put_aside(tx, [_aside(account, each) for each in noticed])
@@ -178,6 +188,7 @@ def _aside(account: Account, noticed: Noticed) -> dict[str, object]:
         "external_id": noticed.external_id,
         "reason": noticed.kind,
         "body": noticed.raw,
+        "url": noticed.url,
     }
 
 

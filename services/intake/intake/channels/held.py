@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import replace
 from typing import Final
 
-from intake.channels.contract import Arrived, CallTold, DeliveryTold, Noticed, Verdict
+from intake.channels.contract import Announced, Arrived, CallTold, DeliveryTold, Noticed, Opted, Verdict
 from intake.channels.input import is_blank
-from intake.channels.lenient import storable
+from intake.channels.lenient import LOST, storable
 from intake.requests.rules import Normalised
 
 LONGEST_ID: Final = 200  # characters; an entry of an index has to hold it
@@ -21,6 +21,10 @@ def held(verdict: Verdict) -> Verdict:
     match verdict:
         case Arrived():
             return Arrived(_message(verdict.message))
+        case Opted():
+            return replace(verdict, message=_message(verdict.message))
+        case Announced():
+            return Announced(named(verdict.of), storable(verdict.token)[:LONGEST_ID])
         case DeliveryTold():
             detail = storable(verdict.detail)[:_LONGEST_DETAIL]
             return replace(verdict, external_id=named(verdict.external_id), detail=detail)
@@ -30,7 +34,9 @@ def held(verdict: Verdict) -> Verdict:
 
 def is_nameless(verdict: Verdict) -> bool:
     """Whether it has no name of its own: all that came without one would be taken for the same."""
-    name = verdict.message.external_id if isinstance(verdict, Arrived) else verdict.external_id
+    if isinstance(verdict, Announced):
+        return False
+    name = verdict.message.external_id if isinstance(verdict, Arrived | Opted) else verdict.external_id
     return is_blank(name)
 
 
@@ -42,10 +48,17 @@ def named(id: str) -> str:
     return f"{clean[:60]}:sha256:{hashlib.sha256(id.encode(errors='surrogatepass')).hexdigest()}"
 
 
+def _told_apart(message: Normalised) -> str:
+    """An id of which a character was lost might be another message's: what it says is part of it then."""
+    if LOST not in (id := storable(message.external_id)):
+        return id
+    return f"{id}:{hashlib.sha256(message.raw).hexdigest()[:32]}"
+
+
 def _message(message: Normalised) -> Normalised:
     return replace(
         message,
-        external_id=named(message.external_id),
+        external_id=named(_told_apart(message)),
         identities=tuple(replace(each, value=named(each.value)) for each in message.identities),
         name=storable(message.name)[:_LONGEST_NAME] or "—",
         text=storable(message.text),

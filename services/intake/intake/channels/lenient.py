@@ -17,6 +17,9 @@ from shared.errors import AftercareError
 DEEPEST: Final = 32  # levels; what providers send has about twelve
 MOST_PIECES: Final = 300_000  # brackets and commas; a batch of a thousand messages has about 40,000
 
+LOST: Final = "\ufffd"
+"""What stands where a character cannot be stored."""
+
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
@@ -36,7 +39,7 @@ def parse(raw: bytes) -> Any:
 
 def storable(text: str) -> str:
     """The same with U+FFFD for what neither PostgreSQL nor UTF-8 has room for."""
-    return _UNSTORABLE.sub("\ufffd", text)
+    return _UNSTORABLE.sub(LOST, text)
 
 
 def _finite(written: str) -> float:

@@ -14,20 +14,24 @@ from intake.calls.routes import CallTold as PhoneCall
 from intake.calls.routes import taken_down
 from intake.channels.contract import (
     Account,
+    Announced,
     Arrived,
     CallTold,
     DeliveryTold,
     Incoming,
+    NotGenuine,
+    Opted,
     Unreadable,
     Verdict,
 )
 from intake.channels.held import held
 from intake.channels.input import NewRequest
-from intake.channels.mail.arrival import Came, normalised
+from intake.channels.mail.arrival import Came, normalised, wish_of_mail
 from intake.channels.mail.parser import parse as parse_mail
 from intake.channels.providers import chat
 from intake.channels.registry import channel_of, doors
 from intake.channels.routes import LARGEST_MAIL, normalise
+from intake.optouts.rules import wished
 from intake.requests.rules import Normalised
 from shared.clock import uuid7
 from shared.errors import AftercareError
@@ -51,6 +55,7 @@ class Line:
 
     verdict: Made
     reason: str = ""
+    genuine: bool = True
     external_id: str | None = None
     automatic: str | None = None
     message: Normalised | None = field(default=None, repr=False)
@@ -93,6 +98,8 @@ class Trial:
         except InvalidInput as refusal:
             faults: Any = refusal.data["errors"]
             return [Line("refused", "; ".join(f"{each['pointer']}: {each['detail']}" for each in faults))]
+        except NotGenuine as refusal:
+            return [Line("refused", str(refusal), genuine=False)]
         except AftercareError as refusal:
             return [Line("refused", str(refusal))]
         except ValidationError as refusal:
@@ -106,7 +113,7 @@ class Trial:
             return line
         told = (line.external_id, "" if line.verdict == "request" else line.reason)
         if told in self._seen:
-            return Line("duplicate", "the same external id came before", line.external_id)
+            return Line("duplicate", "the same external id came before", external_id=line.external_id)
         self._seen.add(told)
         return line
 
@@ -141,7 +148,7 @@ class Trial:
         if self.verified:
             kind.verify(incoming, account)
         for each in kind.parse(incoming, account):
-            yield _line(held(each))
+            yield _line(held(wished(each)))
 
 
 def names() -> list[str]:
@@ -170,12 +177,18 @@ def _line(verdict: Verdict) -> Line:
     match verdict:
         case Arrived(message=message):
             return Line("request", external_id=message.external_id, message=message)
+        case Opted(message=message):
+            return Line("event", "opt_out" if verdict.out else "opt_in", external_id=message.external_id)
+        case Announced():
+            return Line("event", f"announced: {verdict.of or 'whatever there is'} is fetched")
         case DeliveryTold():
-            return Line("status", f"{verdict.state} {verdict.detail}".strip(), verdict.external_id)
+            return Line(
+                "status", f"{verdict.state} {verdict.detail}".strip(), external_id=verdict.external_id
+            )
         case CallTold():
-            return Line("event", f"call {verdict.event}", verdict.external_id)
+            return Line("event", f"call {verdict.event}", external_id=verdict.external_id)
         case _:
-            return Line("event", verdict.kind, verdict.external_id)
+            return Line("event", verdict.kind, external_id=verdict.external_id)
 
 
 def _mail(incoming: Incoming) -> Line:
@@ -183,14 +196,16 @@ def _mail(incoming: Incoming) -> Line:
         return Line("refused", f"not between 1 and {LARGEST_MAIL} bytes")
     mail = parse_mail(incoming.body)
     if mail.automatic:
-        return Line("event", "no person wrote this", mail.external_id, mail.automatic)
+        return Line("event", "no person wrote this", external_id=mail.external_id, automatic=mail.automatic)
     message = normalised(mail, incoming.body, Came("trial", incoming.received_at))
+    if (wish := wish_of_mail(mail)) is not None:
+        return Line("event", "opt_out" if wish else "opt_in", external_id=mail.external_id)
     return Line("request", external_id=mail.external_id, message=message)
 
 
 def _call(told: PhoneCall, incoming: Incoming) -> Line:
     if told.request is None:
-        return Line("event", f"call {told.event}", told.call_id)
+        return Line("event", f"call {told.event}", external_id=told.call_id)
     message = taken_down(told, told.request, uuid7(), incoming.received_at, incoming.body)
     return Line("request", external_id=told.call_id, message=message)
 

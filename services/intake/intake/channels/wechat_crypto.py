@@ -15,7 +15,7 @@ import hashlib
 import hmac
 from typing import Final
 
-from intake.channels.contract import Incoming, NotGenuine
+from intake.channels.contract import Incoming, NotGenuine, SignedTooLongAgo
 from intake.channels.recent import lately
 
 _RANDOM: Final = 16
@@ -38,7 +38,7 @@ def check(incoming: Incoming, provider: str, token: str, sealed: str | None = No
     if not hmac.compare_digest(told.get(name, "").encode(), expected.encode()):
         raise NotGenuine(channel=provider)
     if not lately(timestamp, incoming.received_at):
-        raise NotGenuine(channel=provider)
+        raise SignedTooLongAgo(channel=provider)
 
 
 def unsealed(sealed: str, encoded_key: str, receiver: str, provider: str) -> bytes:

@@ -13,6 +13,8 @@ from intake.desk import timeline
 from intake.devices import store as devices
 from intake.incidents import store as incidents
 from intake.messages import suggestions
+from intake.optouts.rules import wants_no_more
+from intake.optouts.store import load_withdrawn
 from intake.places.pages import look_at_place
 from intake.progress.links import path_of
 from intake.requests import access, store
@@ -42,6 +44,7 @@ async def look(tx: Tx, id: UUID, viewer: Principal, settings: Settings) -> dict[
         "fates": await fates_of(tx, said),
         "attachments": await attachments.load_by_message(tx, [each.id for each in said]),
         "suggested": await suggestions.load(tx, id),
+        "no_more": wants_no_more(asked.channel, await load_withdrawn(tx, [asked.customer_id])),
         "place": await look_at_place(tx, asked),
         "follow": absolute(path_of(id, settings), settings.public_url),
         "incident": await incidents.load_of_request(tx, id),

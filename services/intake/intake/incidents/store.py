@@ -290,6 +290,7 @@ async def save_notices(tx: Tx, of: Incident, told: Sequence[tuple[UUID, Notice, 
             "direction": "out",
             "channel": each.channel,
             "author": author,
+            "template": "incident",
             "text": words,
             "state": "waiting",
         }

@@ -128,6 +128,15 @@ async def register(
     return registered
 
 
+async def threads_of(tx: Tx, arrived: Sequence[Normalised]) -> dict[store.Place, UUID]:
+    """The request that each message goes on with, of those that do; held as `register` holds them."""
+    chats = await sessions.hold_open(tx, (each.session for each in arrived))
+    claimed = await _threads(tx, arrived)
+    proved = {place: claim.request_id for place, claim in claimed.items() if claim and claim.proved}
+    open_chats = {_place(each): chats[each.session] for each in arrived if each.session in chats}
+    return open_chats | proved
+
+
 async def _threads(tx: Tx, arrived: Sequence[Normalised]) -> dict[store.Place, _Claim | None]:
     """Which request each message belongs to, as a signature of ours proves or as it says itself.
 

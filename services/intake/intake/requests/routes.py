@@ -12,6 +12,8 @@ from pydantic import BaseModel, StringConstraints
 
 from intake.customers import store as customers
 from intake.messages import store as messages
+from intake.optouts.rules import wants_no_more
+from intake.optouts.store import load_withdrawn
 from intake.requests import access, actions, store
 from intake.sending.fates import fates_of, told_of
 from shared.db import Tx
@@ -116,9 +118,10 @@ class Answer(Sent):
 
 
 class Answered(BaseModel):
-    """The message waits to be sent."""
+    """The message waits to be sent; `no_more` says that the customer asked for no messages where it goes."""
 
     message_id: UUID
+    no_more: bool = False
 
 
 _PLAIN = [name for name in RequestView.model_fields if name not in ("judgements", "title")]
@@ -160,7 +163,9 @@ async def read_messages(id: UUID, request: Request, principal: Caller) -> list[M
 async def post_answer(id: UUID, tx: WriteTx, answer: Answer, principal: Caller) -> Answered:
     """Answer the customer; the first answer keeps the promise of a first reply (R52, R53)."""
     request = await access.lock(tx, principal, id)
-    return Answered(message_id=await actions.answer(tx, request, answer.said(), person(principal)))
+    no_more = wants_no_more(request.channel, await load_withdrawn(tx, [request.customer_id]))
+    message_id = await actions.answer(tx, request, answer.said(), person(principal))
+    return Answered(message_id=message_id, no_more=no_more)
 
 
 @router.put("/requests/{id}/judgement", dependencies=_AGENTS)

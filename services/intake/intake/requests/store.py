@@ -177,9 +177,10 @@ async def save_judgements(tx: Tx, judgements: Sequence[dict[str, Any]]) -> None:
     await insert_rows(tx, triage, judgements)
 
 
-async def put_aside(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
-    """Keep what asks for nothing."""
-    await insert_rows(tx, set_aside, rows, tail="ON CONFLICT DO NOTHING")
+async def put_aside(tx: Tx, rows: Sequence[dict[str, Any]]) -> set[Place]:
+    """Keep what asks for nothing; which of it is new, by channel, account and external id."""
+    tail = "ON CONFLICT DO NOTHING RETURNING channel, account, external_id"
+    return {tuple(row) for row in await insert_rows(tx, set_aside, rows, tail=tail)}
 
 
 async def load(tx: Tx, id: UUID) -> Request:

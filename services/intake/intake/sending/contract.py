@@ -33,6 +33,7 @@ Why = Literal[
     "uncertain",
     "given_up",
     "person",
+    "unwanted",
 ]
 """Why a message is where it is; pages have words for each."""
 

@@ -25,6 +25,8 @@ from intake.accounts.rules import SecretsUnreadable
 from intake.accounts.store import NoSuchAccount
 from intake.channels.contract import Account
 from intake.messages import threads
+from intake.optouts import rules as optouts
+from intake.optouts.store import Withdrawn, load_withdrawn
 from intake.requests import store as requests
 from intake.sending import store
 from intake.sending.calls import Calls
@@ -81,6 +83,15 @@ class Through:
     @property
     def drops_duplicates(self) -> bool:
         return self.sender.drops_duplicates if self.sender else True
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A message that is to be sent now: its row, what is around it, and why it must not be sent, if so."""
+
+    row: Any
+    around: Any
+    unwanted: str | None
 
 
 class Lanes:
@@ -170,7 +181,7 @@ class Lanes:
             if not ended or not all(ended):
                 return
 
-    async def _claim(self, tx: Tx, lane: str) -> tuple[Through, Sequence[tuple[Any, Any]]]:
+    async def _claim(self, tx: Tx, lane: str) -> tuple[Through, Sequence[Claimed]]:
         through = await self._through(tx, lane)
         if through is None:
             await store.forget_lane(tx, lane)
@@ -181,7 +192,12 @@ class Lanes:
         repeat = through.drops_duplicates
         claimed = await store.claim(tx, lane, tx.now + LEASE, most, repeat=repeat, host=host)
         around = await store.load_around(tx, [row.id for row in claimed])
-        return through, [(row, around[row.id]) for row in claimed]
+        # What customers want is asked now, not when somebody or something decided to tell them.
+        asked = [around[row.id].customer_id for row in claimed if optouts.may_be_unwanted(row.template)]
+        withdrawn = await load_withdrawn(tx, asked)
+        return through, [
+            Claimed(row, found := around[row.id], _unwanted(lane, row, found, withdrawn)) for row in claimed
+        ]
 
     async def _through(self, tx: Tx, lane: str) -> Through | None:
         channel, _, name = lane.partition("/")
@@ -195,10 +211,13 @@ class Lanes:
         except (NoSuchAccount, SecretsUnreadable):
             return None
 
-    async def _deliver(self, lane: str, through: Through, claimed: tuple[Any, Any]) -> bool:
-        row, around = claimed
+    async def _deliver(self, lane: str, through: Through, claimed: Claimed) -> bool:
+        row = claimed.row
         try:
-            outcome = await self._send(through, self._outgoing(row, around, lane))
+            if claimed.unwanted is not None:
+                outcome: Outcome = Refused(claimed.unwanted, "unwanted")
+            else:
+                outcome = await self._send(through, self._outgoing(row, claimed.around, lane))
         except UnknownTemplate:
             outcome = Refused(row.template, "unknown_template")
         except Exception as error:  # whatever it is, it belongs to this message alone
@@ -257,3 +276,10 @@ class Lanes:
         rest = rest_of_lane(failures, after, random.random())
         self._resting[lane] = time.monotonic() + rest.total_seconds()
         return False
+
+
+def _unwanted(lane: str, row: Any, around: Any, withdrawn: Withdrawn) -> str | None:
+    """The purpose for which this customer wants nothing where this message would go."""
+    channel = optouts.channel_of(lane, row.address)
+    theirs = {purpose for id, purpose, by in withdrawn if (id, by) == (around.customer_id, channel)}
+    return optouts.unwanted(row.template, theirs)

@@ -160,8 +160,8 @@ async def claim(
 
 _AROUND: Final = text(
     """
-    SELECT message.id, request.title, request.external_id AS reference, heard.text AS heard,
-           last.id AS last_id,
+    SELECT message.id, request.customer_id, request.title, request.external_id AS reference,
+           heard.text AS heard, last.id AS last_id,
            ARRAY(SELECT external_id FROM message AS mail
                  WHERE mail.request_id = request.id AND mail.channel = 'email' AND mail.id < message.id
                    AND mail.external_id LIKE '<%' AND mail.state IN ('received', 'sent')

@@ -36,6 +36,8 @@ _TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "zh-CN": "您好！您的服务请求有新进展：\n{text}",
         "en": "Hello! There is news about your request:\n{text}",
     },
+    # The words of an incident are written in the customer's language when it is told.
+    "incident": {"zh-CN": "{text}", "en": "{text}"},
     ACKNOWLEDGEMENT: {
         "zh-CN": "您好！我们已收到您的服务请求，编号：{number}。{promise}\n"
         "这是自动回复，直接回复本消息即可补充信息。",
@@ -43,7 +45,7 @@ _TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "automatically; answer it to add to your request.",
     },
 }
-_BY_PEOPLE: Final = frozenset({"progress"})
+_BY_PEOPLE: Final = frozenset({"progress", "incident"})
 _NEEDS_LINK: Final = frozenset({"please_accept", "please_accept_reminder", "survey"})
 _PROMISES: Final = {
     "zh-CN": ("我们会尽快回复您。", "我们将在{until}前回复您。"),

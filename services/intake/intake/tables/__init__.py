@@ -137,6 +137,7 @@ set_aside = Table(
     Column("external_id", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Column("url", Text),
     comment="What came in and asks for nothing: automatic replies and the like. Kept, never answered.",
 )
 

@@ -7,6 +7,7 @@ and sign by its rules, not with the code under test.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -39,6 +40,8 @@ class Genuine:
     sign         by the whole address (without a query) and such a body: what is sent
     proof        the header, in lower case, or the query parameter that carries the signature
     covers_body  whether the signature changes with the body; a bare secret in a header does not
+    announces    whether a call says only that there is something, which is fetched then
+    ids          the ids of messages, calls and our own messages that a body names, however odd it is
     """
 
     channel: str
@@ -46,7 +49,9 @@ class Genuine:
     message: Callable[[int], bytes]
     sign: Callable[[str, bytes], Signed]
     proof: str
+    ids: Callable[[bytes], set[str]]
     covers_body: bool = True
+    announces: bool = False
 
     def signed(self, body: bytes) -> Signed:
         """`body` as it would come from the provider to the account `ACCOUNT`."""
@@ -75,6 +80,28 @@ def genuine() -> dict[str, Genuine]:
     modules = (import_module(f"{__name__}.{each.name}") for each in iter_modules(__path__))
     found: list[Genuine] = [module.genuine for module in modules]
     return {each.channel: each for each in found}
+
+
+def values(body: bytes) -> list[Any]:
+    """The value of a JSON text, and each value within it; nothing of what is no JSON."""
+    try:
+        found: list[Any] = [json.loads(body.decode("utf-8-sig"), strict=False)]
+    except ValueError:
+        return []
+    for each in found:  # grows meanwhile
+        found += each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
+    return found
+
+
+def named(*names: str) -> Callable[[bytes], set[str]]:
+    """The ids of a JSON body: all values of these keys, wherever they stand."""
+
+    def ids(body: bytes) -> set[str]:
+        objects = [each for each in values(body) if isinstance(each, dict)]
+        told = [each[name] for each in objects for name in names if name in each]
+        return {str(each) for each in told if isinstance(each, str | int)}
+
+    return ids
 
 
 async def set_up(desk: Hearing, **more: Any) -> None:

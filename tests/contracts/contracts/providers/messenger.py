@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from contracts.providers import Genuine
+from contracts.providers import Genuine, named
 from contracts.signing import META, meta_signed
 
 
@@ -29,4 +29,5 @@ genuine = Genuine(
     message=lambda number: batch(event(number)),
     sign=meta_signed,
     proof="x-hub-signature-256",
+    ids=named("mid"),
 )

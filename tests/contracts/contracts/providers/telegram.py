@@ -1,6 +1,7 @@
 """Telegram posts updates with a secret of ours in a header."""
 
 import json
+from typing import Any
 
 from contracts.providers import Genuine, Signed
 
@@ -19,6 +20,15 @@ def _message(number: int) -> bytes:
     return json.dumps({"update_id": number, "message": message}).encode()
 
 
+def _ids(body: bytes) -> set[str]:
+    """A message's id is its chat's and its own."""
+    try:
+        message: Any = json.loads(body)["message"]
+        return {f"{message['chat']['id']}:{message['message_id']}"}
+    except (ValueError, KeyError, TypeError, IndexError):
+        return set()
+
+
 def _sign(url: str, body: bytes) -> Signed:
     return Signed(body, {"content-type": "application/json", "x-telegram-bot-api-secret-token": _SECRET})
 
@@ -29,5 +39,6 @@ genuine = Genuine(
     message=_message,
     sign=_sign,
     proof="x-telegram-bot-api-secret-token",
+    ids=_ids,
     covers_body=False,
 )

@@ -1,5 +1,6 @@
 """Twilio posts forms, and signs the address with all of the form behind it, sorted."""
 
+import re
 from urllib.parse import parse_qsl, urlencode
 
 from contracts.providers import Genuine, Signed
@@ -39,10 +40,18 @@ def signed(url: str, body: bytes, token: str = TOKEN) -> Signed:
     return Signed(body, headers)
 
 
+def _ids(body: bytes) -> set[str]:
+    """MessageSid, which SmsSid repeats, or CallSid; one that is not whole names nothing."""
+    told = dict(reversed(parse_qsl(body.decode("latin-1"), keep_blank_values=True)))
+    sid = told.get("MessageSid") or told.get("SmsSid") or told.get("CallSid") or ""
+    return {sid} if re.fullmatch("[A-Z]{2}[0-9a-fA-F]{32}", sid) else set()
+
+
 genuine = Genuine(
     channel="twilio",
     secrets={"auth_token": TOKEN},
     message=lambda number: urlencode(sms(number)).encode(),
     sign=signed,
     proof="x-twilio-signature",
+    ids=_ids,
 )

@@ -1,7 +1,7 @@
 """WeCom seals what it posts and signs that, not the XML around it."""
 
 from contracts.providers import Genuine
-from contracts.wechat import AES_KEY, RECEIVER, TOKEN, sign, text
+from contracts.wechat import AES_KEY, RECEIVER, TOKEN, ids, sign, text
 
 genuine = Genuine(
     channel="wecom",
@@ -9,5 +9,6 @@ genuine = Genuine(
     message=text,
     sign=sign,
     proof="msg_signature",
+    ids=ids,
     covers_body=False,
 )

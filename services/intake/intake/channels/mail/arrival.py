@@ -9,12 +9,14 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from intake.channels.contract import DeliveryTold
+from intake.channels.contract import DeliveryTold, Opted
 from intake.channels.mail.pool import reader_of
 from intake.channels.mail.text import content
 from intake.channels.mail.value import Mail
 from intake.messages import store as messages
 from intake.messages import threads
+from intake.optouts import actions as optouts
+from intake.optouts.rules import wish_of
 from intake.requests import store
 from intake.requests.actions import Registered
 from intake.requests.rules import (
@@ -56,7 +58,7 @@ class Came:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """A mail that no person wrote: kept, but it opens nothing, or programs would answer each other."""
+    """Kept, but it opens nothing: no person wrote it, or it only asks for no more mails."""
 
     external_id: str
     reason: str
@@ -70,7 +72,17 @@ async def take(context: ServiceContext, raw: bytes, came: Came) -> Registered | 
         await context.database.transact(partial(_put_aside, mail=mail, raw=raw, came=came))
         return SetAside(mail.external_id, mail.automatic)
     thread = threads.thread_of((*came.recipients, *mail.recipients), keys, came.received_at)
-    return await writer_of(context).register(normalised(mail, raw, came, thread))
+    message = normalised(mail, raw, came, thread)
+    if (out := wish_of_mail(mail)) is not None:
+        wish = Opted(message, out)
+        await context.database.transact(partial(optouts.note, wishes=[wish]))
+        return SetAside(mail.external_id, optouts.reason_of(wish))
+    return await writer_of(context).register(message)
+
+
+def wish_of_mail(mail: Mail) -> bool | None:
+    """Whether its text, or its subject where there is no text, only asks for no more (True), or again."""
+    return None if mail.parts else wish_of(mail.text.strip() or mail.subject, "email")
 
 
 def normalised(mail: Mail, raw: bytes, came: Came, thread: UUID | None = None) -> Normalised:

@@ -3,7 +3,7 @@
     {"session_id": "…", "message_id": "…", "text": "…", "customer": {"id": "…", "name": "…"}}
 
 `customer` may also tell phone and email; `sent_at` is seconds since 1970. What is said in one session is one
-request until nobody has said anything for a day.
+request until nobody has said anything for a day; `message_id` is the message's own within its session.
 Source of the signature: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
 
@@ -22,6 +22,7 @@ from intake.channels.contract import (
     Channel,
     Incoming,
     NotGenuine,
+    SignedTooLongAgo,
     Verdict,
     told_at,
 )
@@ -58,13 +59,15 @@ def verify(incoming: Incoming, account: Account) -> None:
     """HMAC-SHA256 over id, timestamp and raw body, lately; one of several signatures has to fit."""
     id, timestamp, signatures = (incoming.headers.get(name, "") for name in _HEADERS)
     key = _key(account.secrets["secret"])
-    if not (key and id) or not lately(timestamp, incoming.received_at):
+    if not (key and id):
         raise NotGenuine(channel=account.channel)
     signed = f"{id}.{timestamp}.".encode() + incoming.body
     expected = b"v1," + base64.b64encode(hmac.digest(key, signed, "sha256"))
     sent = signatures[:_LONGEST_SIGNATURES].encode().split(b" ")
     if not any(hmac.compare_digest(each, expected) for each in sent):
         raise NotGenuine(channel=account.channel)
+    if not lately(timestamp, incoming.received_at):
+        raise SignedTooLongAgo(channel=account.channel)
 
 
 def _key(secret: str) -> bytes:
@@ -92,7 +95,7 @@ def _normalised(said: _Message, incoming: Incoming, account: Account) -> Normali
         channel="web_chat",
         door=account.channel,
         account=account.place,
-        external_id=said.message_id,
+        external_id=f"{said.session_id}:{said.message_id}",
         identities=_identities(said.customer, account),
         name=said.customer.name.strip() or "—",
         text=said.text,

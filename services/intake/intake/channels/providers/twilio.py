@@ -8,6 +8,8 @@ https://www.twilio.com/docs/voice/twiml#request-parameters, https://www.twilio.c
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -21,6 +23,7 @@ from intake.channels.contract import (
     Channel,
     DeliveryTold,
     Incoming,
+    Opted,
     Reply,
     Unreadable,
     Verdict,
@@ -48,10 +51,9 @@ _EVENTS: Final[Mapping[str, CallEvent]] = {
     "canceled": "missed",
     "failed": "missed",
 }
-_OPTING_OUT: Final = frozenset(
-    ("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT", "START", "UNSTOP")
-)
-"""Alone in an SMS. HELP is not among them: who writes that to an after-sales service wants help."""
+_OPTS: Final = {"STOP": True, "START": False}
+"""Whether who is said to opt wants to hear no more; Twilio has answered those who asked for HELP."""
+_SID: Final = re.compile("[A-Z]{2}[0-9a-fA-F]{32}")
 _MOST_MEDIA: Final = 30
 
 Form = Mapping[str, str]
@@ -74,44 +76,41 @@ def parse(incoming: Incoming, account: Account) -> Sequence[Verdict]:
 
 def _message(sid: str, told: Form, incoming: Incoming, account: Account) -> Verdict:
     sender, said = told.get("From", ""), told.get("Body", "")
-    if opting := _opting(sender, told):
-        return kept(f"opt_out_{opting}", incoming.body, sid)
     text = lines(said, *_media(told), _place(told))
     if not sender or not text.strip():
         return kept("blank", incoming.body, sid)
     service = sender.partition(":")[0] if ":" in sender else "sms"
     latitude, longitude = _degrees(told)
-    return Arrived(
-        Normalised(
-            channel="sms" if service == "sms" else "social",
-            door=account.channel,
-            account=account.place,
-            external_id=sid,
-            identities=_identities(sender, account),
-            name=told.get("ProfileName") or "—",
-            text=text,
-            title=title_of("", text),
-            received_at=incoming.received_at,
-            raw=incoming.body,
-            content_type="application/x-www-form-urlencoded",
-            region=account.region,
-            city=account.city,
-            latitude=latitude,
-            longitude=longitude,
-            product_line=account.product_line,
-            answers=tuple(filter(None, [told.get("OriginalRepliedMessageSid")])),
-            address=sender,
-            session=f"{account.place}:{sender}",
-        )
+    message = Normalised(
+        channel="sms" if service == "sms" else "social",
+        door=account.channel,
+        account=account.place,
+        external_id=sid if _SID.fullmatch(sid) else f"{sid}:{_digest(incoming)}",
+        identities=_identities(sender, account),
+        name=told.get("ProfileName") or "—",
+        text=text,
+        title=title_of("", text),
+        received_at=incoming.received_at,
+        raw=incoming.body,
+        content_type="application/x-www-form-urlencoded",
+        region=account.region,
+        city=account.city,
+        latitude=latitude,
+        longitude=longitude,
+        product_line=account.product_line,
+        answers=tuple(filter(None, [told.get("OriginalRepliedMessageSid")])),
+        address=sender,
+        session=f"{account.place}:{sender}",
     )
+    found = told.get("OptOutType", "").upper()
+    if found in _OPTS:  # Twilio's own finding, by the words that the number's owner set up
+        return Opted(message, _OPTS[found])
+    return kept("opt_out_help", incoming.body, sid) if found == "HELP" else Arrived(message)
 
 
-def _opting(sender: str, told: Form) -> str:
-    """How a customer opts in or out: by Twilio's own finding, or by the one word of an SMS; else ""."""
-    if found := told.get("OptOutType"):
-        return found[:20].lower()
-    word = told.get("Body", "").strip().upper()
-    return word.lower() if ":" not in sender and word in _OPTING_OUT else ""
+def _digest(incoming: Incoming) -> str:
+    """Of a cut call the id may be cut too, and be another one's: what it says tells them apart."""
+    return hashlib.sha256(incoming.body).hexdigest()[:32]
 
 
 def _identities(sender: str, account: Account) -> tuple[Identity, ...]:

@@ -1,10 +1,6 @@
-"""WeCom (企业微信): applications of a company, always sealed; and its customer service (微信客服).
+"""WeCom (企业微信): applications of a company, always sealed. Customer service is a channel of its own.
 
-Customer service tells only that there is something, with a token: who sends for this account fetches it with
-that from `cgi-bin/kf/sync_msg`.
-
-Source: https://developer.work.weixin.qq.com/document/path/90238 (callbacks), .../90240 (events) and
-.../94670 (customer service)
+Source: https://developer.work.weixin.qq.com/document/path/90238 (callbacks) and .../90240 (events)
 """
 
 from __future__ import annotations
@@ -21,7 +17,7 @@ _NAME: Final = "WeCom"
 
 def verify(incoming: Incoming, account: Account) -> None:
     """By token and key, for this company and, where an agent is named, for this agent."""
-    _opened(incoming, account)
+    opened(incoming, account)
 
 
 def greet(incoming: Incoming, account: Account) -> Reply:
@@ -31,7 +27,7 @@ def greet(incoming: Incoming, account: Account) -> Reply:
 
 def parse(incoming: Incoming, account: Account) -> Sequence[Verdict]:
     """One call is one thing. It is kept opened."""
-    xml = _opened(incoming, account)
+    xml = opened(incoming, account)
     try:
         told = read(xml)
         agent = account.secrets.get("agent_id")
@@ -42,7 +38,8 @@ def parse(incoming: Incoming, account: Account) -> Sequence[Verdict]:
         return [kept("unreadable", xml)]
 
 
-def _opened(incoming: Incoming, account: Account) -> bytes:
+def opened(incoming: Incoming, account: Account) -> bytes:
+    """What was sealed for this company. Raises `NotGenuine`."""
     try:
         sealed = read(incoming.body).get("Encrypt", "")
     except Unreadable:

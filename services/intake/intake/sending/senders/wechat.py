@@ -1,12 +1,14 @@
-"""WeChat official accounts and applications of WeCom, both with a token that lives for two hours.
+"""WeChat official accounts, applications and customer service of WeCom, by a token that lives two hours.
 
 Source: https://developers.weixin.qq.com/doc/offiaccount/Message_Management/Service_Center_messages.html,
 .../Basic_Information/getStableAccessToken.html, .../Getting_Started/Global_Return_Code.html;
-https://developer.work.weixin.qq.com/document/path/90236 (sending), .../91039 (token), .../90313 (errors)
+https://developer.work.weixin.qq.com/document/path/90236 (sending), .../94677 (customer service), .../91039
+(token), .../90313 (errors)
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -32,6 +34,7 @@ from intake.sending.contract import (
 _WECHAT: Final = "https://api.weixin.qq.com"
 _WECOM: Final = "https://qyapi.weixin.qq.com"
 _LONGEST: Final = 2048  # bytes
+_LONGEST_ID: Final = 32  # bytes of an id of ours
 _ENDED: Final = frozenset({40001, 40014, 42001})  # the token, not the secret it is got with
 _WINDOW_OVER: Final = frozenset({45015, 45047})  # 45047: as many as may be sent until the customer writes
 _PASSING: Final = frozenset({-1, 45009, 45011, 45033})
@@ -75,6 +78,23 @@ def compose_wecom(outgoing: Outgoing, account: Account, token: str) -> HttpCall:
     return posted(f"{base(account, _WECOM)}/cgi-bin/message/send?{asked}", content)
 
 
+def compose_wecom_kf(outgoing: Outgoing, account: Account, token: str) -> HttpCall:
+    """To a person at one of the company's customer services, which the address names first.
+
+    The id is ours and another in each round: the provider refuses one that it has had.
+    """
+    desk, _, person = outgoing.address.partition(":")
+    content = {
+        "touser": person,
+        "open_kfid": desk,
+        "msgid": hashlib.sha256(f"{outgoing.id}:{outgoing.round}".encode()).hexdigest()[:_LONGEST_ID],
+        "msgtype": "text",
+        "text": {"content": outgoing.text},
+    }
+    asked = urlencode({"access_token": token})
+    return posted(f"{base(account, _WECOM)}/cgi-bin/kf/send_msg?{asked}", content)
+
+
 def read(status: int, headers: Mapping[str, str], body: bytes) -> Answered:
     """200 whatever happened; `errcode` says what."""
     said = told(body)
@@ -100,6 +120,9 @@ def _number(written: str) -> int | str:
     return int(written) if written.isascii() and written.isdigit() else written
 
 
+TICKET_OF_WECOM: Final = Ticket(compose_token_of_wecom, read_token)
+
+
 def window(address: str) -> timedelta | None:
     return timedelta(hours=48)
 
@@ -120,7 +143,17 @@ senders = (
         needs=("corp_id", "secret", "agent_id"),
         compose=compose_wecom,
         read=read,
-        ticket=Ticket(compose_token_of_wecom, read_token),
+        ticket=TICKET_OF_WECOM,
+        longest=_LONGEST,
+        in_bytes=True,
+    ),
+    Sender(
+        channel="wecom_kf",
+        needs=("corp_id", "secret"),
+        compose=compose_wecom_kf,
+        read=read,
+        window=window,
+        ticket=TICKET_OF_WECOM,
         longest=_LONGEST,
         in_bytes=True,
     ),
