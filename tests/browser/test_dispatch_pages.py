@@ -132,6 +132,7 @@ async def test_an_engineer_does_a_job_with_one_thumb(room: Room) -> None:
         await page.get_by_role("button", name="约定", exact=True).click()
         await page.get_by_role("button", name="出发", exact=True).click()
         await page.get_by_role("button", name="到达").click()
+        await page.get_by_role("button", name="开始作业").click()
         await no_overflow(page)
         await page.locator("#work_note").fill("更换密封圈")
         await page.locator("#resolve").get_by_role("button", name="完成").click()

@@ -25,6 +25,7 @@ from dispatch.desk.consumers import (
 from dispatch.leadership import routes as leadership
 from dispatch.offers.loops import offer_loops
 from dispatch.organisation import routes as organisation
+from dispatch.phone import routes as phone
 from dispatch.progress.consumers import on_answer_given
 from dispatch.supply.consumers import on_parts_reserved, on_parts_short
 from dispatch.tables import metadata
@@ -61,6 +62,7 @@ for feature in (
     leadership,
     acceptance,
     board,
+    phone,
     invariants,
 ):
     router.include_router(feature.router)

@@ -95,7 +95,7 @@ class Desk(Hearing):
     async def clear(self) -> None:
         """Forget everything, the organisation too."""
         tables = (
-            "organisation", "person", "early_event", "requisition", "request_told", "customer_told",
+            "organisation", "person", "early_event", "phone_command", "requisition", "request_told", "customer_told",
             "event_log", "outbox", "inbox",
         )  # fmt: skip
         await empty(self.admin, ", ".join(tables))

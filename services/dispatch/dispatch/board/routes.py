@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from fastapi import APIRouter, Depends, Request
@@ -9,6 +10,8 @@ from fastapi.responses import Response
 
 from dispatch.access import OVERSEERS
 from dispatch.board.feeds import BOARD, FIGURES, WORK
+from dispatch.phone.rules import LEADS_TO
+from dispatch.phone.store import list_open as list_conflicts
 from shared.http.auth import Caller, allow
 from shared.http.pages import page
 from shared.http.transaction import ReadTx, ServiceRoute
@@ -28,4 +31,11 @@ async def board(request: Request, tx: ReadTx, caller: Caller) -> Response:
 async def own_work(request: Request, tx: ReadTx, caller: Caller) -> Response:
     """The engineer's own work, the next job on top."""
     rows = [row for row in await WORK.snapshot(tx) if WORK.visible(row, caller)]
-    return page(request, "app.html", rows=sorted(rows, key=lambda row: (row.order, row.id)))
+    return page(
+        request,
+        "app.html",
+        rows=sorted(rows, key=lambda row: (row.order, row.id)),
+        conflicts=await list_conflicts(tx, caller.id),
+        person=caller.id,
+        moves=json.dumps(LEADS_TO),
+    )

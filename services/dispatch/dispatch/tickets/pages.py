@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -14,10 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dispatch.access import ASSIGNERS, READERS, WORKERS, Viewer, find_ticket, may
 from dispatch.leadership.rules import Notice, is_awaited, may_acknowledge
 from dispatch.organisation.store import list_people
+from dispatch.phone.rules import LEADS_TO
+from dispatch.phone.store import list_of_ticket
 from dispatch.tickets import commands
 from dispatch.tickets.dossier import load_dossier, words
-from dispatch.tickets.rules import Ticket
+from dispatch.tickets.rules import MOVES, Command, Ticket
 from dispatch.tickets.work import Asked, perform
+from shared.db import Tx
 from shared.http.auth import Caller, NotAllowed, allow
 from shared.http.etag import Precondition
 from shared.http.pages import page
@@ -28,6 +33,12 @@ from shared.i18n import ZONE
 
 router: Final = APIRouter(route_class=ServiceRoute, include_in_schema=False)
 
+Made = TypeVar("Made", bound=BaseModel)
+
+LATER: Final = frozenset[Command](
+    {"decline", "agree_visit", "pause", "request_parts", "inform_customer", "resolve"}
+)
+"""The forms that a phone may need before it is back."""
 MOST_PEOPLE: Final = 200  # to pick from by hand; more than that need the search of a later page
 
 
@@ -73,14 +84,19 @@ class Filled(BaseModel):
 
 def command_of(filled: Filled) -> commands.Command:
     """The command that a form asks for; raises what is wrong with it as if a program had sent it."""
+    return checked(MAKE[filled.command], _fields(filled))
+
+
+def checked(kind: type[Made], fields: Mapping[str, Any]) -> Made:
+    """`fields` as a `kind`; raises `RequestValidationError`, as if they were the body of a request."""
     try:
-        return _MAKE[filled.command].model_validate(_fields(filled))
+        return kind.model_validate(fields)
     except ValidationError as error:
         wrong = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
         raise RequestValidationError(wrong) from None
 
 
-_MAKE: Final[dict[str, type[commands.Command]]] = {
+MAKE: Final[dict[str, type[commands.Command]]] = {
     "accept": commands.Accept,
     "decline": commands.Decline,
     "agree_visit": commands.AgreeVisit,
@@ -147,11 +163,24 @@ async def show(request: Request, tx: ReadTx, caller: Caller, ticket_id: UUID) ->
         dossier=dossier,
         ticket=ticket,
         possible=possible,
+        **await _phone(tx, viewer, ticket),
         **_leadership(viewer, ticket, dossier.notice),
         engineers=[each for each in engineers if each.id != ticket.engineer_id],
         tell=words,
         instant=datetime.fromisoformat,
     )
+
+
+async def _phone(tx: Tx, viewer: Viewer, ticket: Ticket) -> dict[str, Any]:
+    """What the engineer's phone needs to go on without a network, and what it brought too late."""
+    is_engineers = viewer.person_id == ticket.engineer_id and ticket.is_open
+    return {
+        "later": LATER if is_engineers else frozenset(),
+        "within": {name: sorted(MOVES[name].within) for name in LATER},
+        "person": viewer.id,
+        "moves": json.dumps(LEADS_TO),
+        "conflicts": await list_of_ticket(tx, ticket.id),
+    }
 
 
 def _leadership(viewer: Viewer, ticket: Ticket, notice: Notice | None) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
@@ -50,12 +51,14 @@ class Asked:
     """Who asks, on the basis of which version of the ticket, and where customers find our pages.
 
     to_the_letter  the version is an ETag, so what was read must be what there is, whatever has changed
+    at             when it was done, where that was before it came to be known here
     """
 
     viewer: Viewer
     seen: Precondition
     public_url: str
     to_the_letter: bool = False
+    at: datetime | None = None
 
 
 async def perform(tx: Tx, ticket_id: UUID, command: commands.Command, asked: Asked) -> Ticket:
@@ -67,6 +70,8 @@ async def perform(tx: Tx, ticket_id: UUID, command: commands.Command, asked: Ask
             _require_untaken(ticket, asked.seen)
         asked.seen.require(ticket.version)
     change = await _DO[type(command)](tx, ticket, command, asked.viewer)
+    if asked.at is not None:
+        change = replace(change, steps=tuple(replace(each, at=each.at or asked.at) for each in change.steps))
     await record(tx, [change], asked.viewer.id)
     match command:
         case commands.Resolve():

@@ -1,0 +1,132 @@
+"""An engineer in a cellar: the phone shows the work without a network, keeps what is done, sends it once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page, expect
+
+from chaos.proxy import FaultProxy
+from contracts.browsing import enter
+from contracts.dispatching import DUTY_LEAD_G, JUNIOR_A, JUNIOR_B, SAMPLE, Desk, dispatching, post
+from contracts.serving import Port
+
+APP = "/dispatch/app"
+READY = "caches.open('aftercare-pages').then((pages) => pages.keys()).then((kept) => kept.length >= {pages})"
+
+
+class Phones:
+    """Dispatch behind a network that can go away, and phones of its engineers."""
+
+    def __init__(self, desk: Desk, browser: Browser, network: FaultProxy) -> None:
+        self.desk, self.browser, self.network = desk, browser, network
+
+    @asynccontextmanager
+    async def phone(self, who: UUID, pages: int = 2) -> AsyncIterator[tuple[BrowserContext, Page]]:
+        """Signed in, with `pages` kept for when there is no network."""
+        address = self.desk.served.settings.public_url
+        context = await self.browser.new_context(
+            base_url=address, locale="en-GB", viewport={"width": 390, "height": 844}
+        )
+        context.set_default_timeout(20_000)
+        page = await context.new_page()
+        await enter(page, APP, self.desk.token_of(who, "engineer"))
+        await page.wait_for_function("navigator.serviceWorker.controller !== null")
+        await page.reload()
+        await page.wait_for_function(READY.format(pages=pages))
+        try:
+            yield context, page
+        finally:
+            await context.close()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def running(postgres_url: str, browser: Browser) -> AsyncIterator[Phones]:
+    port = Port()
+    async with FaultProxy("127.0.0.1", int(port.url.rpartition(":")[2]), seed=1) as network:
+        public_url = f"http://127.0.0.1:{network.port}"
+        async with dispatching(postgres_url, public_url=public_url) as desk, port.serve(desk.served):
+            yield Phones(desk, browser, network)
+
+
+@pytest_asyncio.fixture
+async def phones(running: Phones) -> AsyncIterator[Phones]:
+    await running.desk.clear()
+    await running.desk.put(SAMPLE, 0)
+    yield running
+    running.network.heal()
+    assert await running.desk.violations() == {}
+
+
+async def urgent_job(desk: Desk) -> Any:
+    """A ticket that one sets off for without agreeing a time first; its row."""
+    return await desk.ticket(await desk.ask("urgent"))
+
+
+async def is_at(desk: Desk, ticket: Any, state: str) -> None:
+    now = await desk.ticket(ticket.request_id)
+    assert now.state == state
+
+
+async def test_a_job_is_done_from_the_first_tap_to_the_last_without_a_network(phones: Phones) -> None:
+    ticket = await urgent_job(phones.desk)
+    async with phones.phone(ticket.engineer_id) as (_, page):
+        phones.network.refuse()
+        phones.network.reset()
+        await page.reload()  # as if the phone had been put away meanwhile
+        for button in ("Take the job", "Set off", "I have arrived", "Begin the work"):
+            await page.get_by_role("button", name=button).click()
+        await expect(page.get_by_text("not sent yet: 4").first).to_be_visible()
+        await page.get_by_role("link", name="Finish the job").click()
+        await page.get_by_label("What was done").fill("Seal replaced in the cellar")
+        await page.get_by_role("button", name="Finished").click()
+        await expect(page.get_by_text("not sent yet: 5").first).to_be_visible()
+        await is_at(phones.desk, ticket, "assigned")
+
+        phones.network.heal()
+        await page.evaluate("dispatchEvent(new Event('online'))")
+        await expect(page.get_by_text("With the customer for acceptance")).to_be_visible()
+        await expect(page.locator("#phone")).to_be_hidden()
+    await is_at(phones.desk, ticket, "resolved")
+
+
+async def test_two_phones_of_one_engineer_that_were_both_away_agree_in_the_end(phones: Phones) -> None:
+    ticket = await urgent_job(phones.desk)
+    async with (
+        phones.phone(ticket.engineer_id) as (first, one),
+        phones.phone(ticket.engineer_id) as (second, two),
+    ):
+        for context, page in ((first, one), (second, two)):
+            await context.set_offline(True)
+            await expect(page.get_by_text("No network.")).to_be_visible()
+            await page.get_by_role("button", name="Take the job").click()
+            await page.get_by_role("button", name="Set off").click()
+        await two.get_by_role("button", name="I have arrived").click()
+        await second.set_offline(False)
+        await expect(two.locator("#phone")).to_be_hidden()
+        await first.set_offline(False)
+        await expect(one.locator("#phone")).to_be_hidden()
+        assert await one.locator("[data-conflict]").count() == 0
+    await is_at(phones.desk, ticket, "on_site")
+
+
+async def test_a_job_that_went_to_somebody_else_meanwhile_is_shown_as_a_conflict(phones: Phones) -> None:
+    ticket = await phones.desk.ticket(await phones.desk.ask())
+    other = JUNIOR_B if ticket.engineer_id == JUNIOR_A else JUNIOR_A
+    async with phones.phone(ticket.engineer_id) as (context, page):
+        await context.set_offline(True)
+        await page.get_by_role("button", name="Take the job").click()
+        lead = phones.desk.acting(DUTY_LEAD_G, "dispatcher")
+        await post(lead, ticket.id, "assign", ticket.version, person_id=str(other), reason="is there already")
+        await context.set_offline(False)
+        card = page.locator("[data-conflict]")
+        await expect(card).to_contain_text("Take the job")
+        await expect(card).to_contain_text("not yours to see")
+        await card.get_by_role("button", name="Seen, let it be").click()
+        await expect(card).to_have_count(0)
+    now = await phones.desk.ticket(ticket.request_id)
+    assert now.engineer_id == other
