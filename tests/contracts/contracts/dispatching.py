@@ -95,8 +95,8 @@ class Desk(Hearing):
     async def clear(self) -> None:
         """Forget everything, the organisation too."""
         tables = (
-            "organisation", "person", "early_event", "phone_command", "requisition", "request_told", "customer_told",
-            "event_log", "outbox", "inbox",
+            "organisation", "person", "early_event", "phone_command", "requisition", "request_told",
+            "customer_told", "event_log", "outbox", "inbox",
         )  # fmt: skip
         await empty(self.admin, ", ".join(tables))
 
