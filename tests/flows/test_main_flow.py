@@ -71,3 +71,24 @@ async def test_an_urgent_request_is_owned_grouped_clocked_repaired_accepted_and_
     assert (await visitor.ticket(ticket["id"]))["state"] == "closed"
     survey = await visitor.link(request_id, "survey")
     assert survey.startswith("/feedback/survey/")
+
+
+async def test_a_question_about_an_order_is_solved_at_once_and_no_ticket_is_left(suite: Suite) -> None:
+    """R11: simple questions solved at once (order, payment, logistics status); nothing waits for anybody."""
+    _, visitor = suite
+    await visitor.set_up()
+    request_id = await visitor.ask("请问我的订单发货了吗，物流到哪了", "east", "shanghai", "+8613800000012")
+    ticket = await visitor.ticket_of(request_id)
+    said = {"text": "昨天已发货，预计明天送达。", "solved": True}
+    await visitor.as_("care", "POST", f"/intake/requests/{request_id}/answers", json=said)
+
+    async def cancelled() -> bool | None:
+        return (await visitor.ticket(ticket["id"]))["state"] == "cancelled" or None
+
+    assert await until(cancelled)
+
+    async def over() -> dict[str, dict[str, Any]] | None:
+        clocks = await clocks_of(visitor, str(request_id)) | await clocks_of(visitor, ticket["id"])
+        return clocks if clocks and all(each["outcome"] != "running" for each in clocks.values()) else None
+
+    assert (await until(over))["first_reply"]["outcome"] == "met"

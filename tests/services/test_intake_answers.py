@@ -79,7 +79,8 @@ async def test_a_simple_question_is_solved_at_once_by_who_answers_it(desk: Heari
     after = await figures(desk)
     assert (after.open, after.simple, after.at_once) == (before.open, before.simple + 1, before.at_once + 1)
     page = await opened(await desk.served.signed_in("care"), f"/intake/desk/{id}")
-    assert page.count("Solved at first contact") == 2  # beside the title, and in the conversation
+    assert page.count("Solved at first contact") == 2  # beside the title, and behind the answer that it was
+    assert page.index("已发货</p>") < page.rindex("Solved at first contact")
     assert "It is finished." in await opened(desk.served.client(), path_of(id, desk.served.settings))
 
 
@@ -123,7 +124,7 @@ async def test_the_rate_counts_all_questions_of_the_last_month_within_ones_limit
     await desk.admin.execute("UPDATE request SET kind = 'fault' WHERE id = $1", old)
     assert (await figures(desk, north)).first_contact == 1 / 2
     browser = await desk.served.signed_in("care")
-    assert "Questions solved at once" in await opened(browser, "/intake/desk")
+    assert "Questions solved at once, 30 days" in await opened(browser, "/intake/desk")
 
 
 async def test_what_was_said_on_the_phone_is_written_down_and_not_sent(desk: Hearing) -> None:

@@ -104,13 +104,17 @@ async def test_erasing_the_customer_clears_notes_and_nothing_more_is_written(des
     """R127: the words go, who wrote when stays; the page says so and offers nothing."""
     id = await asked(desk)
     await noted(desk, id, SECRET)
+    unsent = await desk.client("care").post(f"/intake/requests/{id}/answers", json={"text": "x"})
     customer = await desk.admin.fetchval("SELECT customer_id FROM request WHERE id = $1", id)
     assert (await desk.client("care").post(f"/intake/customers/{customer}/erase")).status_code == 200
     assert await desk.admin.fetch("SELECT id FROM note WHERE text LIKE '%canary-58%'") == []
     for what in ("notes", "answers"):
         refused = await desk.client("care").post(f"/intake/requests/{id}/{what}", json={"text": "x"})
         assert refused.status_code == 409
+    again = f"/intake/messages/{unsent.json()['message_id']}/retry"
+    assert (await desk.client("care").post(again, json={"decision": "send_again"})).status_code == 409
     page = await shown(desk, id)
     assert "This customer was erased on" in page
+    assert "Send again" not in page
     assert f'action="/intake/desk/{id}/answers"' not in page
     assert f'action="/intake/desk/{id}/notes"' not in page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
@@ -64,5 +65,9 @@ def token_of(person: str, settings: Settings) -> str:
 
 
 def _person(id: str, role: Role) -> Principal:
-    names = {each["id"]: each["display_name"] for each in organisation()["people"]}
-    return Principal(id, frozenset({role}), name=names.get(id))
+    return Principal(id, frozenset({role}), name=_names().get(id))
+
+
+@cache
+def _names() -> dict[str, str]:
+    return {each["id"]: each["display_name"] for each in organisation()["people"]}

@@ -41,15 +41,22 @@ async def load(tx: Tx, asked: Request) -> list[Entry]:
     said = [
         Entry(made_at(each.id), "message", each) for each in await messages.load_conversation(tx, asked.id)
     ]
-    noted = [Entry(each.at, "note", each) for each in await notes.load_of(tx, asked.id)]
+    noted = [Entry(made_at(each.id), "note", each) for each in await notes.load_of(tx, asked.id)]
     rang = await _calls(tx, asked)
-    solved = [Entry(asked.solved_at, "solved", asked)] if asked.solved_at else []
-    return in_order([*rang, *said, *noted, *solved])
+    return in_order([*rang, *said, *noted, *_solved(asked, said)])
 
 
 def in_order(entries: Iterable[Entry]) -> list[Entry]:
     """By time; at one time as they were given."""
     return sorted(entries, key=lambda entry: entry.at)
+
+
+def _solved(asked: Request, said: Sequence[Entry]) -> Sequence[Entry]:
+    """Behind the answer that it was: that was made in the transaction whose beginning is the instant."""
+    if asked.solved_at is None:
+        return ()
+    answers = (each.at for each in said if each.it.direction == "out" and each.at >= asked.solved_at)
+    return (Entry(next(answers, asked.solved_at), "solved", asked),)
 
 
 async def _calls(tx: Tx, asked: Request) -> list[Entry]:

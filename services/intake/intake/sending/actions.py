@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from intake.customers import store as customers
 from intake.requests import access
+from intake.requests import store as requests
 from intake.sending import store
 from intake.sending.fates import fate_of
 from intake.sending.rules import Decision, may_decide
@@ -24,11 +26,12 @@ class NotNow(AftercareError):
 async def decide(tx: Tx, id: UUID, decision: Decision, viewer: Principal) -> UUID:
     """Let a message be sent again, or say that it arrived; the id of its request.
 
-    Raises `NoSuchMessage`, `NotNow`.
+    Raises `NoSuchMessage`, `NotNow`, `Forgotten`.
     """
     row = await store.lock(tx, id)
     if not await access.visible(tx, viewer, {row.request_id}):
         raise store.NoSuchMessage
+    await customers.require_known(tx, (await requests.load(tx, row.request_id)).customer_id)
     told = (await store.load_told(tx, [row.request_id])).get(id)
     state = fate_of(row, told).state
     if not may_decide(state, decision):
