@@ -1,11 +1,14 @@
-"""No door passes over a parameter it does not know, but for those that cannot know all."""
+"""No door passes over a parameter it does not know, or takes a body that is read in two ways."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from itertools import cycle, islice
 
 import httpx
 import pytest_asyncio
+from fastapi import params
+from fastapi.routing import iter_route_contexts
 
 from allinone.services import SERVICES
 from contracts.authorization import Door, calling, doors_of
@@ -42,6 +45,7 @@ OF_PROVIDERS = {
     "POST /intake/channels/{channel:provider}",
     "POST /intake/channels/{channel:provider}/{name}",
 }
+MAY_BE_EMPTY = {"POST /dispatch/tickets/{ticket_id}/acknowledge"}
 TOLERANT = PAGES_OF_CUSTOMERS | FILES | OF_PROVIDERS
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -93,3 +97,72 @@ async def test_the_refusal_names_what_there_is(served: Served) -> None:
     assert "cursor, limit, part_number, warehouse" in stock.json()["errors"][0]["detail"]
     assert "takes none" in alone.json()["errors"][0]["detail"]
     assert nobody.status_code == 401  # who may not come in learns nothing of what is known here
+
+
+MEBIBYTE = 1024 * 1024
+# What no JSON door takes, whatever it is about (RFC 8259 and what it leaves open): body, and the answer.
+HOSTILE: dict[str, tuple[bytes, int]] = {
+    "truncated": (b'{"a":', 400),
+    "comment": (b"{}/**/", 400),
+    "byte order mark": (b"\xef\xbb\xbf{}", 400),
+    "UTF-16": ("{}".encode("utf-16"), 400),
+    "surrogate as UTF-8": (b'{"a":"\xed\xa0\x80"}', 400),
+    "U+0000 as it is": (b'{"a":"\0"}', 400),
+    "depth 1,000": (b'{"a":' + b"[" * 1_000 + b"]" * 1_000 + b"}", 422),
+    "25,000 keys": (b"{" + b",".join(b'"%d":0' % n for n in range(25_000)) + b"}", 422),
+    "duplicate key": (b'{"a":1,"a":2}', 422),
+    "NaN": (b'{"a":NaN}', 422),
+    "1e400": (b'{"a":1e400}', 422),
+    "100,000 digits": (b'{"a":' + b"9" * 100_000 + b"}", 422),
+    "lone surrogate": (b'{"a":"\\ud800"}', 422),
+    "U+0000": (b'{"a":"\\u0000"}', 422),
+    "U+0000 in a key": (b'{"a\\u0000":1}', 422),
+    "__proto__": (b'{"__proto__":{"admin":true}}', 422),
+    "an array for an object": (b"[]", 422),
+    "a text for an object": (b'"a"', 422),
+    "nothing": (b"", 422),
+}
+TYPES = ("", "text/plain", "application/xml", "application/jsonp", "text/json")
+EACH = 4
+
+
+def json_doors(served: Served) -> Iterator[tuple[Door, int]]:
+    """Every door that takes a JSON body, and the most it takes, in bytes."""
+    named = {door.name: door for door in doors_of(served.app)}
+    for route in iter_route_contexts(served.app.routes):
+        body = getattr(route.original_route, "body_field", None)
+        if body is not None and not isinstance(body.field_info, params.Form):
+            for method in route.methods or ():
+                largest = getattr(route.original_route, "largest_body", None)
+                yield named[f"{method} {route.path}"], largest or MEBIBYTE
+
+
+async def test_no_json_door_takes_what_can_be_read_in_two_ways(served: Served) -> None:
+    """Each door shows by some of the cases that it is held to all of them: they are refused in one place."""
+    wrong: list[str] = []
+    known = {
+        "authorization": f"Bearer {served.token(*ROLES)}",
+        "content-type": "application/json",
+        "idempotency-key": "k",
+        "if-match": '"1"',
+    }
+    async with calling(served.app, served.settings) as client:
+
+        async def expect(door: Door, case: str, status: int, content: bytes, **headers: str) -> None:
+            sent = {**known, **headers}
+            answer = await client.request(door.method, door.address, content=content, headers=sent)
+            kind = answer.headers.get("content-type")
+            if (answer.status_code, kind) != (status, "application/problem+json"):
+                wrong.append(f"{door.name}: {case}: {answer.status_code} {kind}")
+
+        for number, (door, largest) in enumerate(json_doors(served)):
+            for case in islice(cycle(HOSTILE), number, number + EACH):
+                body, status = HOSTILE[case]
+                if not (case == "nothing" and door.name in MAY_BE_EMPTY):
+                    await expect(door, case, status, body)
+            kind = TYPES[number % len(TYPES)]
+            await expect(door, kind or "no type", 415, b"{}", **{"content-type": kind})
+            await expect(door, "gzip", 415, b"\x1f\x8b", **{"content-encoding": "gzip"})
+            await expect(door, "too large", 413, b" " * (largest + 1))
+    assert number > len(HOSTILE)
+    assert wrong == []

@@ -41,7 +41,9 @@ async def test_no_operation_fails_whatever_it_is_sent(postgres_url: str) -> None
 async def test_no_operation_fails_in_20_000_calls(postgres_url: str) -> None:
     began = time.monotonic()
     operations = len((await findings_of(postgres_url, each=1, seed=1)).answers)
-    found = await findings_of(postgres_url, each=20_000 // (2 * operations) + 1, seed=2026)
+    # Of a call that takes nothing there is little to draw: a quarter more makes up for it.
+    found = await findings_of(postgres_url, each=25_000 // (2 * operations), seed=2026)
+    assert found.calls >= 20_000
     reports = [
         report("answers", found.calls, "wrong", found.faults),
         report("operations that served", operations, "never", found.never_served),
