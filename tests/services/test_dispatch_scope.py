@@ -25,12 +25,17 @@ BODIES: dict[str, dict[str, Any] | None] = {
     "POST /dispatch/tickets/{ticket_id}/acknowledge/page": {},
     "POST /dispatch/tickets/{ticket_id}/arrive": {},
     "POST /dispatch/tickets/{ticket_id}/assign": {"person_id": str(JUNIOR_A), "reason": "She is near."},
+    "POST /dispatch/tickets/{ticket_id}/begin": {},
+    "POST /dispatch/tickets/{ticket_id}/cancel": {"reason": "other", "note": "Nobody needs it."},
     "POST /dispatch/tickets/{ticket_id}/decline": {"reason": "Too far."},
     "POST /dispatch/tickets/{ticket_id}/depart": {},
     "POST /dispatch/tickets/{ticket_id}/inform": {"text": "We are on our way."},
     "POST /dispatch/tickets/{ticket_id}/page": {"command": "accept"},
+    "POST /dispatch/tickets/{ticket_id}/pause": {"waiting_for": "vendor"},
     "POST /dispatch/tickets/{ticket_id}/parts": {"lines": [{"part_number": "P", "quantity": 1}]},
+    "POST /dispatch/tickets/{ticket_id}/reopen": {"reason": "It leaks again."},
     "POST /dispatch/tickets/{ticket_id}/resolve": {"work_note": "Sealed the pump."},
+    "POST /dispatch/tickets/{ticket_id}/resume": {},
     "POST /dispatch/tickets/{ticket_id}/visits": VISIT,
 }
 OUTSIDE: dict[str, tuple[UUID, tuple[Role, ...], dict[str, Any]]] = {
@@ -85,7 +90,8 @@ async def test_a_ticket_out_of_sight_does_not_exist(desk: Desk, outside: str) ->
 
 def forbidden(roles: tuple[Role, ...]) -> dict[str, int]:
     """What an engineer may do to no ticket at all is refused before one is looked for."""
-    return {} if "admin" in roles else {"POST /dispatch/tickets/{ticket_id}/assign": 403}
+    refused = () if "admin" in roles else ("assign", "cancel", "reopen")
+    return {f"POST /dispatch/tickets/{{ticket_id}}/{each}": 403 for each in refused}
 
 
 async def test_the_same_doors_find_it_for_whom_it_is(desk: Desk) -> None:

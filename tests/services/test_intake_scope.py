@@ -42,6 +42,8 @@ class Known:
     attachment: str
     call: str
     article: str
+    template: str
+    device: str
     incident: str
 
 
@@ -68,11 +70,18 @@ WAYS: dict[str, Way] = {
     "GET /intake/desk/{id}/duplicates": Way(),
     "GET /intake/attachments/{id}": Way(of="attachment"),
     "GET /intake/calls/{id}/recordings": Way(of="call"),
+    "GET /intake/desk/calls/{id}/recordings": Way(of="call"),
+    "GET /intake/desk/{id}/template": Way(at="/intake/desk/{request}/template?template={template}"),
+    "GET /intake/devices/{id}/label.svg": Way(of="device"),
+    "GET /intake/requests/{id}/notes": Way(),
     "GET /intake/incidents/{id}": Way(of="incident"),
     "GET /intake/knowledge/suggestions": Way(at="/intake/knowledge/suggestions?request={request}"),
     "POST /intake/requests/{id}/answers": Way(json={"text": "We come."}),
     "PUT /intake/requests/{id}/judgement": Way(json=JUDGED, headers={"if-match": '"{version}"'}),
     "PUT /intake/requests/{id}/place": Way(json={"city": "suzhou"}, headers={"if-match": '"{version}"'}),
+    "POST /intake/requests/{id}/notes": Way(json={"text": "Call before noon."}),
+    "POST /intake/desk/{id}/notes": Way(form={"text": "Call before noon."}),
+    "POST /intake/desk/{id}/product": Way(form={"serial": "SN-1"}),
     "POST /intake/desk/{id}/answers": Way(form={"text": "We come."}),
     "POST /intake/desk/{id}/judgement": Way(form={**JUDGED, "severity": "important", "seen": "{version}"}),
     "POST /intake/desk/{id}/place": Way(form={"city": "shanghai"}),
@@ -89,7 +98,9 @@ WAYS: dict[str, Way] = {
 }
 # They take a proposal, which only a burst of requests makes; they begin as the other doors of incidents do.
 OF_PROPOSALS = {"POST /intake/incidents/{id}/declare", "POST /intake/incidents/{id}/dismiss"}
-LEADING = ("/requests/{", "/desk/{", "/messages/{", "/attachments/{", "/calls/{", "/incidents/{")
+LEADING = tuple(
+    f"/{each}/{{" for each in ("requests", "desk", "messages", "attachments", "calls", "incidents", "devices")
+)
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -114,6 +125,15 @@ async def known(desk: Hearing) -> Known:
             "owner": "desk.one", "review_on": "2199-01-01", "product_line": "", "note": "",
         }  # fmt: skip
         written = await client.post("/intake/knowledge", data=article)
+        told = {"language": "en", "title": "Soon", "body": "We come.", "owner": "desk.one"}
+        await client.post("/intake/templates", data=told)
+        sold = {
+            "serial": "SN-1",
+            "model": "KFR-35",
+            "product_line": "cooling",
+            "customer": REQUEST["customer"],
+        }
+        await client.post("/intake/purchases", json={"lines": [sold]})
         declared = await client.post("/intake/incidents", data=SAID)
     return Known(
         request=first,
@@ -121,6 +141,8 @@ async def known(desk: Hearing) -> Known:
         message=answer.json()["message_id"],
         attachment=str(await desk.admin.fetchval("SELECT id FROM attachment")),
         call=str(await desk.admin.fetchval("UPDATE call SET request_id = $1 RETURNING id", UUID(first))),
+        template=str(await desk.admin.fetchval("SELECT id FROM answer_template")),
+        device=str(await desk.admin.fetchval("SELECT id FROM device")),
         article=written.headers["location"].split("/")[-1],
         incident=declared.headers["location"].split("/")[-1],
     )

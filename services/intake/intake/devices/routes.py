@@ -181,11 +181,13 @@ async def _sees(tx: Tx, customer_id: UUID | None, product_line: str | None, view
 
 
 @router.get("/devices/{id}/label.svg", dependencies=DESK)
-async def read_label(id: UUID, tx: ReadTx, request: Request) -> Response:
+async def read_label(id: UUID, tx: ReadTx, request: Request, principal: Caller) -> Response:
     """The code on the product: it opens the form with model, serial number and warranty filled in."""
     import segno  # only whoever prints labels needs it
 
     each = await store.load(tx, id)
+    if not await _sees(tx, each.customer_id, each.product_line, principal):
+        raise NoSuchDevice
     settings = settings_of(request)
     target = f"{settings.public_url.rstrip('/')}/intake/form?device={links.token_of(each.id, settings)}"
     drawn = io.BytesIO()
