@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from dispatch.organisation.rules import TeamType
 from shared.events.terms import Code, Severity, Tier
 from shared.i18n import N_
+from shared.sent import Sent
 
 Step = Literal["team", "region", "default_region"]
 Softenable = Literal[
@@ -31,8 +32,8 @@ Minutes = Annotated[int, Field(ge=1, le=60 * 24 * 30)]
 Hours = Annotated[int, Field(ge=1, le=24 * 60)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class _Part(Sent):
+    model_config = ConfigDict(frozen=True)
 
 
 class Weights(_Part):

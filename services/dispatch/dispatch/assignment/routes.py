@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from dispatch.access import OVERSEERS
 from dispatch.assignment import store
@@ -19,6 +19,7 @@ from shared.http.auth import Caller, Role, allow
 from shared.http.cursor import Page, Paged
 from shared.http.etag import IfMatch, show_version
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
+from shared.sent import Sent
 
 router: Final = APIRouter(route_class=ServiceRoute)
 AUTHORS: Final[tuple[Role, ...]] = ("operations", "admin")
@@ -34,10 +35,8 @@ class PolicyView(BaseModel):
     policy: Policy
 
 
-class NextPolicy(BaseModel):
+class NextPolicy(Sent):
     """What is to be in force from now on; `note` says why."""
-
-    model_config = ConfigDict(extra="forbid")
 
     policy: Policy
     note: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)] = ""
@@ -49,18 +48,14 @@ class PublishedPolicy(BaseModel):
     version: int
 
 
-class Wish(BaseModel):
+class Wish(Sent):
     """Whom a customer prefers, or asked not to be sent."""
-
-    model_config = ConfigDict(extra="forbid")
 
     person_id: PersonId
     preference: Preference
 
 
-class Wishes(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class Wishes(Sent):
     wishes: Annotated[list[Wish], Field(max_length=50)]
 
 

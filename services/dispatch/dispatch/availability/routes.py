@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel
 
 from dispatch.access import OVERSEERS, READERS, Viewer
 from dispatch.availability import actions, store
@@ -16,16 +16,15 @@ from shared.events.terms import Code, PersonId
 from shared.http.auth import Caller, allow
 from shared.http.idempotency import idempotent
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
+from shared.sent import Sent
 
 router: Final = APIRouter(route_class=ServiceRoute)
 _ENTERING: Final = [Depends(allow(*READERS)), Depends(idempotent())]
 _OVERSEEING: Final = [Depends(allow(*OVERSEERS)), Depends(idempotent())]
 
 
-class Leave(BaseModel):
+class Leave(Sent):
     """Leave to be asked for or entered."""
-
-    model_config = ConfigDict(extra="forbid")
 
     person_id: PersonId
     kind: Kind = "leave"
@@ -53,18 +52,14 @@ class LeaveList(BaseModel):
     items: list[LeaveView]
 
 
-class Verdict(BaseModel):
+class Verdict(Sent):
     """Whether leave that was asked for is approved."""
-
-    model_config = ConfigDict(extra="forbid")
 
     approved: bool
 
 
-class NewDuty(BaseModel):
+class NewDuty(Sent):
     """Who is on call in a region."""
-
-    model_config = ConfigDict(extra="forbid")
 
     region: Code
     part: Part = "duty_lead"

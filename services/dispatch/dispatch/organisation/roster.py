@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from shared.events.terms import Code
 from shared.i18n import N_, ZONE
+from shared.sent import Sent
 
 Interval: TypeAlias = tuple[datetime, datetime]
 """From the first instant up to, but without, the second."""
@@ -29,8 +30,8 @@ def _wall(told: str) -> str:
 Wall = Annotated[str, AfterValidator(_wall)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class _Part(Sent):
+    model_config = ConfigDict(frozen=True)
 
 
 class Hours(_Part):
