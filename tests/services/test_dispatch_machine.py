@@ -200,12 +200,11 @@ class Centre(RuleBasedStateMachine):
 
             async def all_of_them() -> list[httpx.Response]:
                 wishes = [{"person_id": str(each), "reason": "because"} for each in people]
-                return await asyncio.gather(
-                    *(
-                        self.call(LEADS[n % 2], "dispatcher", ticket, "assign", ticket.version, **wish)
-                        for n, wish in enumerate(wishes)
-                    )
+                calls = (
+                    self.call(LEADS[n % 2], "dispatcher", ticket, "assign", ticket.version, **wish)
+                    for n, wish in enumerate(wishes)
                 )
+                return list(await asyncio.gather(*calls))
 
             answers = [self.sensible(each) for each in self.run(all_of_them())]
             assert answers.count(200) <= 1
@@ -313,9 +312,9 @@ class Centre(RuleBasedStateMachine):
     @rule(minutes=st.sampled_from((6, 40, 300, 60 * 24 * 3)))
     def let_time_pass(self, minutes: int) -> None:
         self.now = max(self.now, clock.now()) + timedelta(minutes=minutes)
-        for look in (pass_on, begin_leave):
-            self.run(self.desk.database.transact(lambda tx, look=look: look(tx, self.now)))
         address = self.desk.served.settings.public_url
+        self.run(self.desk.database.transact(lambda tx: pass_on(tx, self.now)))
+        self.run(self.desk.database.transact(lambda tx: begin_leave(tx, self.now)))
         self.run(self.desk.database.transact(lambda tx: heed_silence(tx, self.now, address)))
 
     # --- The oracle ---
