@@ -8,6 +8,8 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from email.message import EmailMessage
+from email.policy import SMTP
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -28,7 +30,8 @@ from shared.http.auth import Principal, mint
 
 PLAIN: Final = "POST /intake/requests"
 WHATSAPP: Final = "POST /intake/channels/whatsapp"
-DOORS: Final = (PLAIN, WHATSAPP)
+MAIL: Final = "POST /intake/channels/email"
+DOORS: Final = (PLAIN, WHATSAPP, MAIL)
 
 _ACCOUNT: Final = "bench"
 _SECRETS: Final = {"app_secret": "5f4dcc3b5aa765d61d8327deb882cf99", "verify_token": "bench"}
@@ -50,10 +53,11 @@ async def sides(stage: Stage) -> AsyncIterator[Sequence[Side]]:
         await _set_up(base)
         plain = partial(_post_plain, base)
         whatsapp = partial(_post_whatsapp, base, stage.folder)
+        mail = partial(_post_mail, base)
         yield [
             Side(at(name, clients), partial(run, clients=clients, seconds=seconds))
             for clients in CLIENTS
-            for name, run in zip(DOORS, (plain, whatsapp), strict=True)
+            for name, run in zip(DOORS, (plain, whatsapp, mail), strict=True)
         ]
 
 
@@ -81,6 +85,25 @@ async def _post_whatsapp(base: str, folder: Path, *, clients: int, seconds: floa
         file.unlink()
 
 
+async def _post_mail(base: str, *, clients: int, seconds: float) -> Numbers:
+    url = f"{base}/intake/channels/email?account=bench&region=east&city=shanghai"
+    content_type = "message/rfc822"
+    return await post(url, clients, seconds, _mail(next(_RUNS)), adapter_token(), content_type=content_type)
+
+
+def _mail(run: int) -> str:
+    """A mail of one new customer as a mail program writes it, with the words of the plain door's request."""
+    told = json.loads(REQUEST)
+    mail = EmailMessage()
+    mail["From"] = f"Example customer <customer-{run}-$digits@example.com>"
+    mail["To"] = "bench@example.com"
+    mail["Subject"] = "Example request"
+    mail["Message-ID"] = "<$key@example.com>"
+    mail.set_content(told["description"], charset="utf-8", cte="8bit")
+    mail.add_alternative(f"<p>{told['description']}</p>", subtype="html", charset="utf-8", cte="8bit")
+    return mail.as_bytes(policy=SMTP).decode()
+
+
 def _signed(run: int, number: int) -> bytes:
     """One message of one new customer, in a batch of its own, with the words of the plain door's request."""
     id = uuid7().hex
@@ -106,11 +129,13 @@ def _signed(run: int, number: int) -> bytes:
 
 FIGURE: Final = Figure(
     "channels",
-    "One message of a new customer through a provider's door, verified, parsed and stored with all that "
-    "follows, beside the same words through the plain JSON door of the same process.",
+    "One message of a new customer through a provider's door (verified, parsed) and through that of mails (a "
+    "mail with text and HTML, read by the reading process), stored with all that follows, beside the same "
+    "words through the plain JSON door of the same process.",
     sides,
     tuple(
-        Ratio(f"WhatsApp over plain JSON, {clients}", "requests/s", at(WHATSAPP, clients), at(PLAIN, clients))
+        Ratio(f"{name} over plain JSON, {clients}", "requests/s", at(door, clients), at(PLAIN, clients))
+        for name, door in (("WhatsApp", WHATSAPP), ("e-mail", MAIL))
         for clients in CLIENTS
     ),
 )

@@ -27,14 +27,23 @@ class RequestsFailed(Exception):
 
 
 async def post(
-    url: str, clients: int, seconds: float, body: str, token: str = "-", *, scheme: str = "Bearer"
+    url: str,
+    clients: int,
+    seconds: float,
+    body: str,
+    token: str = "-",
+    *,
+    scheme: str = "Bearer",
+    content_type: str = "application/json",
 ) -> Numbers:
     """Let `clients` POST new things to `url`, each its next when it has its answer.
 
     In `body`, $key, $number and $digits (nine) stand for what differs from one to the next.
     """
     load = ("-t1", f"-c{clients}", f"-d{max(1, round(seconds))}s", PATIENCE)
-    output = await _wrk(*load, "-s", str(SCRIPT), url, "--", uuid7().hex, f"{scheme} {token}", body)
+    output = await _wrk(
+        *load, "-s", str(SCRIPT), url, "--", uuid7().hex, f"{scheme} {token}", body, content_type
+    )
     return _numbers(url, output)
 
 

@@ -1,10 +1,10 @@
--- POSTs a new thing under a new key each time; arguments: what the keys begin with, who posts, and a body
--- in which $key, $number and $digits (nine of them) stand for what differs.
+-- POSTs a new thing under a new key each time; arguments: what the keys begin with, who posts, a body in which
+-- $key, $number and $digits (nine of them) stand for what differs, and what kind of body it is.
 local number, prefix, body = 0, "", ""
 
 function init(arguments)
    prefix, body = arguments[1], arguments[3]
-   wrk.headers["Content-Type"] = "application/json"
+   wrk.headers["Content-Type"] = arguments[4]
    wrk.headers["Authorization"] = arguments[2]
 end
 
