@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import imaplib
+import re
 import smtplib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from email.message import EmailMessage
 from functools import partial
 from typing import Any
@@ -16,10 +18,13 @@ import pytest_asyncio
 
 from contracts.hearing import Hearing, hearing
 from contracts.imap import Inbox, imap_server
+from contracts.posting import later
+from contracts.sending import ways
 from intake.app import service
 from intake.channels.mail import listener
 from intake.channels.mail.imap import fetch_new, mailbox_of
 from intake.channels.mail.listener import account_of, listen
+from intake.sending.acknowledgements import acknowledge
 from shared.context import ServiceContext
 from shared.errors import Outage
 
@@ -80,6 +85,36 @@ async def test_a_real_client_brings_a_chinese_mail_with_a_photo_once(desk: Heari
     assert await kept(desk, "smtp") == [("support", "水泵漏水，请来人", "水泵漏水，见照片。")]
     [row] = await desk.admin.fetch("SELECT name, content_type, content FROM attachment")
     assert tuple(row) == ("故障照片.png", "image/png", PNG)
+
+
+async def test_by_smtp_from_the_customer_to_the_desk_and_back_in_one_conversation(desk: Hearing) -> None:
+    """R01, R04: what a customer's mail program sends and gets, with nothing of ours in between."""
+    async with ways(desk) as way, listening(desk) as port:
+        box = await way.mail()
+        await talk(port, partial(smtplib.SMTP.send_message, msg=chinese_mail("first")))
+        request = await desk.admin.fetchval("SELECT id FROM request")
+        browser = await desk.served.signed_in("care")
+        page = (await browser.get(f"/intake/desk/{request}")).text
+        assert all(
+            each in page for each in ("水泵漏水，请来人", "水泵漏水，见照片。", "故障照片.png", "张三")
+        )
+        later(timedelta(seconds=31))  # what we send by ourselves stands in the thread, and is not answered
+        await desk.database.transact(lambda tx: acknowledge(tx, way.lanes.ways))
+        await way.deliver()
+        await way.answered(request, "明天上午到。")
+        await way.deliver()
+        greeting, answer = box.got
+        assert (answer["To"], answer["Subject"]) == ("zhang@example.com", "Re: 水泵漏水，请来人")
+        assert answer.get_content().strip() == "明天上午到。"
+        assert answer["In-Reply-To"] == "<first@example.com>"
+        assert answer["References"].split() == ["<first@example.com>", greeting["Message-ID"]]
+        assert re.fullmatch(r"service\+[a-z2-7]{48}@aftercare\.example", answer["Reply-To"])
+        back = chinese_mail("second")
+        del back["To"], back["From"]
+        back["To"], back["From"] = answer["Reply-To"], "同事 <colleague@example.com>"
+        await talk(port, partial(smtplib.SMTP.send_message, msg=back))
+    said = "SELECT request_id FROM message WHERE external_id = '<second@example.com>'"
+    assert await desk.admin.fetchval(said) == request
 
 
 async def test_a_mail_to_two_departments_is_two_requests(desk: Hearing) -> None:

@@ -47,6 +47,7 @@ class Outgoing:
     text        what the customer reads, its link absolute
     subject     what the request is about
     thread      ids of the mails before, the oldest first
+    replies_to  id of the mail of the customer's that it answers
     token       proves which request a mail belongs to, see `intake.messages.threads`
     message_id  of the mail, the same at each attempt of a round
     heard_at    when the customer last wrote from this address
@@ -62,6 +63,7 @@ class Outgoing:
     subject: str
     made_at: datetime
     thread: tuple[str, ...] = ()
+    replies_to: str = ""
     heard_at: datetime | None = None
     reference: str = ""
     message_id: str = ""

@@ -241,6 +241,7 @@ class Lanes:
             message_id=row.external_id or "",
             token=threads.thread_token(row.request_id, self.thread_key, clock.now()),
             thread=tuple(around.thread),
+            replies_to=around.replies_to or "",
             heard_at=made_at(around.last_id) if around.last_id else None,
             reference=around.reference,
             callback=f"{url}/intake/channels/{lane}" if url.startswith("https") else "",

@@ -80,7 +80,7 @@ def compose(outgoing: Outgoing, server: MailServer, public_url: str) -> EmailMes
         "Subject": subject_of(outgoing),
         "Date": format_datetime(outgoing.made_at.astimezone(UTC)),
         "Message-ID": outgoing.message_id,
-        "In-Reply-To": outgoing.thread[-1] if outgoing.thread else "",
+        "In-Reply-To": outgoing.replies_to,
         "References": " ".join(outgoing.thread[-_MOST_REFERENCES:]),
         "Auto-Submitted": outgoing.automatic,
         LOOP_HEADER: host_of(public_url),

@@ -165,7 +165,11 @@ _AROUND: Final = text(
            ARRAY(SELECT external_id FROM message AS mail
                  WHERE mail.request_id = request.id AND mail.channel = 'email' AND mail.id < message.id
                    AND mail.external_id LIKE '<%' AND mail.state IN ('received', 'sent')
-                 ORDER BY mail.id) AS thread
+                 ORDER BY mail.id) AS thread,
+           (SELECT external_id FROM message AS mail
+            WHERE mail.request_id = request.id AND mail.channel = 'email' AND mail.id < message.id
+              AND mail.external_id LIKE '<%' AND mail.direction = 'in'
+            ORDER BY mail.id DESC LIMIT 1) AS replies_to
     FROM message JOIN request ON request.id = message.request_id
     LEFT JOIN LATERAL (
         SELECT text FROM message WHERE request_id = request.id AND direction = 'in' ORDER BY id DESC LIMIT 1
