@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -58,6 +60,23 @@ async def test_a_mail_is_one_request_per_mailbox_and_all_of_it_is_kept(desk: Hea
         )
         assert [tuple(row) for row in kept] == [(raw, "水泵漏水")]
         assert [name for name, _, _ in await desk.told(UUID(id))] == ["request_registered"]
+
+
+async def test_a_mail_five_times_at_once_is_one_request(desk: Hearing) -> None:
+    raw = mail_of("Message-ID: <at-once@example.com>")
+    answers = [each.json() for each in await asyncio.gather(*(post_mail(desk, raw) for _ in range(5)))]
+    assert len({each["request_id"] for each in answers}) == 1
+    assert sorted(each["fresh"] for each in answers) == [False] * 4 + [True]
+
+
+async def test_what_a_telephone_system_says_five_times_at_once_happened_once(desk: Hearing) -> None:
+    told = {"call_id": "at-once", "event": "missed", "region": "east", "request": None}
+    client, key = desk.client("adapter", channel="phone"), {"idempotency-key": "call-at-once"}
+    post = partial(client.post, "/intake/channels/phone", json=told, headers=key)
+    answers = await asyncio.gather(*(post() for _ in range(5)))
+    assert {each.status_code for each in answers} <= {202, 409}  # 409: the first is still being stored
+    query = "SELECT count(*) FROM call_event JOIN call ON call.id = call_id WHERE external_id = 'at-once'"
+    assert await desk.admin.fetchval(query) == 1
 
 
 async def test_a_reply_joins_its_thread_once_and_opens_nothing(desk: Hearing) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import secrets
 import time
@@ -50,6 +51,19 @@ async def test_a_message_that_comes_five_times_is_one_request(desk: Hearing, nam
         assert answer.status_code == 200, answer.text
     rows = await desk.admin.fetch("SELECT account, region FROM request WHERE door = $1", name)
     assert [tuple(row) for row in rows] == [(f"{name}/{providers.ACCOUNT}", "east")]
+
+
+@pytest.mark.parametrize("name", [name for name in doors() if not genuine()[name].announces])
+async def test_a_message_that_comes_five_times_at_once_is_one_request(desk: Hearing, name: str) -> None:
+    """A provider that waits in vain sends again while the first is still being stored."""
+    provider = genuine()[name]
+    calls = [provider.signed(provider.message(4)) for _ in range(5)]
+    answers = await asyncio.gather(*(providers.post(desk, provider, call) for call in calls))
+    assert {each.status_code for each in answers} == {200}
+    ids = sorted(provider.ids(provider.message(4)))
+    said = "SELECT count(*) FROM message JOIN request ON request.id = request_id WHERE door = $1"
+    one = f"{said} AND message.external_id = ANY($2)"
+    assert await desk.admin.fetchval(one, name, ids) == 1
 
 
 @EVERY

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 from uuid import UUID
@@ -119,13 +119,24 @@ async def register(
     answers = {place: Registered(id, fresh=False) for place, id in known.items()}
     answers |= {place: Registered(id, fresh=False) for place, (id, _) in joined.items()}
     answers |= {_place(each.message): Registered(each.id, fresh=True) for each in judged}
-    registered = [answers[_place(each)] for each in arrived]
+    registered = _in_order(arrived, answers)
     suggested = suggestions.rows_of(
         [(each.id, claim.request_id) for each in judged if (claim := claimed[_place(each.message)])]
     )
     await _save(tx, judged, *unknown, suggested, *beside(registered))
     await messages.save_replies(tx, list(joined.values()))
     return registered
+
+
+def _in_order(arrived: Sequence[Normalised], answers: Mapping[store.Place, Registered]) -> list[Registered]:
+    """The answer to each message; what came twice in one group is new once."""
+    left = dict(answers)
+    given: list[Registered] = []
+    for each in arrived:
+        answer = left[_place(each)]
+        left[_place(each)] = Registered(answer.request_id, fresh=False)
+        given.append(answer)
+    return given
 
 
 async def threads_of(tx: Tx, arrived: Sequence[Normalised]) -> dict[store.Place, UUID]:
