@@ -36,6 +36,7 @@ class AlertShown(BaseModel):
     threshold: int = Field(description="Percent of the time; 100 is the breach, 0 an alert raised by hand.")
     revision: int
     state: State
+    superseded_by: UUID | None = Field(description="Says more about the same promise, and stands for this.")
     retracted: bool = Field(description="A late message showed that it was wrong.")
     outcome: Outcome = Field(description="Of its clock, by now.")
     deadline: datetime

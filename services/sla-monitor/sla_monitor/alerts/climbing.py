@@ -90,10 +90,10 @@ async def look_up_again(tx: Tx, now: datetime) -> datetime | None:
 
 
 def is_open(held: Held) -> bool:
-    """Whether somebody should still look after it: it stands, nobody does, and it is not over."""
+    """Whether somebody should still look after it: it stands for itself, nobody does, and it is not over."""
     alert, clock = held.alert, held.clock
     ended = clock.stopped_at is not None or clock.outcome in ("met", "cancelled")
-    return not alert.retracted and alert.acknowledged_at is None and not ended
+    return not (alert.retracted or alert.acknowledged_at or ended or held.superseded)
 
 
 async def _bring_back(tx: Tx, returning: Sequence[Held]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -40,8 +40,14 @@ def _people(viewer: Principal, rows: Sequence[Any]) -> list[UUID]:
     return list(dict.fromkeys(id for id in known if id))
 
 
-def show_page(request: Request, viewer: Principal, asked: Filters, found: Page[Any]) -> Response:
-    """The alerts that were asked for, as a page."""
+def show_page(
+    request: Request,
+    viewer: Principal,
+    asked: Filters,
+    found: Page[Any],
+    before: Mapping[UUID, Sequence[Any]],
+) -> Response:
+    """The alerts that were asked for, as a page; `before` are those that each of them stands for."""
     chosen = {name: value for name, value in asdict(asked).items() if value is not None}
     query = {name: str(value).lower() for name, value in chosen.items()}
     following = urlencode({**query, "cursor": found.next}) if found.next else None
@@ -49,6 +55,7 @@ def show_page(request: Request, viewer: Principal, asked: Filters, found: Page[A
         request,
         "alerts.html",
         alerts=found.items,
+        before=before,
         people=_people(viewer, found.items),
         asked=asked,
         filtered=bool(chosen),

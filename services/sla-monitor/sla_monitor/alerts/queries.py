@@ -8,14 +8,15 @@ from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, text
+from sqlalchemy import ARRAY, Uuid, bindparam, text
 
 from shared.db import Tx
 from shared.errors import AftercareError
 from shared.http.auth import Principal
+from sla_monitor.alerts.store import SUPERSEDED_BY
 from sla_monitor.scope import WITHIN, limited, limits
 
-State = Literal["open", "acknowledged", "snoozed", "retracted", "ended"]
+State = Literal["open", "acknowledged", "snoozed", "retracted", "ended", "superseded"]
 
 
 class AlertUnknown(AftercareError):
@@ -24,16 +25,19 @@ class AlertUnknown(AftercareError):
     kind = "not_found"
 
 
-# What has been acknowledged stays so, whatever becomes of its clock afterwards.
-STATE: Final = """
+# What has been acknowledged stays so, whatever becomes of its clock afterwards. A clock is one matter: what
+# was warned of before is not open beside the alert that says more.
+STATE: Final = f"""
     CASE WHEN alert.revision < clock.revision THEN 'retracted'
          WHEN alert.acknowledged_at IS NOT NULL THEN 'acknowledged'
          WHEN clock.stopped_at IS NOT NULL OR clock.outcome = 'cancelled' THEN 'ended'
+         WHEN {SUPERSEDED_BY} IS NOT NULL THEN 'superseded'
          WHEN alert.snoozed_until IS NOT NULL THEN 'snoozed'
          ELSE 'open' END
 """
 _SHOWN: Final = f"""
-    SELECT alert.*, {STATE} AS state, clock.subject_id, clock.promise, clock.severity, clock.outcome,
+    SELECT alert.*, {SUPERSEDED_BY} AS superseded_by, {STATE} AS state,
+           clock.subject_id, clock.promise, clock.severity, clock.outcome,
            clock.deadline, clock.stopped_at, clock.confirmed, clock.revision AS clock_revision,
            subject.kind, subject.region, subject.title, subject.customer_level, subject.owner_id
     FROM alert JOIN clock ON clock.id = clock_id JOIN subject ON subject.id = subject_id
@@ -52,6 +56,7 @@ class Filters:
     severity: str | None = None
     region: str | None = None
     assigned_to: UUID | None = None
+    latest: bool | None = None
 
 
 _LIST: Final = limited(
@@ -65,6 +70,7 @@ _LIST: Final = limited(
           AND (CAST(:severity AS text) IS NULL OR severity = :severity)
           AND (CAST(:region AS text) IS NULL OR region = :region)
           AND (CAST(:assigned_to AS uuid) IS NULL OR assigned_to = :assigned_to)
+          AND (CAST(:latest AS boolean) IS NULL OR (superseded_by IS NULL) = :latest)
           AND (CAST(:id AS uuid) IS NULL OR (raised_at, id) < (:raised_at, :id))
         ORDER BY raised_at DESC, id DESC LIMIT :limit
         """
@@ -89,6 +95,24 @@ async def list_alerts(
     return (await tx.execute(_LIST, {**asdict(filters), **position, **limits(viewer)})).all()
 
 
+_BEFORE: Final = text(
+    """
+    SELECT later.id AS of, alert.threshold, alert.raised_at, alert.acknowledged_at
+    FROM alert AS later JOIN alert ON alert.clock_id = later.clock_id AND alert.revision = later.revision
+    WHERE later.id = ANY(CAST(:ids AS uuid[])) AND alert.threshold < later.threshold
+    ORDER BY alert.threshold
+    """
+).bindparams(bindparam("ids", type_=ARRAY(Uuid)))
+
+
+async def load_before(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, list[Any]]:
+    """By alert: what was raised about the same clock before it, the earliest first."""
+    found: dict[UUID, list[Any]] = {id: [] for id in ids}
+    for row in await tx.execute(_BEFORE, {"ids": list(ids)}):
+        found[row.of].append(row)
+    return found
+
+
 _DEEDS: Final = text("SELECT at, deed, by, detail FROM alert_deed WHERE alert_id = :id ORDER BY id")
 
 
@@ -101,7 +125,7 @@ _STANDING: Final = limited(
     text(
         f"""
         SELECT * FROM ({_SHOWN} WHERE {WITHIN}) AS alert
-        WHERE raised_at > :since AND state IN ('open', 'snoozed', 'acknowledged')
+        WHERE raised_at > :since AND state IN ('open', 'snoozed', 'acknowledged', 'superseded')
           AND stopped_at IS NULL AND outcome <> 'cancelled'
         ORDER BY raised_at DESC, id DESC LIMIT :most
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -46,8 +47,11 @@ def _filters(
     severity: Severity | None = None,
     region: Code | None = None,
     assigned_to: UUID | None = None,
+    latest: Annotated[
+        bool | None, Query(description="Of each promise the alert that says the most, or those before it.")
+    ] = None,
 ) -> Filters:
-    return Filters(acknowledged, state, missed, promise, severity, region, assigned_to)
+    return Filters(acknowledged, state, missed, promise, severity, region, assigned_to, latest)
 
 
 Asked = Annotated[Filters, Depends(_filters)]
@@ -59,11 +63,13 @@ Asked = Annotated[Filters, Depends(_filters)]
     response_model=Page[AlertShown],
 )
 async def alerts(request: Request, tx: ReadTx, viewer: Caller, paging: Paged, asked: Asked) -> Any:
-    """Alerts, the latest first; for a browser the page that shows them."""
-    rows = await queries.list_alerts(tx, viewer, asked, paging.after, paging.limit + 1)
+    """Alerts, the latest first; for a browser the page that shows them, a line for each promise."""
+    shown = replace(asked, latest=True) if wants_page(request) else asked
+    rows = await queries.list_alerts(tx, viewer, shown, paging.after, paging.limit + 1)
     if wants_page(request):
         found = paging.page(rows, key=lambda row: (row.raised_at, row.id))
-        return show_page(request, viewer, asked, found)
+        before = await queries.load_before(tx, [row.id for row in found.items])
+        return show_page(request, viewer, asked, found, before)
     return paging.page([AlertShown.of(row) for row in rows], key=lambda alert: (alert.raised_at, alert.id))
 
 

@@ -101,19 +101,31 @@ async def claim_alerts(tx: Tx, alerts: Sequence[Mapping[str, Any]]) -> set[UUID]
     return {row.id for row in rows}
 
 
+SUPERSEDED_BY: Final = """
+    (SELECT more.id FROM alert AS more
+     WHERE more.clock_id = alert.clock_id AND more.revision = alert.revision
+       AND more.threshold > alert.threshold ORDER BY more.threshold DESC LIMIT 1)
+"""
+"""Of an alert: the one about the same clock that says the most, if that is another one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An alert that is held for a change, with its clock and subject."""
+    """An alert that is held for a change, with its clock and subject.
+
+    superseded  whether another alert about the same clock says more
+    """
 
     alert: Alert
     clock: StoredClock
     subject: Subject
+    superseded: bool = False
 
 
 _COLUMNS: Final = f"""
     alert.id AS alert_id, alert.threshold, alert.revision AS alert_revision, acknowledged_by,
     acknowledged_at, assigned_to, snoozed_until, snooze_reason, alert.version AS alert_version, clock.*,
-    {SUBJECT}
+    {SUBJECT}, {SUPERSEDED_BY} IS NOT NULL AS superseded
 """
 _JOINED: Final = "alert JOIN clock ON clock.id = clock_id JOIN subject ON subject.id = subject_id"
 _LOCK: Final = limited(
@@ -191,7 +203,7 @@ def _held(row: Any) -> Held:
         snooze_reason=row.snooze_reason,
         version=row.alert_version,
     )
-    return Held(kept, stored(row), subject_of(row))
+    return Held(kept, stored(row), subject_of(row), row.superseded)
 
 
 _KEPT: Final[Mapping[str, TypeEngine[Any]]] = {

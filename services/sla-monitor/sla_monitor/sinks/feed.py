@@ -67,8 +67,8 @@ class AlertInFeed(BaseModel):
             receivers=[FeedReceiver(name="aftercare")],
             status=FeedStatus(
                 state="suppressed" if handled else "active",
-                silencedBy=[str(row.id)] if handled else [],
-                inhibitedBy=[],
+                silencedBy=[str(row.id)] if handled and row.state != "superseded" else [],
+                inhibitedBy=[str(row.superseded_by)] if row.superseded_by else [],
                 mutedBy=[],
             ),
         )

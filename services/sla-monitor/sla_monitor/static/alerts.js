@@ -40,7 +40,9 @@
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("alerts");
     if (!fresh || look !== looks) return; // what was asked for later is newer
     const focused = document.activeElement?.closest?.("tr[data-id]")?.dataset.id;
+    const unfolded = new Set(rows().filter((row) => row.querySelector("details[open]")).map((row) => row.dataset.id));
     body().replaceWith(document.adoptNode(fresh));
+    for (const row of rows()) if (unfolded.has(row.dataset.id)) row.querySelector("details")?.setAttribute("open", "");
     show();
     if (focused) rows().find((row) => row.dataset.id === focused)?.focus();
   }
