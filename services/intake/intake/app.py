@@ -34,6 +34,7 @@ from intake.knowledge.routes import router as knowledge
 from intake.messages.consumers import on_customer_message_requested
 from intake.notes.routes import router as notes
 from intake.places.routes import router as places
+from intake.progress.consumers import consumers as story
 from intake.progress.routes import router as progress
 from intake.pulling.loops import pulling
 from intake.requests.consumers import on_ticket_ended, on_ticket_opened, on_ticket_reopened
@@ -111,6 +112,7 @@ service = Service(
         on(dispatch.CustomerMessageRequested, on_customer_message_requested),
         on(feedback.CustomerMessageRequested, on_customer_message_requested),
         on(sla.ClockStarted, on_clock_started),
+        *story,
     ),
     loops=loops,
     metadata=metadata,

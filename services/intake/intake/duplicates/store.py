@@ -62,6 +62,12 @@ def together(column: Any, main_id: UUID) -> ColumnElement[bool]:
     return or_(column == main_id, column.in_(parts))
 
 
+async def load_main(tx: Tx, request_id: UUID) -> UUID | None:
+    """The request that this one is part of, if a person merged them."""
+    part = (duplicate.c.request_id == request_id) & (duplicate.c.state == "merged")
+    return (await tx.execute(select(duplicate.c.main_id).where(part))).scalar()
+
+
 async def load_duplicates(tx: Tx, main_id: UUID) -> list[UUID]:
     """What is merged into a request."""
     query = select(duplicate.c.request_id).where(

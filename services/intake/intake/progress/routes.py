@@ -10,9 +10,12 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import select
 
+from intake.duplicates import store as duplicates
 from intake.messages import store as messages
 from intake.progress import rules
-from intake.progress.links import request_of
+from intake.progress.links import path_of, request_of
+from intake.progress.store import load_steps
+from intake.progress.story import Asked, tell
 from intake.requests import store
 from intake.tables import request as requests
 from shared.clock import made_at, uuid7
@@ -24,6 +27,7 @@ from shared.http.query import any_query
 from shared.http.scope import settings_of
 from shared.http.sessions import require_same_origin
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
+from shared.i18n import ZONE
 from shared.settings import Settings
 
 router: Final = APIRouter(route_class=ServiceRoute, include_in_schema=False)
@@ -40,13 +44,22 @@ class NoSuchLink(AftercareError):
 @router.get("/progress/{token}", dependencies=_OPEN)
 async def show(token: str, request: Request, tx: ReadTx) -> Response:
     """How far it is, in words for customers."""
-    asked, closed_at = await _asked(tx, token, settings_of(request))
+    settings = settings_of(request)
+    asked, closed_at = await _asked(tx, token, settings)
     said = await messages.load_conversation(tx, asked.id)
+    main_id = await duplicates.load_main(tx, asked.id)
+    steps = await load_steps(tx, asked.ticket_id) if asked.ticket_id else []
+    known = Asked(asked.received_at, asked.answered_at, asked.ticket_id is not None, closed_at)
     return page(
         request,
         "progress.html",
         asked=asked,
-        steps=rules.steps(asked.received_at, asked.answered_at, asked.ticket_id is not None, closed_at),
+        story=tell(known, steps, tx.now),
+        accept=next(
+            (each.link for each in reversed(said) if each.template in rules.ASKS and each.link), None
+        ),
+        main=path_of(main_id, settings) if main_id else None,
+        zone=ZONE,
         messages=[each for each in said if each.text or each.template],
         said_at=lambda message: made_at(message.id),
         key=uuid7(),
