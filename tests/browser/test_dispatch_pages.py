@@ -14,7 +14,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
 from contracts.browsing import enter
-from contracts.dispatching import DUTY_LEAD_G, JUNIOR_A, SAMPLE, SENIOR_C, Desk, dispatching, person
+from contracts.dispatching import DUTY_LEAD_G, JUNIOR_A, REPAIRED, SAMPLE, SENIOR_C, Desk, dispatching, person
 from contracts.serving import Port
 from shared.clock import clock
 from shared.http.auth import Role
@@ -134,6 +134,9 @@ async def test_an_engineer_does_a_job_with_one_thumb(room: Room) -> None:
         await page.get_by_role("button", name="到达").click()
         await page.get_by_role("button", name="开始作业").click()
         await no_overflow(page)
+        await page.get_by_role("button", name="开始作业").click()
+        for box in await page.locator("#resolve input[name=items][required]").all():
+            await box.check()
         await page.locator("#work_note").fill("更换密封圈")
         await page.locator("#resolve").get_by_role("button", name="完成").click()
         await expect(page.locator(".ticket-head")).to_contain_text("待客户验收")
@@ -180,7 +183,7 @@ async def _finish(room: Room, ticket_id: UUID, steps: tuple[str, ...]) -> str:
     engineer = room.desk.acting(JUNIOR_A, "engineer")
     for step in (*steps, "resolve"):
         version = (await engineer.get(f"/dispatch/tickets/{ticket_id}")).json()["version"]
-        note = {"work_note": "更换密封圈"} if step == "resolve" else {}
+        note = {"work_note": "更换密封圈", "items": REPAIRED} if step == "resolve" else {}
         body = {"base_version": version, **note}
         answer = await engineer.post(f"/dispatch/tickets/{ticket_id}/{step}", json=body)
         assert answer.status_code == 200, answer.text

@@ -82,7 +82,9 @@ async def test_a_job_is_done_from_the_first_tap_to_the_last_without_a_network(ph
             await page.get_by_role("button", name=button).click()
         await expect(page.get_by_text("not sent yet: 4").first).to_be_visible()
         await page.get_by_role("link", name="Finish the job").click()
-        await page.get_by_label("What was done").fill("Seal replaced in the cellar")
+        await page.locator("#work_note").fill("Seal replaced in the cellar")
+        for box in await page.locator("#resolve input[name=items][required]").all():
+            await box.check()
         await page.get_by_role("button", name="Finished").click()
         await expect(page.get_by_text("not sent yet: 5").first).to_be_visible()
         await is_at(phones.desk, ticket, "assigned")

@@ -35,6 +35,7 @@ from shared.events.dispatch import (
     TicketReopened,
     TicketResolved,
     VisitAgreed,
+    WorkNoted,
 )
 from shared.events.terms import PartLine, Severity, Site
 
@@ -119,6 +120,13 @@ DO: dict[Command, Callable[[Ticket], Steps]] = {
     "request_parts": lambda ticket: rules.request_parts(
         ticket, UUID(int=8), (PartLine(part_number="P", quantity=1),)
     ),
+    "tick": lambda ticket: rules.note_work(
+        ticket, WorkNoted(what="checklist", episode=ticket.episode, items=("tested",))
+    ),
+    "log_work": lambda ticket: rules.note_work(
+        ticket, WorkNoted(what="work_log", episode=ticket.episode, minutes=30)
+    ),
+    "plan_work": lambda ticket: rules.amend(ticket, job_kind="training"),
     "inform_customer": lambda ticket: rules.inform_customer(ticket, ENGINEER, NOW),
     "resolve": lambda ticket: rules.resolve(ticket, None, "done", True),
     "accept_result": rules.accept_result,

@@ -14,6 +14,7 @@ from contracts.dispatching import (
     DUTY_LEAD_G,
     JUNIOR_A,
     JUNIOR_B,
+    REPAIRED,
     SAMPLE,
     Desk,
     Sent,
@@ -44,7 +45,7 @@ async def finished(desk: Desk, engineer: httpx.AsyncClient, ticket: Any) -> Sent
     version = ticket.version
     for command in ("accept", "depart", "arrive"):
         version = (await post(engineer, ticket.id, command, version))["version"]
-    done = {"work_note": "Changed the seal", "fault_code": "SEAL-1"}
+    done = {"work_note": "Changed the seal", "fault_code": "leakage", "items": REPAIRED}
     return await post(engineer, ticket.id, "resolve", version, **done)
 
 
@@ -62,7 +63,8 @@ async def test_the_whole_way_of_a_ticket(desk: Desk) -> None:
     )
     now = await post(engineer, ticket.id, "depart", now["version"])
     now = await post(engineer, ticket.id, "arrive", now["version"], device_time=clock.now().isoformat())
-    now = await post(engineer, ticket.id, "resolve", now["version"], work_note="Changed the seal")
+    done = {"work_note": "Changed the seal", "items": REPAIRED}
+    now = await post(engineer, ticket.id, "resolve", now["version"], **done)
     assert now["state"] == "resolved"
 
     customer, link = desk.served.client(), await desk.link_to(ticket.id)
@@ -79,6 +81,7 @@ async def test_the_whole_way_of_a_ticket(desk: Desk) -> None:
         "parts_requested",
         "engineer_departed",
         "engineer_arrived",
+        "work_noted",
         "ticket_resolved",
         "customer_message_requested",
         "result_accepted",

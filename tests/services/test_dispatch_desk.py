@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from contracts.dispatching import (
     DUTY_LEAD_G,
+    FROM_AFAR,
     JUNIOR_A,
     SAMPLE,
     Desk,
@@ -99,7 +100,7 @@ async def test_what_the_customer_already_tries_is_not_cancelled_behind_their_bac
     engineer, version = desk.acting(ticket.engineer_id, "engineer"), ticket.version
     for command in ("accept", "begin"):
         version = (await post(engineer, ticket.id, command, version))["version"]
-    await post(engineer, ticket.id, "resolve", version, work_note="Changed a setting from afar")
+    await post(engineer, ticket.id, "resolve", version, work_note="Changed a setting", items=FROM_AFAR)
     await desk.receive(merged(newer, main))
     assert (await desk.ticket(newer)).state == "resolved"
 

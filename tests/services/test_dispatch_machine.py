@@ -34,6 +34,7 @@ from contracts.dispatching import (
     JUNIOR_A,
     JUNIOR_B,
     LEADER_E,
+    REPAIRED,
     SAMPLE,
     SENIOR_C,
     SUPERVISOR_F,
@@ -63,7 +64,7 @@ JOB = ("accept", "depart", "arrive", "begin", "resolve")
 FULL: dict[str, dict[str, Any]] = {
     "decline": {"reason": "no time"},
     "pause": {"waiting_for": "customer"},
-    "resolve": {"work_note": "done"},
+    "resolve": {"work_note": "done", "items": [*REPAIRED]},
     "parts": {"lines": [{"part_number": "belt", "quantity": 1}]},
     "inform": {"text": "we are at it"},
 }

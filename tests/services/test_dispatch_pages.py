@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -17,6 +18,7 @@ from contracts.dispatching import (
     JUNIOR_A,
     JUNIOR_B,
     LEADER_E,
+    REPAIRED,
     SAMPLE,
     SENIOR_C,
     SUPERVISOR_F,
@@ -51,7 +53,7 @@ def csrf_in(page: str) -> str:
     return page.partition('name="csrf" value="')[2].partition('"')[0]
 
 
-async def send(browser: httpx.AsyncClient, ticket_id: UUID, command: str, **filled: str) -> httpx.Response:
+async def send(browser: httpx.AsyncClient, ticket_id: UUID, command: str, **filled: Any) -> httpx.Response:
     """Fill in a form of the ticket's page and send it, as a browser without scripts does."""
     address = f"/dispatch/tickets/{ticket_id}/page"
     shown = (await browser.get(address)).text
@@ -67,19 +69,31 @@ def test_every_text_has_its_chinese() -> None:
 async def test_an_engineer_goes_all_the_way_by_plain_forms(desk: Desk) -> None:
     ticket = await desk.ticket(await desk.ask("general"))
     browser = await desk.browser(JUNIOR_A, "engineer")
-    steps: tuple[tuple[str, dict[str, str]], ...] = (
+    steps: tuple[tuple[str, dict[str, Any]], ...] = (
         ("accept", {}),
         ("agree_visit", {"starts_at": "2999-01-01T10:00"}),
         ("agree_visit", {"starts_at": _tomorrow(), "minutes": "60"}),
         ("depart", {"back": "/dispatch/app"}),
         ("arrive", {}),
         ("request_parts", {"part_number": "P-1", "quantity": "2"}),
+        ("begin_work", {}),
+        ("tick", {"items": ["made_safe", "tested"]}),
+        ("pause", {"waiting_for": "parts", "note": "", "expected_at": ""}),
+        ("resume", {}),
+        ("log_work", {"began_at": _earlier(), "minutes": "30", "text": "Looked for the leak"}),
         ("resolve", {"work_note": "Changed the seal", "fault_code": "", "first_visit": "true"}),
+        ("resolve", {"work_note": "Changed the seal", "fault_code": "leakage", "items": "cause_found"}),
     )
     answers = [(await send(browser, ticket.id, command, **filled)) for command, filled in steps]
-    assert [answer.status_code for answer in answers] == [303, 422, 303, 303, 303, 303, 303]
+    assert [answer.status_code for answer in answers] == [
+        303, 422, *[303] * 9, 409, 303,
+    ]  # fmt: skip
     assert answers[3].headers["location"] == "/dispatch/app"
     assert (await desk.ticket(ticket.request_id)).state == "resolved"
+
+
+def _earlier() -> str:
+    return (clock.now() - timedelta(hours=1)).astimezone(ZONE).strftime("%Y-%m-%dT%H:%M")
 
 
 def _tomorrow() -> str:
@@ -122,10 +136,15 @@ async def test_a_form_that_was_tampered_with_changes_nothing(desk: Desk, filled:
 
 async def test_each_sees_the_steps_that_are_theirs(desk: Desk) -> None:
     ticket = await desk.ticket(await desk.ask("important"))
+    working = {"accept", "decline", "inform_customer", "plan_work"}
     for who, role, commands in (
-        (SENIOR_C, "engineer", {"accept", "decline", "inform_customer"}),  # and, hidden, what may come later
+        (SENIOR_C, "engineer", working),  # and, hidden, what may come later
         (SUPERVISOR_F, "engineer", set()),
-        (DUTY_LEAD_G, "dispatcher", {"accept", "decline", "inform_customer", "assign", "cancel"}),
+        (
+            DUTY_LEAD_G,
+            "dispatcher",
+            {"accept", "decline", "inform_customer", "assign", "cancel", "plan_work"},
+        ),
         (DUTY_LEAD_G, "operations", {"assign"}),
     ):
         browser = await desk.browser(who, role)  # type: ignore[arg-type]
@@ -185,7 +204,7 @@ async def test_what_a_customer_or_engineer_wrote_is_text_and_nothing_else(desk: 
     await send(engineer, ticket.id, "depart")
     await send(engineer, ticket.id, "arrive")
     await send(engineer, ticket.id, "inform_customer", text=HOSTILE)
-    await send(engineer, ticket.id, "resolve", work_note=HOSTILE)
+    await send(engineer, ticket.id, "resolve", work_note=HOSTILE, items=[*REPAIRED])
     link = await desk.link_to(ticket.id)
     page = f"/dispatch/tickets/{ticket.id}/page"
     for browser, address in (

@@ -10,7 +10,17 @@ from uuid import UUID
 
 import pytest_asyncio
 
-from contracts.dispatching import DUTY_LEAD_G, JUNIOR_A, JUNIOR_B, SAMPLE, Desk, dispatching, post, times
+from contracts.dispatching import (
+    DUTY_LEAD_G,
+    JUNIOR_A,
+    JUNIOR_B,
+    REPAIRED,
+    SAMPLE,
+    Desk,
+    dispatching,
+    post,
+    times,
+)
 from contracts.hearing import told_event
 from shared.clock import clock, uuid7
 from shared.events.intake import CustomerErased
@@ -79,7 +89,7 @@ async def test_a_whole_job_done_in_a_cellar_is_carried_out_in_order_when_the_pho
         "arrive",
         "begin_work",
         "resolve",
-        resolve={"work_note": "Bearing replaced"},
+        resolve={"work_note": "Bearing replaced", "items": [*REPAIRED]},
     )
     results = await bring(desk, ticket.engineer_id, *done)
     assert outcomes(results) == ["applied"] * 5

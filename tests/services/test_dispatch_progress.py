@@ -16,6 +16,7 @@ from contracts.dispatching import (
     DUTY_LEAD_G,
     JUNIOR_A,
     JUNIOR_B,
+    REPAIRED,
     SAMPLE,
     Desk,
     answered,
@@ -65,7 +66,7 @@ async def resolved(desk: Desk) -> Any:
     engineer = desk.acting(JUNIOR_A, "engineer")
     for version, command in enumerate(("accept", "depart", "arrive"), start=ticket.version):
         await post(engineer, ticket.id, command, version)
-    await post(engineer, ticket.id, "resolve", ticket.version + 3, work_note="Done")
+    await post(engineer, ticket.id, "resolve", ticket.version + 3, work_note="Done", items=REPAIRED)
     return await desk.ticket(ticket.request_id)
 
 

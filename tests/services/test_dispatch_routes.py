@@ -116,7 +116,7 @@ async def test_a_wrong_state_says_what_is_possible(desk: Desk) -> None:
     body = {"base_version": ticket.version, "work_note": "done before it began"}
     problem = (await engineer.post(f"/dispatch/tickets/{ticket.id}/resolve", json=body)).json()
     assert (problem["status"], problem["state"]) == (409, "assigned")
-    assert problem["allowed"] == ["accept", "assign", "cancel", "decline", "inform_customer"]
+    assert problem["allowed"] == ["accept", "assign", "cancel", "decline", "inform_customer", "plan_work"]
 
 
 async def test_a_command_needs_the_version_it_was_decided_on(desk: Desk) -> None:

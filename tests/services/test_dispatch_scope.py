@@ -27,16 +27,23 @@ BODIES: dict[str, dict[str, Any] | None] = {
     "POST /dispatch/tickets/{ticket_id}/assign": {"person_id": str(JUNIOR_A), "reason": "She is near."},
     "POST /dispatch/tickets/{ticket_id}/begin": {},
     "POST /dispatch/tickets/{ticket_id}/cancel": {"reason": "other", "note": "Nobody needs it."},
+    "POST /dispatch/tickets/{ticket_id}/checklist": {"items": ["tested"]},
     "POST /dispatch/tickets/{ticket_id}/decline": {"reason": "Too far."},
     "POST /dispatch/tickets/{ticket_id}/depart": {},
     "POST /dispatch/tickets/{ticket_id}/inform": {"text": "We are on our way."},
     "POST /dispatch/tickets/{ticket_id}/page": {"command": "accept"},
     "POST /dispatch/tickets/{ticket_id}/pause": {"waiting_for": "vendor"},
     "POST /dispatch/tickets/{ticket_id}/parts": {"lines": [{"part_number": "P", "quantity": 1}]},
+    "POST /dispatch/tickets/{ticket_id}/plan": {"job_kind": "training"},
     "POST /dispatch/tickets/{ticket_id}/reopen": {"reason": "It leaks again."},
     "POST /dispatch/tickets/{ticket_id}/resolve": {"work_note": "Sealed the pump."},
     "POST /dispatch/tickets/{ticket_id}/resume": {},
     "POST /dispatch/tickets/{ticket_id}/visits": VISIT,
+    "POST /dispatch/tickets/{ticket_id}/work-logs": {
+        "began_at": VISIT["starts_at"],
+        "ended_at": VISIT["ends_at"],
+        "text": "Sealed the pump.",
+    },
 }
 OUTSIDE: dict[str, tuple[UUID, tuple[Role, ...], dict[str, Any]]] = {
     "another region": (DUTY_LEAD_G, OVERSEERS, {"regions": frozenset({"north"})}),

@@ -149,9 +149,9 @@ class Visitor:
         await self.do(ticket_id, "inform", text="样例：工程师已出发 / Sample: the engineer is on the way")
         await self.do(ticket_id, "arrive")
         await self.do(ticket_id, "parts", lines=[{"part_number": "FUSE-16", "quantity": 1}])
-        await self.do(
-            ticket_id, "resolve", fault_code="electrical", work_note="样例：更换保险丝", first_visit=True
-        )
+        checklist = (await self.ticket(ticket_id))["work"]["checklist"]
+        done = {"fault_code": "electrical", "work_note": "样例：更换保险丝", "first_visit": True}
+        await self.do(ticket_id, "resolve", items=[item["code"] for item in checklist], **done)
 
     async def link(self, request_id: UUID, template: str) -> str:
         """The secret page that a message to the customer leads to."""

@@ -22,6 +22,7 @@ from dispatch.desk.consumers import (
     on_request_solved,
     on_request_split,
 )
+from dispatch.jobs import routes as jobs
 from dispatch.leadership import routes as leadership
 from dispatch.offers.loops import offer_loops
 from dispatch.organisation import routes as organisation
@@ -55,6 +56,7 @@ PACKAGE: Final = Path(__file__).parent
 router: Final = APIRouter()
 for feature in (
     organisation,
+    jobs,
     availability,
     assignment,
     tickets,

@@ -17,6 +17,17 @@ EndedAs = Literal[
     "accepted", "unconfirmed", "duplicate", "solved_at_desk", "withdrawn", "by_mistake", "other"
 ]
 """How an episode ended: closed as one of the first two, cancelled as one of the others."""
+JobKind = Literal[
+    "repair",
+    "installation",
+    "commissioning",
+    "maintenance",
+    "training",
+    "upgrade",
+    "return_pickup",
+    "inspection",
+]
+"""What is to be done, by its own checklist (R26, R31, R32)."""
 ReopenedBy = Literal["dispatcher", "customer", "desk"]
 """Who came back; `desk`: the service desk found that the ticket was no duplicate."""
 
@@ -36,6 +47,8 @@ class TicketOpened(Payload):
     title: Note
     owner_id: PersonId
     episode: int = 1
+    job_kind: JobKind | None = None
+    planned_minutes: int | None = None
 
 
 class OwnerChanged(Payload):
@@ -154,6 +167,8 @@ class TicketAmended(Payload):
     kind: Kind | None = None
     customer_level: Level | None = None
     title: Note | None = None
+    job_kind: JobKind | None = None
+    planned_minutes: int | None = None
 
 
 class VisitAgreed(Payload):
@@ -194,6 +209,21 @@ class TicketProgressed(Payload):
     engineer_id: PersonId
     to: Literal["working"]
     remote: bool = False
+
+
+class WorkNoted(Payload):
+    """Something was ticked or written down about the work itself (R26, R33); the words stay with us."""
+
+    type: ClassVar[str] = "dispatch.work_noted.v1"
+
+    what: Literal["checklist", "work_log", "photo", "signature"]
+    episode: int
+    by: PersonId | None = None
+    items: tuple[Code, ...] = ()
+    """Of the checklist."""
+    minutes: int | None = None
+    """Of work, more than was known before."""
+    remote: bool | None = None
 
 
 class TicketPaused(Payload):
@@ -238,6 +268,11 @@ class TicketResolved(Payload):
     episode: int
     fault_code: Code | None = None
     first_visit: bool = True
+    cause_code: Code | None = None
+    job_kind: JobKind | None = None
+    planned_minutes: int | None = None
+    minutes: int | None = None
+    """Of work, as it was written down in this episode (R28)."""
 
 
 class ResultAccepted(Payload):

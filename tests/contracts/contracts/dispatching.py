@@ -37,6 +37,9 @@ def person(number: int) -> UUID:
 
 JUNIOR_A, JUNIOR_B, SENIOR_C, EXPERT_D, LEADER_E, SUPERVISOR_F, DUTY_LEAD_G = map(person, range(1, 8))
 NORTH_DUTY_LEAD = person(16)
+FROM_AFAR: Final = ("cause_found", "tested")
+REPAIRED: Final = ("made_safe", *FROM_AFAR)
+"""What the checklist of a repair asks for, done from afar or at the site."""
 SHANGHAI = Site(region="east", city="shanghai", latitude=31.23, longitude=121.47)
 
 
@@ -96,7 +99,7 @@ class Desk(Hearing):
         """Forget everything, the organisation too."""
         tables = (
             "organisation", "person", "early_event", "phone_command", "requisition", "request_told",
-            "customer_told", "event_log", "outbox", "inbox",
+            "customer_told", "job_catalogue", "event_log", "outbox", "inbox",
         )  # fmt: skip
         await empty(self.admin, ", ".join(tables))
 

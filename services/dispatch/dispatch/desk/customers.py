@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from dispatch.desk import store
+from dispatch.jobs import store as jobs
 from dispatch.phone import store as phones
 from dispatch.tickets import rules
 from dispatch.tickets import store as tickets
@@ -61,4 +62,5 @@ async def forget(tx: Tx, erased: Sequence[Event[CustomerErased]]) -> None:
         ]
         await record(tx, changes, None)
         await store.forget_words(tx, [each.id for each in theirs])
+        await jobs.forget(tx, [each.id for each in theirs])
         await phones.forget(tx, [each.id for each in theirs])

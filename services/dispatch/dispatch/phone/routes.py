@@ -36,6 +36,11 @@ class NothingOpen(AftercareError):
     kind = "not_found"
 
 
+_Text = Annotated[str, Field(max_length=4000)]
+_Texts = Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=100)]
+"""What was ticked in a list of boxes."""
+
+
 class SentDeed(Sent):
     """One command as it was given on a phone.
 
@@ -53,7 +58,7 @@ class SentDeed(Sent):
     after: UUID | None = None
     name: Annotated[str, Field(max_length=40)] | None = None
     fields: Annotated[dict[str, Any], Field(default_factory=dict)]
-    form: Annotated[dict[str, Annotated[str, Field(max_length=4000)]], Field(max_length=40)] | None = None
+    form: Annotated[dict[str, _Text | _Texts], Field(max_length=40)] | None = None
 
     @model_validator(mode="after")
     def _says_what(self) -> SentDeed:
@@ -75,7 +80,7 @@ class SentDeed(Sent):
         return Deed(
             id=self.id,
             ticket_id=self.ticket_id,
-            name=self.name or (self.form or {}).get("command", ""),
+            name=self.name or str((self.form or {}).get("command", "")),
             make=self.make,
             base_version=self.base_version,
             after=self.after,

@@ -19,9 +19,9 @@ from dispatch.tickets.rules import MOVES, Command, State
 Outcome = Literal["applied", "already", "conflict", "refused"]
 """Done now; was done already; cannot be done any more as it was meant; could never be done as it was sent."""
 
-ADDS: Final[frozenset[Command]] = frozenset({"request_parts", "inform_customer"})
+ADDS: Final[frozenset[Command]] = frozenset({"request_parts", "inform_customer", "tick", "log_work"})
 """What commutes: it adds to a ticket, and takes nothing back that somebody else may have done."""
-_ADDITIONS: Final = frozenset({ACKNOWLEDGED, INFORMED, "parts_requested"})
+_ADDITIONS: Final = frozenset({ACKNOWLEDGED, INFORMED, "parts_requested", "work_noted"})
 """What a history says of additions."""
 _SAID: Final[Mapping[Command, str]] = {
     "accept": "assignment_accepted",

@@ -31,7 +31,9 @@
 
   /** Keeps what a form asks for; it follows what was kept of the same ticket before. */
   async function keep(form, ticket) {
-    const fields = Object.fromEntries([...new FormData(form)].filter(([, value]) => typeof value === "string"));
+    const data = new FormData(form);
+    const fields = Object.fromEntries([...data].filter(([, value]) => typeof value === "string"));
+    if (data.has("items")) fields.items = data.getAll("items"); // boxes, of which many may be ticked
     const { csrf, back, base_version: seen, ...said } = fields;
     const before = (await kept()).filter((deed) => deed.ticket_id === ticket).pop();
     const basis = before ? { after: before.id } : { base_version: Number(seen) };

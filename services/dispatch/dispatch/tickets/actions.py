@@ -20,6 +20,7 @@ from dispatch.assignment.rules import (
 )
 from dispatch.assignment.store import lock_staff
 from dispatch.desk.customers import as_known
+from dispatch.jobs.rules import job_for
 from dispatch.tickets import rules, store
 from dispatch.tickets.record import Change, record
 from dispatch.tickets.rules import BEFORE_WORK, WORKING, Step, Steps, Ticket
@@ -93,7 +94,14 @@ def _asked_for(event: Registered, request_id: UUID, tx: Tx) -> Ticket:
         arrivals=0,
         opened_at=tx.now,
         version=0,
+        job_kind=job_for(asked.kind),
+        planned_minutes=_minutes(asked.hours),
     )
+
+
+def _minutes(hours: float | None) -> int | None:
+    """As the desk estimated it (R10); a guess of nothing is none."""
+    return max(1, round(hours * 60)) if hours and hours > 0 else None
 
 
 async def regrade_tickets(
@@ -107,7 +115,7 @@ async def regrade_tickets(
     ]
     graded = [(ticket, event) for ticket, event in behind if _matters(ticket, event)]
     changes = [
-        Change(ticket, rules.amend(ticket, kind=event.data.kind, request_version=event.version), cause=event)
+        Change(ticket, _reclassified(ticket, event), cause=event)
         for ticket, event in behind
         if not _matters(ticket, event)
     ]
@@ -127,6 +135,18 @@ async def regrade_tickets(
             )
             changes.append(Change(ticket, steps, decision, event))
     await record(tx, changes, None)
+
+
+def _reclassified(ticket: Ticket, event: Reclassified) -> Steps:
+    """Another kind of request is another job, unless work on it has begun or somebody planned another one."""
+    follows = ticket.state in BEFORE_WORK and ticket.job_kind == job_for(ticket.kind)
+    job_kind = job_for(event.data.kind)
+    return rules.amend(
+        ticket,
+        kind=event.data.kind,
+        job_kind=job_kind if follows and job_kind != ticket.job_kind else None,
+        request_version=event.version,
+    )
 
 
 def _matters(ticket: Ticket, event: Reclassified) -> bool:

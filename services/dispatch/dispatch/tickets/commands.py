@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, field_
 from pydantic_core import PydanticCustomError
 
 from dispatch.tickets.rules import Command as Name
-from shared.events.dispatch import WaitingFor
+from shared.events.dispatch import JobKind, WaitingFor
 from shared.events.terms import Code, PartLine, PersonId
 from shared.i18n import N_
 from shared.logs import redact
@@ -132,6 +132,35 @@ class RequestParts(_Command):
         return tuple(Line(part_number=number, quantity=count) for number, count in sorted(wanted.items()))
 
 
+Ticked = Annotated[tuple[Code, ...], Field(max_length=100)]
+"""Codes of items of the checklist."""
+
+
+class Tick(_Command):
+    """So much of the checklist is done (R26)."""
+
+    name: ClassVar[Name] = "tick"
+    items: Annotated[Ticked, Field(min_length=1)]
+
+
+class LogWork(_Command):
+    """What was done, from when to when (R28, R33)."""
+
+    name: ClassVar[Name] = "log_work"
+    began_at: AwareDatetime
+    ended_at: AwareDatetime
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+
+
+class PlanWork(_Command):
+    """Another kind of job, or another estimate."""
+
+    name: ClassVar[Name] = "plan_work"
+    job_kind: JobKind
+    planned_minutes: Annotated[int, Field(ge=1, le=60 * 24 * 30)] | None = None
+    """None leaves the estimate as it is."""
+
+
 class InformCustomer(_Command):
     """Tell the customer how it goes (R62); intake sends it, so the text travels in an event."""
 
@@ -155,7 +184,11 @@ class Resolve(_Command):
     name: ClassVar[Name] = "resolve"
     work_note: WorkNote
     fault_code: Code | None = None
+    cause_code: Code | None = None
+    """Both of the catalogue of jobs."""
     first_visit: bool = True
+    items: Ticked = ()
+    """What of the checklist is ticked at the same time."""
 
 
 class Assign(_Command):
@@ -176,6 +209,9 @@ Command: TypeAlias = (
     | Pause
     | Resume
     | RequestParts
+    | Tick
+    | LogWork
+    | PlanWork
     | InformCustomer
     | Resolve
     | Assign

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
 from dispatch.assignment.rules import WORDS
 from dispatch.assignment.store import list_decisions
+from dispatch.jobs.work import Work, load_work
 from dispatch.leadership.rules import Notice, notice_in
 from dispatch.organisation.store import load_names
 from dispatch.supply.store import list_requisitions
@@ -32,6 +34,7 @@ class Dossier:
     visits: Sequence[Row]
     requisitions: Sequence[Row]
     names: Mapping[PersonId, str]
+    work: Work
 
     def name_of(self, person: PersonId | str | None) -> str | None:
         """How to call somebody: a colleague by name, anybody else as they signed in."""
@@ -46,6 +49,12 @@ class Dossier:
     def notice(self) -> Notice | None:
         """The last time leadership was informed; None when it never was."""
         return notice_in(self.history)
+
+    @property
+    def transfers(self) -> int:
+        """How often it went to another engineer than before (R128)."""
+        given = [row["facts"]["engineer_id"] for row in self.history if row["what"] == "ticket_assigned"]
+        return sum(one != other for one, other in pairwise(given))
 
     @property
     def work_note(self) -> str | None:
@@ -67,7 +76,8 @@ async def load_dossier(tx: Tx, ticket: Ticket) -> Dossier:
     visits = await list_visits(tx, ticket.id)
     requisitions = await list_requisitions(tx, [ticket.id])
     names = await load_names(tx, set(_people(ticket, history, decisions, visits)))
-    return Dossier(ticket, history, decisions, visits, requisitions, names)
+    work = await load_work(tx, ticket)
+    return Dossier(ticket, history, decisions, visits, requisitions, names, work)
 
 
 def _people(

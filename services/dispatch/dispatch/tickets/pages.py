@@ -30,6 +30,7 @@ from shared.http.scope import settings_of
 from shared.http.sign_in import local_path
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
 from shared.i18n import ZONE
+from shared.i18n.language import current_language
 
 router: Final = APIRouter(route_class=ServiceRoute, include_in_schema=False)
 
@@ -57,6 +58,9 @@ class Filled(BaseModel):
         "pause",
         "resume",
         "request_parts",
+        "tick",
+        "log_work",
+        "plan_work",
         "inform_customer",
         "resolve",
         "assign",
@@ -68,7 +72,7 @@ class Filled(BaseModel):
     back: Annotated[str, Field(max_length=500)] = ""
     reason: str = ""
     starts_at: datetime | None = None
-    minutes: Annotated[int, Field(ge=15, le=24 * 60)] = 120
+    minutes: Annotated[int, Field(ge=5, le=24 * 60)] = 120
     at_customers_wish: bool = False
     part_number: str = ""
     quantity: int = 1
@@ -80,6 +84,11 @@ class Filled(BaseModel):
     waiting_for: str = ""
     note: str = ""
     expected_at: datetime | None = None
+    items: list[str] = []
+    began_at: datetime | None = None
+    cause_code: str = ""
+    job_kind: str = ""
+    planned_minutes: int | None = None
 
 
 def command_of(filled: Filled) -> commands.Command:
@@ -106,6 +115,9 @@ MAKE: Final[dict[str, type[commands.Command]]] = {
     "pause": commands.Pause,
     "resume": commands.Resume,
     "request_parts": commands.RequestParts,
+    "tick": commands.Tick,
+    "log_work": commands.LogWork,
+    "plan_work": commands.PlanWork,
     "inform_customer": commands.InformCustomer,
     "resolve": commands.Resolve,
     "assign": commands.Assign,
@@ -114,30 +126,42 @@ MAKE: Final[dict[str, type[commands.Command]]] = {
 }
 
 
+# What a form calls as the command does; the other commands are put together below.
+_PLAIN: Final[dict[str, tuple[str, ...]]] = {
+    "decline": ("reason",),
+    "tick": ("items",),
+    "plan_work": ("job_kind", "planned_minutes"),
+    "inform_customer": ("text",),
+    "assign": ("person_id", "reason"),
+    "cancel": ("reason", "note"),
+    "reopen": ("reason",),
+}
+
+
 def _fields(filled: Filled) -> dict[str, Any]:
     match filled.command:
-        case "decline" | "reopen":
-            return {"reason": filled.reason}
-        case "cancel":
-            return {"reason": filled.reason, "note": filled.note}
+        case "agree_visit":
+            begins, ends = _span(filled.starts_at, filled.minutes)
+            return {"starts_at": begins, "ends_at": ends, "at_customers_wish": filled.at_customers_wish}
         case "pause":
             expected_at = _here(filled.expected_at)
             return {"waiting_for": filled.waiting_for, "note": filled.note, "expected_at": expected_at}
-        case "agree_visit":
-            begins = _here(filled.starts_at)
-            ends = begins and begins + timedelta(minutes=filled.minutes)
-            return {"starts_at": begins, "ends_at": ends, "at_customers_wish": filled.at_customers_wish}
         case "request_parts":
             return {"lines": [{"part_number": filled.part_number, "quantity": filled.quantity}]}
-        case "inform_customer":
-            return {"text": filled.text}
+        case "log_work":
+            begins, ends = _span(filled.began_at, filled.minutes)
+            return {"began_at": begins, "ended_at": ends, "text": filled.text}
         case "resolve":
-            code = filled.fault_code.strip() or None
-            return {"work_note": filled.work_note, "fault_code": code, "first_visit": filled.first_visit}
-        case "assign":
-            return {"person_id": filled.person_id, "reason": filled.reason}
-        case _:
-            return {}
+            codes = {"fault_code": filled.fault_code or None, "cause_code": filled.cause_code or None}
+            done = {"work_note": filled.work_note, "first_visit": filled.first_visit, "items": filled.items}
+            return {**done, **codes}
+        case plain:
+            return {name: getattr(filled, name) for name in _PLAIN.get(plain, ())}
+
+
+def _span(begins: datetime | None, minutes: int) -> tuple[datetime | None, datetime | None]:
+    begins = _here(begins)
+    return begins, begins and begins + timedelta(minutes=minutes)
 
 
 def _here(told: datetime | None) -> datetime | None:
@@ -167,6 +191,7 @@ async def show(request: Request, tx: ReadTx, caller: Caller, ticket_id: UUID) ->
         **_leadership(viewer, ticket, dossier.notice),
         engineers=[each for each in engineers if each.id != ticket.engineer_id],
         tell=words,
+        spoken=current_language().locale.language,
         instant=datetime.fromisoformat,
     )
 

@@ -29,7 +29,11 @@ class Change:
 
     @property
     def after(self) -> Ticket:
-        return self.steps[-1].ticket
+        """The ticket in the end; as it was where nothing had to happen any more."""
+        if self.steps:
+            return self.steps[-1].ticket
+        assert self.before is not None
+        return self.before
 
 
 async def record(tx: Tx, changes: Sequence[Change], by: str | None) -> None:
@@ -37,6 +41,7 @@ async def record(tx: Tx, changes: Sequence[Change], by: str | None) -> None:
 
     `by` is the principal who asked for it, None for the service itself.
     """
+    changes = [change for change in changes if change.steps]
     if not changes:
         return
     fresh = [change.after for change in changes if change.before is None]

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel
 
 from dispatch.access import ASSIGNERS, DISPATCHERS, READERS, WORKERS, Viewer, find_ticket, visible_to
-from dispatch.leadership.routes import NoticeView
 from dispatch.tickets import commands, store
-from dispatch.tickets.dossier import Dossier, load_dossier, words
-from dispatch.tickets.rules import Command, State, Ticket
+from dispatch.tickets.dossier import load_dossier
+from dispatch.tickets.rules import State
+from dispatch.tickets.views import TicketDetail, TicketSummary
 from dispatch.tickets.work import Asked, perform
 from shared.db import Tx
-from shared.events.dispatch import EndedAs, WaitingFor
-from shared.events.terms import Code, Kind, Level, PersonId, Severity, Site, Tier
+from shared.events.terms import Code, PersonId, Severity
 from shared.http.auth import Caller, Principal, allow
 from shared.http.cursor import InvalidCursor, Page, Paged
 from shared.http.etag import IfTold, Precondition, PreconditionMissing, show_version
@@ -30,147 +27,6 @@ router: Final = APIRouter(route_class=ServiceRoute)
 _READING: Final = [Depends(allow(*READERS))]
 _WORKING: Final = [Depends(allow(*WORKERS)), Depends(idempotent())]
 _DISPATCHING: Final = [Depends(allow(*DISPATCHERS)), Depends(idempotent())]
-
-
-class TicketSummary(BaseModel):
-    """A ticket in a list."""
-
-    id: UUID
-    number: int
-    request_id: UUID
-    customer_id: UUID
-    customer_level: Level
-    kind: Kind
-    severity: Severity
-    product_line: str | None
-    site: Site
-    title: str
-    state: State
-    owner_id: PersonId
-    engineer_id: PersonId | None
-    supervisor_id: PersonId | None
-    group_ids: tuple[PersonId, ...]
-    tier: Tier | None
-    centre: str | None
-    same_city: bool | None
-    episode: int
-    opened_at: datetime
-    version: int
-    waiting_for: WaitingFor | None
-    """Whom or what it waits for; null unless the state is `waiting`."""
-    ended_as: EndedAs | None
-    """How it was closed, or why it was cancelled; null while it is open."""
-    duplicate_of: UUID | None
-    """The ticket in whose place it was cancelled."""
-    allowed: tuple[Command, ...]
-    """What may be done to it in this state, by those who may."""
-
-    @classmethod
-    def of(cls, ticket: Ticket) -> TicketSummary:
-        names = set(cls.model_fields) - {"allowed"}
-        values: dict[str, Any] = {name: getattr(ticket, name) for name in names}
-        return cls(**values, allowed=tuple(sorted(ticket.allowed)))
-
-
-class HistoryLine(BaseModel):
-    """One version of a ticket."""
-
-    version: int
-    at: datetime
-    what: str
-    by: str | None
-    """The principal who asked for it, `customer`, or null for the service itself."""
-    facts: dict[str, Any]
-
-
-class CandidateView(BaseModel):
-    """One engineer who could have got the ticket; `cost` is null for who was refused, the least wins."""
-
-    person_id: PersonId
-    display_name: str | None
-    tier: Tier
-    cost: int | None
-    because: list[str]
-
-
-class DecisionView(BaseModel):
-    """Why a ticket went where it went."""
-
-    version: int
-    decided_at: datetime
-    decided_by: str | None
-    engineer_id: PersonId | None
-    because: list[str]
-    candidates: list[CandidateView]
-
-
-class VisitView(BaseModel):
-    id: UUID
-    engineer_id: PersonId
-    starts_at: datetime
-    ends_at: datetime
-    at_customers_wish: bool
-    state: Literal["agreed", "moved", "kept", "cancelled"]
-
-
-class PartsLine(BaseModel):
-    part_number: str
-    quantity: int
-
-
-class RequisitionView(BaseModel):
-    id: UUID
-    state: Literal["requested", "reserved", "short"]
-    lines: list[PartsLine]
-    missing: list[PartsLine]
-    held_until: datetime | None
-
-
-class TicketDetail(TicketSummary):
-    """A ticket with everything that became of it; lists have the newest first."""
-
-    history: list[HistoryLine]
-    decisions: list[DecisionView]
-    visits: list[VisitView]
-    requisitions: list[RequisitionView]
-    leadership: NoticeView | None
-    """Null where leadership was not informed."""
-
-    @classmethod
-    def tell(cls, dossier: Dossier) -> TicketDetail:
-        return cls(
-            **TicketSummary.of(dossier.ticket).model_dump(),
-            history=[HistoryLine(**_only(HistoryLine, row)) for row in dossier.history],
-            decisions=[_decision(row, dossier) for row in dossier.decisions],
-            visits=[VisitView(**_only(VisitView, row)) for row in dossier.visits],
-            requisitions=[RequisitionView(**_only(RequisitionView, row)) for row in dossier.requisitions],
-            leadership=NoticeView.of(dossier.notice) if dossier.notice else None,
-        )
-
-
-def _only(model: type[BaseModel], row: Any) -> dict[str, Any]:
-    return {name: row[name] for name in model.model_fields}
-
-
-def _decision(row: Any, dossier: Dossier) -> DecisionView:
-    explanation = row["explanation"]
-    return DecisionView(
-        version=row["version"],
-        decided_at=row["decided_at"],
-        decided_by=row["decided_by"],
-        engineer_id=row["engineer_id"],
-        because=[words(finding) for finding in explanation["findings"]],
-        candidates=[
-            CandidateView(
-                person_id=each["person_id"],
-                display_name=dossier.name_of(each["person_id"]),
-                tier=each["tier"],
-                cost=each["cost"],
-                because=[words(finding) for finding in each["findings"]],
-            )
-            for each in explanation["candidates"]
-        ],
-    )
 
 
 @router.get("/tickets", dependencies=_READING)
@@ -297,6 +153,24 @@ async def resume(work: Working, command: commands.Resume) -> TicketSummary:
 @router.post("/tickets/{ticket_id}/parts", dependencies=_WORKING)
 async def request_parts(work: Working, command: commands.RequestParts) -> TicketSummary:
     """Ask the parts desk for what the repair needs."""
+    return await work.do(command)
+
+
+@router.post("/tickets/{ticket_id}/checklist", dependencies=_WORKING)
+async def tick(work: Working, command: commands.Tick) -> TicketSummary:
+    """Tick items of the checklist; what is ticked already stays as it was ticked first."""
+    return await work.do(command)
+
+
+@router.post("/tickets/{ticket_id}/work-logs", dependencies=_WORKING)
+async def log_work(work: Working, command: commands.LogWork) -> TicketSummary:
+    """Write down what was done, from when to when (R33)."""
+    return await work.do(command)
+
+
+@router.post("/tickets/{ticket_id}/plan", dependencies=_WORKING)
+async def plan_work(work: Working, command: commands.PlanWork) -> TicketSummary:
+    """Another kind of job, with its own checklist, or another estimate."""
     return await work.do(command)
 
 

@@ -76,6 +76,8 @@ ticket: Final = Table(
     Column("paused_in", Text),
     Column("ended_as", Text),
     Column("duplicate_of", Uuid),
+    Column("job_kind", Text, nullable=False, server_default="repair"),
+    Column("planned_minutes", Integer),
 )
 IS_OPEN: Final[ColumnElement[bool]] = literal_column("ticket.state NOT IN ('closed', 'cancelled')", Boolean)
 """Written out: an index serves it only where the planner can read which states are meant."""

@@ -12,6 +12,7 @@ from dispatch.acceptance.actions import ask_customer
 from dispatch.access import Viewer, lock_ticket
 from dispatch.assignment.rules import Finding, decide, give_to
 from dispatch.assignment.store import lock_staff
+from dispatch.jobs.actions import finish, log_work, tick
 from dispatch.leadership.rules import ACKNOWLEDGED
 from dispatch.progress.actions import send
 from dispatch.progress.rules import INFORMED
@@ -31,8 +32,9 @@ from shared.http.etag import Precondition
 from shared.http.problem import invalid
 from shared.i18n import N_
 
-# Nobody at work waits for these: leadership knows (R23), the customer has heard how it goes (R62).
-_ASIDE: Final = (ACKNOWLEDGED, INFORMED)
+# Nobody at work waits for these: leadership knows (R23), the customer has heard how it goes (R62), something
+# was ticked or written down (R26), perhaps by two phones at once.
+_ASIDE: Final = (ACKNOWLEDGED, INFORMED, "work_noted")
 
 
 class AssignedMeanwhile(AftercareError):
@@ -191,8 +193,30 @@ async def _request_parts(tx: Tx, ticket: Ticket, command: commands.RequestParts,
     return Change(ticket, rules.request_parts(ticket, requisition_id, lines))
 
 
+async def _tick(tx: Tx, ticket: Ticket, command: commands.Tick, viewer: Viewer) -> Change:
+    return Change(ticket, await tick(tx, ticket, command.items, viewer))
+
+
+async def _log_work(tx: Tx, ticket: Ticket, command: commands.LogWork, viewer: Viewer) -> Change:
+    steps = await log_work(tx, ticket, command.began_at, command.ended_at, command.text, viewer)
+    return Change(ticket, steps)
+
+
+async def _plan_work(tx: Tx, ticket: Ticket, command: commands.PlanWork, viewer: Viewer) -> Change:
+    return Change(
+        ticket,
+        rules.amend(ticket, job_kind=command.job_kind, planned_minutes=command.planned_minutes),
+    )
+
+
 async def _resolve(tx: Tx, ticket: Ticket, command: commands.Resolve, viewer: Viewer) -> Change:
-    return Change(ticket, rules.resolve(ticket, command.fault_code, command.work_note, command.first_visit))
+    before = await tick(tx, ticket, command.items, viewer) if command.items else ()
+    now = before[-1].ticket if before else ticket
+    done = await finish(tx, now, command.fault_code, command.cause_code)
+    steps = rules.resolve(
+        now, command.fault_code, command.work_note, command.first_visit, command.cause_code, done
+    )
+    return Change(ticket, (*before, *steps))
 
 
 async def _assign(tx: Tx, ticket: Ticket, command: commands.Assign, viewer: Viewer) -> Change:
@@ -218,6 +242,9 @@ _DO: Final[Mapping[type[commands.Command], Callable[[Tx, Ticket, Any, Viewer], A
     commands.Pause: _pause,
     commands.Resume: _resume,
     commands.RequestParts: _request_parts,
+    commands.Tick: _tick,
+    commands.LogWork: _log_work,
+    commands.PlanWork: _plan_work,
     commands.InformCustomer: _inform_customer,
     commands.Resolve: _resolve,
     commands.Assign: _assign,

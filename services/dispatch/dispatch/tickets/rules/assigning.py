@@ -11,6 +11,7 @@ from dispatch.tickets.rules.states import State
 from dispatch.tickets.rules.ticket import Step, Steps, Ticket
 from shared.events import Payload
 from shared.events import dispatch as events
+from shared.events.dispatch import JobKind
 from shared.events.terms import Kind, Level, PersonId, Severity, Site
 
 
@@ -31,6 +32,8 @@ def open_ticket(ticket: Ticket, decision: Decision) -> Steps:
         site=ticket.site,
         title=ticket.title,
         owner_id=decision.owner_id,
+        job_kind=ticket.job_kind,
+        planned_minutes=ticket.planned_minutes,
     )
     first = step(ticket, opened, state=begun(decision), owner_id=decision.owner_id)
     return (first, *place(first.ticket, decision))
@@ -154,10 +157,18 @@ def amend(
     kind: Kind | None = None,
     customer_level: Level | None = None,
     title: str | None = None,
+    job_kind: JobKind | None = None,
+    planned_minutes: int | None = None,
     request_version: int | None = None,
 ) -> Steps:
     """What is told of the ticket is another one, and nobody has to do anything else for it."""
-    told = {"kind": kind, "customer_level": customer_level, "title": title}
+    told = {
+        "kind": kind,
+        "customer_level": customer_level,
+        "title": title,
+        "job_kind": job_kind,
+        "planned_minutes": planned_minutes,
+    }
     changes: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
     known = ticket.request_version if request_version is None else request_version
     return (step(ticket, events.TicketAmended(**changes), request_version=known, **changes),)

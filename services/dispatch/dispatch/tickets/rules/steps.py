@@ -73,7 +73,19 @@ def inform_customer(
     return (replace(step(ticket, events.CustomerInformed(by=by), notes), at=told_at),)
 
 
-def resolve(ticket: Ticket, fault_code: str | None, work_note: str, claims_first_visit: bool) -> Steps:
+def note_work(ticket: Ticket, noted: events.WorkNoted, notes: Mapping[str, Any] | None = None) -> Steps:
+    """Something was done or written down; where it stands is the same."""
+    return (step(ticket, noted, notes),)
+
+
+def resolve(
+    ticket: Ticket,
+    fault_code: str | None,
+    work_note: str,
+    claims_first_visit: bool,
+    cause_code: str | None = None,
+    minutes: int | None = None,
+) -> Steps:
     """Done, says the engineer; a first visit is one only if nobody had to come twice (R113)."""
     payload = events.TicketResolved(
         request_id=ticket.request_id,
@@ -82,5 +94,9 @@ def resolve(ticket: Ticket, fault_code: str | None, work_note: str, claims_first
         episode=ticket.episode,
         fault_code=fault_code,
         first_visit=claims_first_visit and ticket.arrivals <= 1,
+        cause_code=cause_code,
+        job_kind=ticket.job_kind,
+        planned_minutes=ticket.planned_minutes,
+        minutes=minutes,
     )
     return (step(ticket, payload, {"work_note": work_note}, state="resolved"),)

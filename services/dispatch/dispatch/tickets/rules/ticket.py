@@ -12,7 +12,7 @@ from dispatch.assignment.rules import Job
 from dispatch.tickets.rules.states import ALLOWED, ENDED, Command, State
 from shared.errors import AftercareError
 from shared.events import Payload
-from shared.events.dispatch import EndedAs, WaitingFor
+from shared.events.dispatch import EndedAs, JobKind, WaitingFor
 from shared.events.terms import Kind, Level, PersonId, Severity, Site, Tier
 
 
@@ -40,6 +40,7 @@ class Ticket:
     paused_in        the state it goes back to; None unless it waits
     ended_as         how it was closed or why it was cancelled; None while it is open
     duplicate_of     the ticket in whose place it was cancelled
+    planned_minutes  of work; None where nobody estimated it
     """
 
     id: UUID
@@ -72,6 +73,8 @@ class Ticket:
     paused_in: State | None = None
     ended_as: EndedAs | None = None
     duplicate_of: UUID | None = None
+    job_kind: JobKind = "repair"
+    planned_minutes: int | None = None
 
     @property
     def job(self) -> Job:

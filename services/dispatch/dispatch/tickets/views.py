@@ -1,0 +1,221 @@
+"""Tickets as programs see them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from dispatch.leadership.routes import NoticeView
+from dispatch.tickets.dossier import Dossier, words
+from dispatch.tickets.rules import Command, State, Ticket
+from shared.events.dispatch import EndedAs, JobKind, WaitingFor
+from shared.events.terms import Kind, Level, PersonId, Severity, Site, Tier
+from shared.i18n.language import current_language
+
+
+class TicketSummary(BaseModel):
+    """A ticket in a list."""
+
+    id: UUID
+    number: int
+    request_id: UUID
+    customer_id: UUID
+    customer_level: Level
+    kind: Kind
+    severity: Severity
+    product_line: str | None
+    site: Site
+    title: str
+    state: State
+    owner_id: PersonId
+    engineer_id: PersonId | None
+    supervisor_id: PersonId | None
+    group_ids: tuple[PersonId, ...]
+    tier: Tier | None
+    centre: str | None
+    same_city: bool | None
+    episode: int
+    opened_at: datetime
+    version: int
+    waiting_for: WaitingFor | None
+    """Whom or what it waits for; null unless the state is `waiting`."""
+    ended_as: EndedAs | None
+    """How it was closed, or why it was cancelled; null while it is open."""
+    duplicate_of: UUID | None
+    """The ticket in whose place it was cancelled."""
+    job_kind: JobKind
+    planned_minutes: int | None
+    """Of work; null where nobody estimated it."""
+    allowed: tuple[Command, ...]
+    """What may be done to it in this state, by those who may."""
+
+    @classmethod
+    def of(cls, ticket: Ticket) -> TicketSummary:
+        names = set(cls.model_fields) - {"allowed"}
+        values: dict[str, Any] = {name: getattr(ticket, name) for name in names}
+        return cls(**values, allowed=tuple(sorted(ticket.allowed)))
+
+
+class HistoryLine(BaseModel):
+    """One version of a ticket."""
+
+    version: int
+    at: datetime
+    what: str
+    by: str | None
+    """The principal who asked for it, `customer`, or null for the service itself."""
+    facts: dict[str, Any]
+
+
+class CandidateView(BaseModel):
+    """One engineer who could have got the ticket; `cost` is null for who was refused, the least wins."""
+
+    person_id: PersonId
+    display_name: str | None
+    tier: Tier
+    cost: int | None
+    because: list[str]
+
+
+class DecisionView(BaseModel):
+    """Why a ticket went where it went."""
+
+    version: int
+    decided_at: datetime
+    decided_by: str | None
+    engineer_id: PersonId | None
+    because: list[str]
+    candidates: list[CandidateView]
+
+
+class VisitView(BaseModel):
+    id: UUID
+    engineer_id: PersonId
+    starts_at: datetime
+    ends_at: datetime
+    at_customers_wish: bool
+    state: Literal["agreed", "moved", "kept", "cancelled"]
+
+
+class PartsLine(BaseModel):
+    part_number: str
+    quantity: int
+
+
+class RequisitionView(BaseModel):
+    id: UUID
+    state: Literal["requested", "reserved", "short"]
+    lines: list[PartsLine]
+    missing: list[PartsLine]
+    held_until: datetime | None
+
+
+class ItemView(BaseModel):
+    """One item of the checklist; `ticked_at` and `by` are null while it is not ticked."""
+
+    code: str
+    text: str
+    required: bool
+    ticked_at: datetime | None
+    by: str | None
+
+
+class LogView(BaseModel):
+    """What was done, from when to when; `by` is the principal."""
+
+    id: UUID
+    episode: int
+    began_at: datetime
+    ended_at: datetime
+    minutes: int
+    remote: bool
+    text: str
+    by: str
+
+
+class WorkView(BaseModel):
+    """The job: its checklist in this episode, and the work logs of all of them."""
+
+    kind: JobKind
+    text: str
+    planned_minutes: int
+    worked_minutes: int
+    """In this episode."""
+    checklist: list[ItemView]
+    logs: list[LogView]
+
+
+class TicketDetail(TicketSummary):
+    """A ticket with everything that became of it; lists have the newest first."""
+
+    history: list[HistoryLine]
+    decisions: list[DecisionView]
+    visits: list[VisitView]
+    requisitions: list[RequisitionView]
+    leadership: NoticeView | None
+    """Null where leadership was not informed."""
+    work: WorkView
+    transfers: int
+    """How often it went to another engineer than before (R128)."""
+
+    @classmethod
+    def tell(cls, dossier: Dossier) -> TicketDetail:
+        return cls(
+            **TicketSummary.of(dossier.ticket).model_dump(),
+            history=[HistoryLine(**_only(HistoryLine, row)) for row in dossier.history],
+            decisions=[_decision(row, dossier) for row in dossier.decisions],
+            visits=[VisitView(**_only(VisitView, row)) for row in dossier.visits],
+            requisitions=[RequisitionView(**_only(RequisitionView, row)) for row in dossier.requisitions],
+            leadership=NoticeView.of(dossier.notice) if dossier.notice else None,
+            work=_work(dossier),
+            transfers=dossier.transfers,
+        )
+
+
+def _only(model: type[BaseModel], row: Any) -> dict[str, Any]:
+    return {name: row[name] for name in model.model_fields}
+
+
+def _work(dossier: Dossier) -> WorkView:
+    work, language = dossier.work, current_language().locale.language
+    return WorkView(
+        kind=work.job.code,
+        text=work.job.text.said(language),
+        planned_minutes=work.planned_minutes,
+        worked_minutes=work.worked_minutes,
+        checklist=[
+            ItemView(
+                code=item.code,
+                text=item.text.said(language),
+                required=item.required,
+                ticked_at=tick.at if tick else None,
+                by=tick.by if tick else None,
+            )
+            for item, tick in work.checklist
+        ],
+        logs=[LogView(**{name: getattr(log, name) for name in LogView.model_fields}) for log in work.logs],
+    )
+
+
+def _decision(row: Any, dossier: Dossier) -> DecisionView:
+    explanation = row["explanation"]
+    return DecisionView(
+        version=row["version"],
+        decided_at=row["decided_at"],
+        decided_by=row["decided_by"],
+        engineer_id=row["engineer_id"],
+        because=[words(finding) for finding in explanation["findings"]],
+        candidates=[
+            CandidateView(
+                person_id=each["person_id"],
+                display_name=dossier.name_of(each["person_id"]),
+                tier=each["tier"],
+                cost=each["cost"],
+                because=[words(finding) for finding in each["findings"]],
+            )
+            for each in explanation["candidates"]
+        ],
+    )
