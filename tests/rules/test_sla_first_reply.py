@@ -51,6 +51,16 @@ def test_what_was_answered_with_the_other_one_stays_answered() -> None:
     assert (clock.outcome, clock.stopped_at) == ("met", friday(10, 15))
 
 
+@pytest.mark.parametrize(("mistaken", "outcome"), [(True, "running"), (False, "cancelled")])
+def test_an_end_by_mistake_was_none_and_one_that_was_meant_stays_one(mistaken: bool, outcome: str) -> None:
+    """A ticket that was cancelled as a duplicate, and is none; or a customer who comes back after weeks."""
+    story = request("email", friday(10)).then("request_merged", friday(10, 1))
+    story.then("request_closed", friday(10, 2)).then("request_split", friday(10, 3))
+    story.then("request_reopened", friday(10, 4), mistaken=mistaken)
+    clock = story.clock("first_reply")
+    assert (clock.outcome, clock.deadline) == (outcome, DUE)
+
+
 KINDS = ("request_merged", "request_split", "request_answered", "request_closed")
 
 

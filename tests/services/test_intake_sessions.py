@@ -156,6 +156,23 @@ async def test_a_reopened_ticket_goes_on_with_its_conversation(desk: Hearing, in
         await desk.receive(message)
     [joined] = await store(desk.database, said(f"reopened {in_order}"))
     assert joined == Registered(first.request_id, fresh=False)
+    said_so = [each for each in await desk.told(first.request_id) if each[0] == "request_reopened"]
+    assert [data for _, _, data in said_so] == [{"ticket_id": str(ticket), "mistaken": False}]
+
+
+@pytest.mark.parametrize("was", ["duplicate", "by_mistake"])
+async def test_what_should_not_have_ended_is_told_so_once(desk: Hearing, was: Any) -> None:
+    """R52: then its first reply is awaited as if it had not."""
+    [first] = await store(desk.database, said(was))
+    reopened = dispatch.TicketReopened(
+        request_id=first.request_id, customer_id=uuid7(), was=was, reason="no", asked_by="desk",
+        severity="general", site=Site(region="east", city="shanghai"), owner_id=uuid7(), episode=2,
+    )  # fmt: skip
+    at = clock.now()
+    for version in (10, 11):
+        await desk.receive(told_event(reopened, subject=uuid7(), version=version, at=at))
+    told = [data for name, _, data in await desk.told(first.request_id) if name == "request_reopened"]
+    assert [each["mistaken"] for each in told] == [True]
 
 
 async def test_fifty_first_messages_at_once_are_one_request(desk: Hearing) -> None:

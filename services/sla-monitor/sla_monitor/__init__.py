@@ -3,8 +3,8 @@
 owns       histories of tickets, requests and calls; clocks with their deadlines and outcomes; alerts, what
            was done to them, and the sinks by which others are told; the versions of policies and calendars;
            histories of other systems, and replays of them and of our own
-events in  intake: requests registered, reclassified, answered, merged, split, closed; calls rang … returned;
-           histories imported
+events in  intake: requests registered, reclassified, answered, merged, split, closed, reopened; calls rang …
+           returned; histories imported
            dispatch: tickets opened, assigned, accepted, declined, regraded, visits agreed, arrivals,
            customers informed, resolved, rejected, closed; owners changed; groups formed, leadership
            informed and acknowledging

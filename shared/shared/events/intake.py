@@ -77,6 +77,16 @@ class RequestClosed(Payload):
     ticket_id: UUID
 
 
+class RequestReopened(Payload):
+    """The work on a request goes on, in another episode of its ticket."""
+
+    type: ClassVar[str] = "intake.request_reopened.v1"
+
+    ticket_id: UUID
+    mistaken: bool = False
+    """It should not have been ended at all: what was promised until then counts as if it had not been."""
+
+
 class RequestSolved(Payload):
     """The desk answered a simple question, and that was all there was to do: no work is left (R11).
 

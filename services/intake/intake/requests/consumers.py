@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 from intake.requests import store
 from shared.db import Tx
 from shared.events import Event
 from shared.events.dispatch import TicketCancelled, TicketClosed, TicketOpened, TicketReopened
-from shared.events.intake import RequestClosed
+from shared.events.intake import RequestClosed, RequestReopened
 from shared.outbox.emit import emit
 
 
@@ -33,4 +34,13 @@ async def on_ticket_ended(tx: Tx, events: Sequence[Ended]) -> None:
 
 async def on_ticket_reopened(tx: Tx, events: Sequence[Event[TicketReopened]]) -> None:
     """It goes on, and so does the conversation; an end that is told late was before."""
-    await store.reopen(tx, {event.data.request_id: event.time for event in events})
+    again = {event.data.request_id: event for event in events}
+    versions = await store.reopen(tx, {id: event.time for id, event in again.items()})
+    for id, version in sorted(versions.items()):
+        event = again[id]
+        reopened = RequestReopened(ticket_id=UUID(event.subject), mistaken=event.data.was in _NO_ENDS)
+        emit(tx, reopened, subject=id, sequence=version, time=event.time, cause=event)
+
+
+_NO_ENDS: Final = ("duplicate", "by_mistake")
+"""As what a ticket was cancelled that should not have been, when it goes on."""

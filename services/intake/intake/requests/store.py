@@ -260,16 +260,21 @@ _REOPEN = text(
         reopened_at = opened.at, version = request.version + 1
     FROM unnest(CAST(:requests AS uuid[]), CAST(:moments AS timestamptz[])) AS opened (request_id, at)
     WHERE request.id = opened.request_id AND (request.reopened_at IS NULL OR request.reopened_at < opened.at)
+    RETURNING request.id, request.version
     """
 ).bindparams(
     bindparam("requests", type_=ARRAY(Uuid)), bindparam("moments", type_=ARRAY(DateTime(timezone=True)))
 )
 
 
-async def reopen(tx: Tx, reopened: dict[UUID, datetime]) -> None:
-    """Note when each request's ticket went on, in another episode: so it was not solved."""
+async def reopen(tx: Tx, reopened: dict[UUID, datetime]) -> dict[UUID, int]:
+    """Note when each request's ticket went on, in another episode: so it was not solved.
+
+    The versions of those of which that is news.
+    """
     pairs = sorted(reopened.items())
-    await tx.execute(_REOPEN, {"requests": [each for each, _ in pairs], "moments": [at for _, at in pairs]})
+    known = {"requests": [each for each, _ in pairs], "moments": [at for _, at in pairs]}
+    return {row.id: row.version for row in await tx.execute(_REOPEN, known)}
 
 
 async def count_without_ticket(tx: Tx, before: datetime) -> int:

@@ -149,6 +149,7 @@ HAPPENED: Final = EVENTS | {
     "intake.request_merged": N_("merged into another request"),
     "intake.request_split": N_("a request of its own again"),
     "intake.request_closed": N_("request closed with its ticket"),
+    "intake.request_reopened": N_("request taken up again with its ticket"),
     "intake.call_rang": N_("call rang"),
     "dispatch.ticket_opened": N_("ticket opened"),
     "dispatch.owner_changed": N_("another owner"),

@@ -24,6 +24,7 @@ READ: Final[tuple[type[Payload], ...]] = (
     taken_in.RequestMerged,
     taken_in.RequestSplit,
     taken_in.RequestClosed,
+    taken_in.RequestReopened,
     taken_in.CallRang,
     taken_in.CallAnswered,
     taken_in.CallBusy,

@@ -37,17 +37,23 @@ def in_order(history: Sequence[Happening]) -> list[Happening]:
     return sorted(unique.values(), key=lambda each: (each.at, each.sequence, each.id))
 
 
-_TAKES_BACK: Final[Mapping[str, str]] = {"intake.request_split": "intake.request_merged"}
-
-
 def standing(ordered: Sequence[Happening]) -> list[Happening]:
     """A history in order, without what was taken back later: requests that were split were never one."""
     kept: list[Happening] = []
     for each in ordered:
-        if (taken_back := _TAKES_BACK.get(each.kind)) is not None:
+        if (taken_back := _taken_back(each)) is not None:
             kept = [one for one in kept if one.kind != taken_back]
         kept.append(each)
     return kept
+
+
+def _taken_back(event: Happening) -> str | None:
+    """What was no such thing, as `event` tells."""
+    if event.kind == "intake.request_split":
+        return "intake.request_merged"
+    if event.kind == "intake.request_reopened" and event.facts.get("mistaken"):
+        return "intake.request_closed"
+    return None
 
 
 def _in_utc(event: Happening) -> Happening:
