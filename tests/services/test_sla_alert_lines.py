@@ -82,6 +82,21 @@ async def test_the_page_has_one_line_and_says_what_came_before(desk: Desk) -> No
     assert len(re.findall(r"<tr tabindex", await page(desk, "&state=open"))) == 2
 
 
+async def test_the_filters_of_the_page_may_be_left_as_they_are(desk: Desk) -> None:
+    """A form sends every field, also those in which nothing was chosen."""
+    await missed(desk)
+    form = (await page(desk)).split('class="sieve"')[1].split("</form>")[0]
+    names = re.findall(r'name="(\w+)"', form)
+    assert {"state", "missed", "promise", "severity", "region"} <= set(names)
+    browser = await desk.served.signed_in("operations")
+    for chosen, lines in (({}, 1), ({"promise": "on_site"}, 1), ({"severity": "general"}, 0)):
+        answer = await browser.get("/sla/alerts", params={**dict.fromkeys(names, ""), **chosen})
+        assert answer.status_code == 200
+        assert len(re.findall(r"<tr tabindex", answer.text)) == lines
+    wrong = await desk.client("operations").get("/sla/alerts", params={"state": "over"})
+    assert wrong.status_code == 422
+
+
 async def test_who_looked_after_a_warning_is_asked_anew_when_it_is_missed(desk: Desk) -> None:
     await desk.urgent()
     await desk.tick(HALF, dispatch=HALF)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BeforeValidator
 
 from shared.db import Tx
 from shared.events.terms import Code, Severity
@@ -39,16 +40,28 @@ from sla_monitor.sinks.kinds.alertmanager import HOLDS
 router = APIRouter(route_class=ServiceRoute)
 
 
+def _chosen(value: object) -> object:
+    """What a form sends of a field in which nothing was chosen is nothing."""
+    return value if value != "" else None
+
+
+_Chosen = BeforeValidator(_chosen)
+
+
 def _filters(
-    acknowledged: Annotated[bool | None, Query(description="Whether somebody looks after it.")] = None,
-    state: Annotated[State | None, Query(description="How it stands.")] = None,
-    missed: Annotated[bool | None, Query(description="Breaches, or warnings.")] = None,
-    promise: Annotated[Code | None, Query(description="Of this promise.")] = None,
-    severity: Severity | None = None,
-    region: Code | None = None,
-    assigned_to: UUID | None = None,
+    acknowledged: Annotated[
+        bool | None, Query(description="Whether somebody looks after it."), _Chosen
+    ] = None,
+    state: Annotated[State | None, Query(description="How it stands."), _Chosen] = None,
+    missed: Annotated[bool | None, Query(description="Breaches, or warnings."), _Chosen] = None,
+    promise: Annotated[Code | None, Query(description="Of this promise."), _Chosen] = None,
+    severity: Annotated[Severity | None, _Chosen] = None,
+    region: Annotated[Code | None, _Chosen] = None,
+    assigned_to: Annotated[UUID | None, _Chosen] = None,
     latest: Annotated[
-        bool | None, Query(description="Of each promise the alert that says the most, or those before it.")
+        bool | None,
+        Query(description="Of each promise the alert that says the most, or those before it."),
+        _Chosen,
     ] = None,
 ) -> Filters:
     return Filters(acknowledged, state, missed, promise, severity, region, assigned_to, latest)

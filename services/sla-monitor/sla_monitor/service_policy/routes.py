@@ -13,6 +13,7 @@ from shared.context import ServiceContext
 from shared.db import Tx
 from shared.http.auth import public
 from shared.http.pages import page
+from shared.http.query import any_query
 from shared.http.scope import service_of, settings_of
 from shared.http.sessions import session_of
 from shared.http.transaction import ReadTx, ServiceRoute
@@ -35,7 +36,7 @@ def _contents(service: ServiceContext) -> Contents:
     return {}
 
 
-@router.get("/service-policy", dependencies=[Depends(public())])
+@router.get("/service-policy", dependencies=[Depends(public()), Depends(any_query())])
 async def service_policy(request: Request, tx: ReadTx) -> Response:
     """What every customer is promised now, when somebody works, and how to reach us."""
     settings = settings_of(request)
