@@ -95,6 +95,29 @@ async def test_the_board_fills_by_itself_and_what_needs_a_decision_is_assigned_o
 
 
 @pytest.mark.parametrize(
+    ("locale", "width", "enter_leave", "away"),
+    [("en-GB", DESK, "Enter leave", "away"), ("zh-CN", PHONE, "登记请假", "不在岗")],
+)
+async def test_leave_is_entered_on_the_page_of_the_people(
+    room: Room, locale: str, width: int, enter_leave: str, away: str
+) -> None:
+    """R24: what somebody has when their leave begins goes to others, with one form."""
+    request_id = await room.desk.ask()
+    begins = clock.now().astimezone(ZONE) - timedelta(minutes=5)
+    async with room.page(width=width, locale=locale) as page:
+        await room.open(page, "/dispatch/people/page", DUTY_LEAD_G, "dispatcher")
+        await page.locator("summary").filter(has_text=enter_leave).click()
+        await page.locator("#leave-person").select_option(str(JUNIOR_A))
+        await page.locator("#leave-from").fill(begins.strftime("%Y-%m-%dT%H:%M"))
+        await page.locator("#leave-to").fill((begins + timedelta(hours=9)).strftime("%Y-%m-%dT%H:%M"))
+        await no_overflow(page)
+        await page.get_by_role("button", name=enter_leave).click()
+        await expect(page.locator("tbody tr").filter(has_text="Sample engineer A")).to_contain_text(away)
+        await no_overflow(page)
+    assert (await room.desk.ticket(request_id)).engineer_id != JUNIOR_A
+
+
+@pytest.mark.parametrize(
     ("locale", "width", "button", "waiting", "done"),
     [
         ("en-GB", DESK, "I know of it and look after it", "Not acknowledged yet", "Leadership acknowledged"),

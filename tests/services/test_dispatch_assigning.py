@@ -324,6 +324,25 @@ async def test_nobody_gets_more_than_allowed_however_many_decide_at_once(
     assert len(waiting) == 48 - sum(row.all_of_them for row in rows)
 
 
+async def test_who_is_limited_to_a_region_sees_and_enters_what_is_there_r125(desk: Desk) -> None:
+    entered = await enters_leave(desk, JUNIOR_A, HOUR)
+    now = clock.now()
+    times_told = {"starts_at": now.isoformat(), "ends_at": (now + HOUR).isoformat()}
+    async with desk.acting("north", "operations", regions=frozenset({"north"})) as client:
+        assert (await client.get("/dispatch/leave")).json() == {"items": []}
+        leave = {"person_id": str(JUNIOR_A), **times_told}
+        assert (await client.post("/dispatch/leave", json=leave)).status_code == 422
+        assert (await client.delete(f"/dispatch/leave/{entered['id']}")).status_code == 404
+        duty = {"region": "east", "person_id": str(SENIOR_C), **times_told}
+        assert (await client.post("/dispatch/duty", json=duty)).status_code == 422
+        listed = (await client.get("/dispatch/qualifications")).json()["items"]
+        assert str(JUNIOR_A) not in {each["person_id"] for each in listed}
+        policy = await client.put(
+            "/dispatch/assignment/policy", json={"policy": {}}, headers={"if-match": '"0"'}
+        )
+        assert policy.status_code == 403
+
+
 async def test_qualifications_are_exported_r132(desk: Desk) -> None:
     people = tuple(
         each.model_copy(update={"display_name": "=A+B"}) if each.id == JUNIOR_A else each

@@ -24,6 +24,10 @@ T = TypeVar("T")
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
 )
+organisation = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="The organisation to begin with."
+)
+app.add_typer(organisation, name="organisation")
 letters = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Events that could not be handled.")
 app.add_typer(letters, name="dead-letters")
 
@@ -39,6 +43,24 @@ def _instant(written: str | datetime) -> datetime:
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one document.")]
 Services = Annotated[list[str] | None, typer.Option("--service", help="Only this one; may be repeated.")]
+
+
+@organisation.callback()
+def _organisation() -> None:
+    """So that `preset` stays a word of its own."""
+
+
+@organisation.command("preset")
+def organisation_preset(
+    name: Annotated[str, typer.Argument(help="flat, functional or matrix.")],
+) -> None:
+    """Print an organisation as PUT /dispatch/organisation takes it: change names and ids, then import it."""
+    from dispatch.organisation.presets import PRESETS, written
+
+    found = next((each for each in PRESETS if each == name), None)
+    if found is None:
+        raise typer.BadParameter(f"{name!r} is none of {', '.join(PRESETS)}")
+    typer.echo(written(found), nl=False)
 
 
 @app.command()

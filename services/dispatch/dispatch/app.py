@@ -11,6 +11,7 @@ from dispatch.acceptance import routes as acceptance
 from dispatch.acceptance.loops import acceptance_loops
 from dispatch.access import OVERSEERS
 from dispatch.assignment import routes as assignment
+from dispatch.availability import pages as availability_pages
 from dispatch.availability import routes as availability
 from dispatch.availability.loops import leave_loops
 from dispatch.board import feeds
@@ -58,6 +59,7 @@ for feature in (
     organisation,
     jobs,
     availability,
+    availability_pages,
     assignment,
     tickets,
     ticket_pages,
@@ -99,6 +101,12 @@ service: Final = Service(
                 "/dispatch/board",
                 N_("Dispatch board"),
                 N_("Who does what, and what needs a decision."),
+                frozenset(OVERSEERS),
+            ),
+            Link(
+                "/dispatch/people/page",
+                N_("People"),
+                N_("Who is away, who is on call, and who can what."),
                 frozenset(OVERSEERS),
             ),
             Link(

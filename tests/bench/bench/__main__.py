@@ -13,6 +13,7 @@ from typing import Final
 import uvloop
 
 from bench import (
+    assignment,
     channels,
     growth,
     intake,
@@ -45,6 +46,7 @@ FIGURES: Final[Sequence[Figure]] = (
     starts.FIGURE,
     *timers.FIGURES,
     triage.FIGURE,
+    assignment.FIGURE,
     *growth.FIGURES,
 )
 ON_REQUEST: Final[Sequence[Figure]] = (soak.FIGURE,)

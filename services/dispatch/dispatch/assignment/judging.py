@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from heapq import nsmallest
 from operator import itemgetter
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 from uuid import UUID
 
 from dispatch.assignment.decisions import Candidate
@@ -50,6 +50,9 @@ def above(job: Job, person: Person, policy: Policy) -> int:
     return TIERS.index(person.tier) - TIERS.index(needed_tier(job.severity, policy))
 
 
+_Look: TypeAlias = tuple[tuple[Finding, ...], int, datetime]
+
+
 class Jury:
     """Judges everybody for one job, in one territory."""
 
@@ -66,22 +69,48 @@ class Jury:
         self._work = timedelta(minutes=self._policy.work_minutes[job.severity])
         self._latest = self._now + timedelta(hours=self._policy.set_out_within_hours[job.severity])
         self._certified = staff.certified.intersection(job.skills)
+        self._most = self._policy.most_open
         self._ways: dict[object, Way] = {}
+        self._beginnings: dict[UUID, datetime | None] = {}
+        self._looks: dict[object, _Look] = {}
+        # Who is not like the others of their centre, tier and shift, and whether anybody may be.
+        self._apart = frozenset((*job.declined, *wishes, self._familiar)), situation.apart
+        self._all_differ = bool(self._certified or self._policy.softened)
 
     def judge(self, people: Sequence[Person]) -> list[Candidate]:
         """The candidates that are worth to be told of, the best first and those who were refused behind."""
         fit, refused = self._sorted_out(people)
         passed: list[tuple[int, UUID, Person, datetime]] = []
+        working, each = self._loads.working, self._weights.open_ticket
         for person in fit:
-            if found := self._refusals(person):
+            found, cost, at = self._looked_at(person)
+            if self._most and not found:
+                found = self._is_full(person)
+            if found:
                 refused.append((person, found))
             else:
-                cost, at = self._cost(person)
-                passed.append((cost, person.id, person, at))
+                passed.append((cost + each * working.get(person.id, 0), person.id, person, at))
         best = nsmallest(MOST_CANDIDATES, passed, key=itemgetter(0, 1))
         told = [self._passed(person, cost, at) for cost, _, person, at in best]
         rest = nsmallest(MOST_CANDIDATES - len(told), refused, key=_least_refused)
         return told + [self._refused(person, findings) for person, findings in rest]
+
+    def _looked_at(self, person: Person) -> _Look:
+        """Whom nothing sets apart is like everybody else of their centre, tier and shift: looked at once."""
+        own, anyway = self._apart
+        if self._all_differ or person.id in anyway or person.id in own:
+            return self._look(person)
+        alike = (person.centre, person.tier, self._staff.shift_codes.get(person.id))
+        if alike not in self._looks:
+            self._looks[alike] = self._look(person)
+        return self._looks[alike]
+
+    def _look(self, person: Person) -> _Look:
+        """What stands against somebody, else what sending them costs but for their load, and when."""
+        if found := self._against(person):
+            return found, 0, self._since
+        cost, at = self._cost(person)
+        return (), cost, at
 
     def _refused(self, person: Person, findings: Sequence[Finding]) -> Candidate:
         said = {finding.rule for finding in findings}
@@ -139,18 +168,23 @@ class Jury:
         if refused := tuple(each for each in found if each.rule in grave):
             return Candidate(person.id, cast("Tier", person.tier), None, refused)
         cost, at = self._cost(person)
+        cost += self._weights.open_ticket * self._loads.working[person.id]
         return self._passed(person, cost, at)
 
     def _refusals(self, person: Person) -> tuple[Finding, ...]:
-        """What stands against somebody right now."""
+        """What stands against somebody right now, their load with it."""
+        return (*self._against(person), *self._is_full(person))
+
+    def _is_full(self, person: Person) -> tuple[Finding, ...]:
+        most, working = self._most.get(cast("Tier", person.tier)), self._loads.working[person.id]
+        return (Finding("full", {"count": working}),) if most is not None and working >= most else ()
+
+    def _against(self, person: Person) -> tuple[Finding, ...]:
         found: list[Finding] = []
         if person.id in self._job.declined:
             found.append(Finding("declined"))
         if person.id in self._blocked:
             found.append(Finding("blocked"))
-        most = self._policy.most_open.get(cast("Tier", person.tier))
-        if most is not None and self._loads.working[person.id] >= most:
-            found.append(Finding("full", {"count": self._loads.working[person.id]}))
         found += self._cannot_come(person)
         if self._certified:
             found += self._uncertified(person)
@@ -191,6 +225,11 @@ class Jury:
 
     def _begins(self, person: Person) -> datetime | None:
         """When somebody can set out so that the way and the work fit into their time; None when too late."""
+        if person.id not in self._beginnings:
+            self._beginnings[person.id] = self._beginning(person)
+        return self._beginnings[person.id]
+
+    def _beginning(self, person: Person) -> datetime | None:
         working, busy = self._staff.working(person.id), self._staff.busy(person.id)
         if working is not None and "off_shift" in self._policy.softened:
             working = None
@@ -230,11 +269,10 @@ class Jury:
         return Way(cost, timedelta(minutes=travel.other_city_minutes), finding)
 
     def _cost(self, person: Person) -> tuple[int, datetime]:
-        """What sending somebody costs, in open tickets, and when they could set out."""
+        """What sending somebody costs but for their load, in open tickets, and when they could set out."""
         way, weights = self._way(person), self._weights
         at = self._begins(person) or self._since
-        cost = way.cost + weights.open_ticket * self._loads.working[person.id]
-        cost += weights.level_above * max(0, above(self._job, person, self._policy))
+        cost = way.cost + weights.level_above * max(0, above(self._job, person, self._policy))
         if self.leads(person):
             cost += weights.leads_group
         if person.id == self._familiar:

@@ -14,6 +14,7 @@ from dispatch.assignment import store
 from dispatch.assignment.actions import note_preferences, publish_policy
 from dispatch.assignment.policy import SHIPPED, Policy
 from dispatch.assignment.staff import Preference
+from shared.errors import AftercareError
 from shared.events.terms import PersonId
 from shared.http.auth import Caller, Role, allow
 from shared.http.cursor import Page, Paged
@@ -23,6 +24,12 @@ from shared.sent import Sent
 
 router: Final = APIRouter(route_class=ServiceRoute)
 AUTHORS: Final[tuple[Role, ...]] = ("operations", "admin")
+
+
+class ForTheWholeHouse(AftercareError):
+    """The policy is for every region and customer: who is limited to some of them cannot set it."""
+
+    kind = "forbidden"
 
 
 class PolicyView(BaseModel):
@@ -80,6 +87,8 @@ async def publish(
     tx: WriteTx, caller: Caller, seen: IfMatch, response: Response, body: NextPolicy
 ) -> PublishedPolicy:
     """Publish the next version, for every decision from now on; `If-Match: "0"` for the first one."""
+    if any(limit is not None for limit in (caller.regions, caller.product_lines, caller.customer_levels)):
+        raise ForTheWholeHouse
     version = await publish_policy(tx, body.policy, body.note, seen, caller.id)
     show_version(response, version)
     return PublishedPolicy(version=version)

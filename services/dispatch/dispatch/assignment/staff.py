@@ -90,6 +90,11 @@ class Situation:
     places: Mapping[PersonId, Place] = field(default_factory=dict)
     _windows: dict[str, tuple[Interval, ...]] = field(default_factory=dict, compare=False)
 
+    @cached_property
+    def apart(self) -> frozenset[PersonId]:
+        """Whose time or place is not that of their shift and centre."""
+        return frozenset((*self.away, *self.visits, *self.on_call, *self.places))
+
     def windows(self, shift: Shift) -> tuple[Interval, ...]:
         """When a shift works from now on."""
         if shift.code not in self._windows:
@@ -128,13 +133,13 @@ class Staff:
     def at(self, situation: Situation) -> Staff:
         """The same people at another time."""
         moved = replace(self, situation=situation)
-        for name in ("_shift_codes", "_engineers"):
+        for name in ("shift_codes", "_engineers"):
             if name in self.__dict__:
                 moved.__dict__[name] = self.__dict__[name]
         return moved
 
     @cached_property
-    def _shift_codes(self) -> Mapping[PersonId, str]:
+    def shift_codes(self) -> Mapping[PersonId, str]:
         codes = {member: team.shift for team in reversed(self.teams) if team.shift for member in team.members}
         own = {person.id: person.shift for person in self.people.values() if person.shift}
         return {**codes, **own}
@@ -188,7 +193,7 @@ class Staff:
 
     def working(self, person_id: PersonId) -> Sequence[Interval] | None:
         """When somebody is at work from now on, their duty on call with it; None is always."""
-        code = self._shift_codes.get(person_id)
+        code = self.shift_codes.get(person_id)
         if code is None or code not in self.shifts:
             return None
         windows = self.situation.windows(self.shifts[code])

@@ -66,9 +66,7 @@ async def lock_staff(tx: Tx, customers: Collection[UUID] = ()) -> tuple[Staff, L
     the row of the organisation is the one lock of all decisions. Two statements, four after an import.
     `NobodyToOwn` before the first import.
     """
-    row = (await tx.execute(_HELD)).first()
-    if row is None:
-        raise NobodyToOwn
+    row = await lock_organisation(tx)
     staff = _known.get(row.import_id)
     if staff is None or staff[0] != row.version:
         staff = (row.version, await _load_staff(tx))
@@ -84,6 +82,14 @@ async def lock_staff(tx: Tx, customers: Collection[UUID] = ()) -> tuple[Staff, L
         Counter(dict(zip(found.people or (), found.supervising or (), strict=True))),
     )
     return staff[1].at(_situation(found, tx.now)), loads
+
+
+async def lock_organisation(tx: Tx) -> Any:
+    """The one lock of all decisions; which import it is, and its version. `NobodyToOwn`."""
+    row = (await tx.execute(_HELD)).first()
+    if row is None:
+        raise NobodyToOwn
+    return row
 
 
 _HELD: Final = select(organisation.c.import_id, organisation.c.version).with_for_update()

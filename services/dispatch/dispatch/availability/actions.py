@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -42,7 +42,7 @@ async def ask_leave(
     """
     if not viewer.oversees and person_id != viewer.employee_id:
         raise NotYours
-    await _require_person(tx, person_id)
+    await _require_person(tx, viewer, person_id)
     _require_time(starts_at, ends_at, tx.now)
     state: State = "approved" if viewer.oversees else "asked"
     decider = viewer.id if viewer.oversees else None
@@ -63,9 +63,21 @@ async def ask_leave(
     return entered
 
 
-async def _require_person(tx: Tx, person_id: PersonId) -> None:
+async def in_sight(tx: Tx, viewer: Viewer, people: Collection[PersonId]) -> frozenset[PersonId]:
+    """Those of `people` who work where `viewer` may look (R125)."""
+    if viewer.regions is None:
+        return frozenset(people)
+    found = await load_persons(tx, people)
+    return frozenset(
+        each.id
+        for each in found.values()
+        if each.id == viewer.employee_id or viewer.regions.intersection(each.regions)
+    )
+
+
+async def _require_person(tx: Tx, viewer: Viewer, person_id: PersonId) -> None:
     found = (await load_persons(tx, [person_id])).get(person_id)
-    if found is None or not found.active:
+    if found is None or not found.active or person_id not in await in_sight(tx, viewer, [person_id]):
         raise invalid("body", ("person_id",), N_("no such person"), "unknown_person")
 
 
@@ -77,7 +89,7 @@ def _require_time(starts_at: datetime, ends_at: datetime, now: datetime) -> None
 async def decide_leave(tx: Tx, viewer: Viewer, absence_id: UUID, *, approved: bool) -> Absence:
     """What was asked for is approved or refused. `NoSuchAbsence`; `AbsenceDecided`."""
     found = await store.lock_absence(tx, absence_id)
-    if found is None:
+    if found is None or not await in_sight(tx, viewer, [found.person_id]):
         raise NoSuchAbsence
     if found.state != "asked":
         raise AbsenceDecided(state=found.state)
@@ -93,6 +105,8 @@ async def end_leave(tx: Tx, viewer: Viewer, absence_id: UUID) -> None:
     """Back before the time, or not gone at all; what was given to others stays with them."""
     found = await store.lock_absence(tx, absence_id)
     if found is None or not (viewer.oversees or found.person_id == viewer.employee_id):
+        raise NoSuchAbsence
+    if not await in_sight(tx, viewer, [found.person_id]):
         raise NoSuchAbsence
     if found.state not in ("asked", "approved"):
         raise AbsenceDecided(state=found.state)
@@ -126,16 +140,33 @@ async def enter_duty(
     ends_at: datetime,
 ) -> Duty:
     """Somebody is on call. `InvalidInput`; `DutyOverlaps`."""
-    if region not in await load_regions(tx):
+    if region not in await load_regions(tx) or not _may_see(viewer, region):
         raise invalid("body", ("region",), N_("no such region"), "unknown_region")
-    await _require_person(tx, person_id)
+    await _require_person(tx, viewer, person_id)
     _require_time(starts_at, ends_at, tx.now)
     entered = Duty(uuid7(), region, part, person_id, starts_at, ends_at, viewer.id)
     await store.save_duty(tx, entered)
     return entered
 
 
-async def drop_duty(tx: Tx, duty_id: UUID) -> None:
+async def drop_duty(tx: Tx, viewer: Viewer, duty_id: UUID) -> None:
     """Nobody is on call by it any more. `NoSuchDuty`."""
-    if not await store.drop_duty(tx, duty_id):
-        raise NoSuchDuty
+    region = await store.drop_duty(tx, duty_id)
+    if region is None or not _may_see(viewer, region):
+        raise NoSuchDuty  # what was dropped comes back with the transaction
+
+
+async def leave_for(tx: Tx, viewer: Viewer, since: datetime) -> list[Absence]:
+    """The leave that is not over at `since`: of those whom `viewer` oversees, else their own."""
+    found = await store.list_absences(tx, since, None if viewer.oversees else viewer.person_id)
+    seen = await in_sight(tx, viewer, {each.person_id for each in found})
+    return [each for each in found if each.person_id in seen]
+
+
+async def duties_for(tx: Tx, viewer: Viewer, since: datetime) -> list[Duty]:
+    """Who is on call where `viewer` may look."""
+    return [each for each in await store.list_duties(tx, since) if _may_see(viewer, each.region)]
+
+
+def _may_see(viewer: Viewer, region: str) -> bool:
+    return viewer.regions is None or region in viewer.regions

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import AwareDatetime, BaseModel
 
 from dispatch.access import OVERSEERS, READERS, Viewer
-from dispatch.availability import actions, store
+from dispatch.availability import actions
 from dispatch.availability.rules import Absence, Duty, Kind, Part, State
 from shared.events.terms import Code, PersonId
 from shared.http.auth import Caller, allow
@@ -91,9 +91,7 @@ Since = Annotated[AwareDatetime | None, Query(description="What is not over at t
 @router.get("/leave", dependencies=[Depends(allow(*READERS))])
 async def leave(tx: ReadTx, caller: Caller, since: Since = None) -> LeaveList:
     """Leave that is asked for or approved, in order of time; an engineer sees their own."""
-    viewer = Viewer.of(caller)
-    whose = None if viewer.oversees else viewer.person_id
-    found = await store.list_absences(tx, since or tx.now, whose)
+    found = await actions.leave_for(tx, Viewer.of(caller), since or tx.now)
     return LeaveList(items=[LeaveView.of(each) for each in found])
 
 
@@ -120,9 +118,10 @@ async def end(tx: WriteTx, caller: Caller, absence_id: UUID) -> Response:
 
 
 @router.get("/duty", dependencies=[Depends(allow(*READERS))])
-async def duty(tx: ReadTx, since: Since = None) -> DutyList:
+async def duty(tx: ReadTx, caller: Caller, since: Since = None) -> DutyList:
     """Who is on call, in order of time."""
-    return DutyList(items=[DutyView.of(each) for each in await store.list_duties(tx, since or tx.now)])
+    found = await actions.duties_for(tx, Viewer.of(caller), since or tx.now)
+    return DutyList(items=[DutyView.of(each) for each in found])
 
 
 @router.post("/duty", status_code=201, dependencies=_OVERSEEING)
@@ -135,7 +134,7 @@ async def enter_duty(tx: WriteTx, caller: Caller, body: NewDuty) -> DutyView:
 
 
 @router.delete("/duty/{duty_id}", status_code=204, dependencies=[Depends(allow(*OVERSEERS))])
-async def drop(tx: WriteTx, duty_id: UUID) -> Response:
+async def drop(tx: WriteTx, caller: Caller, duty_id: UUID) -> Response:
     """Nobody is on call by it any more."""
-    await actions.drop_duty(tx, duty_id)
+    await actions.drop_duty(tx, Viewer.of(caller), duty_id)
     return Response(status_code=204)

@@ -116,7 +116,7 @@ async def list_duties(tx: Tx, since: datetime) -> list[Duty]:
     return [Duty(**row._mapping) for row in await tx.execute(chosen)]
 
 
-async def drop_duty(tx: Tx, duty_id: UUID) -> bool:
-    """False when there is none."""
-    dropped = await tx.execute(delete(duty).where(duty.c.id == duty_id).returning(duty.c.id))
-    return dropped.first() is not None
+async def drop_duty(tx: Tx, duty_id: UUID) -> str | None:
+    """The region it was for; None when there was none."""
+    dropped = await tx.execute(delete(duty).where(duty.c.id == duty_id).returning(duty.c.region))
+    return dropped.scalar_one_or_none()

@@ -110,11 +110,14 @@ async def one_preset(name: PresetName) -> Organisation:
     "/qualifications", dependencies=[Depends(allow("operations", "admin"))], response_model=QualificationList
 )
 async def qualifications(
-    tx: ReadTx, shape: Annotated[Literal["json", "csv"], Query(alias="format")] = "json"
+    tx: ReadTx, caller: Caller, shape: Annotated[Literal["json", "csv"], Query(alias="format")] = "json"
 ) -> QualificationList | Response:
     """What everybody may do and has learned, for their files (R38, R132); as JSON, or as CSV."""
     found = await store.load_organisation(tx)
-    listed = records(found.document.people, day_of(tx.now)) if found else []
+    people = found.document.people if found else ()
+    regions = caller.regions
+    people = tuple(each for each in people if regions is None or regions.intersection(each.regions))
+    listed = records(people, day_of(tx.now))
     if shape == "csv":
         headers = {"Content-Disposition": 'attachment; filename="qualifications.csv"'}
         return Response(as_csv(listed), media_type="text/csv; charset=utf-8", headers=headers)

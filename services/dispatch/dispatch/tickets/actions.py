@@ -42,7 +42,7 @@ async def open_tickets(tx: Tx, registered: Sequence[Registered]) -> list[Ticket]
     by_request = {UUID(event.subject): event for event in registered}
     known = await store.lock_by_request(tx, by_request.keys())
     fresh = [
-        _asked_for(event, request_id, tx)
+        asked_for(event, request_id, tx)
         for request_id, event in by_request.items()
         if request_id not in known
     ]
@@ -64,7 +64,7 @@ async def open_tickets(tx: Tx, registered: Sequence[Registered]) -> list[Ticket]
     return [change.after for change in changes]
 
 
-def _asked_for(event: Registered, request_id: UUID, tx: Tx) -> Ticket:
+def asked_for(event: Registered, request_id: UUID, tx: Tx) -> Ticket:
     """The ticket that a request asks for, before anybody has it."""
     asked = event.data
     return Ticket(
