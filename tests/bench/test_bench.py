@@ -34,6 +34,7 @@ MARKS = {
     "growth": [needs_wrk, pytest.mark.proof],
     "growth-of-a-conversation": [needs_wrk, pytest.mark.proof],
     "soak": [pytest.mark.proof],
+    "assignment": [pytest.mark.proof],
 }
 
 
