@@ -15,6 +15,8 @@ from shared.events.terms import Kind, Severity
 FOLDER = Path(__file__).parent / "triage"
 LABELLED = FOLDER / "labelled.jsonl"
 FROZEN = {
+    "second_hand.jsonl": "075b7d4d9851bb777cf437754be7c31cd4e2e21fb59da9f0da0595b122fae552",
+    "third_hand.jsonl": "1b205f448990275fb6f85a0739067b4b12964225b20f120f86abcb44f7229b9b",
     "labelled.jsonl": "9dab63079f9d8ef51ec5bc161521bbcdd62692bc2abdf9cf98004a1f5c519d4c",
     "afterwards.jsonl": "845692068c5a06860ec8f5f739ae5e25175bb640388351504cf3d89e11de9c8f",
     "unseen.jsonl": "773c87c7aeb71136105c42f798fef030dfd0a0b30e7b8b39ee6a6473f6b60f8f",
