@@ -112,9 +112,12 @@ async def sides(_stage: Stage) -> AsyncIterator[Sequence[Side]]:
 FIGURE: Final = Figure(
     "triage",
     "The shipped triage rules on labelled requests in Chinese and English, with negations, questions, past "
-    "and quoted trouble and words that mean something else; 64 to 223 texts a set. All sets and the rules "
-    "are by one hand, and the held-out half was known to it: take `unseen` for what a new customer's words "
-    "meet. The rules before these found 23 % of the urgent ones of the held-out half.",
+    "and quoted trouble and words that mean something else; 64 to 340 texts a set. The first four sets and "
+    "the rules are by one hand, and the held-out half was known to it. What a new customer's words meet is "
+    "said by the third hand's: nobody who wrote rules has read them, and version 1 of the rules found 56 % "
+    "of the urgent ones there (precision 77 %, macro-F1 of severity 0.628, of kind 0.620). Of the second "
+    "hand's, one half was learned from and of the other nothing but these sums was looked at, often, while "
+    "the rules were made.",
     sides,
     (
         Ratio("recall on urgent, held out", RECALL, HELD_OUT, LABELS, targets=(0.97,)),
@@ -122,6 +125,9 @@ FIGURE: Final = Figure(
         Ratio("macro-F1 of kind, held out", KIND, HELD_OUT, LABELS),
         Ratio("recall on urgent, unseen", RECALL, UNSEEN, LABELS, targets=(0.97,)),
         Ratio("macro-F1 of severity, unseen", SEVERITY, UNSEEN, LABELS, targets=(0.85,)),
+        Ratio("recall on urgent, third hand", RECALL, THIRD, LABELS, targets=(0.9,)),
+        Ratio("macro-F1 of severity, third hand", SEVERITY, THIRD, LABELS, targets=(0.8,)),
+        Ratio("macro-F1 of kind, third hand", KIND, THIRD, LABELS),
     ),
     (Limit("a text", EACH, HELD_OUT, 1_000),),
 )

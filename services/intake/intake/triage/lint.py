@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, get_args
 
-from intake.triage.ruleset import Draft, Rule, looked_for
+from intake.triage.ruleset import LIST, Draft, Rule, Words, looked_for
 from shared.events.terms import Kind
 from shared.i18n import N_, gettext
 
@@ -27,6 +27,7 @@ class Finding:
         return gettext(SENTENCES[self.code]).format(**self.named)
 
 
+_FIELDS: Final = ("words", "near", "along", "then", "unless")
 SENTENCES: Final[Mapping[str, str]] = {
     "kind_missing": N_("Say how long these kinds take: {kinds}."),
     "no_danger": N_("Without a rule for dangers that are urgent nothing keeps people safe."),
@@ -36,13 +37,14 @@ SENTENCES: Final[Mapping[str, str]] = {
     "word_twice": N_("“{word}” stands in this list already."),
     "word_too_short": N_("“{word}” would be found in nearly every text."),
     "star_within": N_("In “{word}” a * may only stand in the end."),
+    "no_such_list": N_("Nothing is called {word} here; a list holds words only."),
     "contradiction": N_("“{word}” decides otherwise in the rule {rule}."),
 }
 
 
 def lint(draft: Draft) -> list[Finding]:
     """Everything that is wrong; nothing is published that has a finding."""
-    return [*_whole(draft), *_rules(draft), *_contradictions(draft)]
+    return [*_whole(draft), *_lists(draft), *_rules(draft), *_contradictions(draft)]
 
 
 def _whole(draft: Draft) -> Iterator[Finding]:
@@ -51,6 +53,23 @@ def _whole(draft: Draft) -> Iterator[Finding]:
         yield Finding("kind_missing", ("base_hours",), {"kinds": ", ".join(missing)})
     if not any(rule.severity == "urgent" and rule.hazard for rule in draft.rules):
         yield Finding("no_danger", ("rules",))
+
+
+def _lists(draft: Draft) -> Iterator[Finding]:
+    for name, words in draft.lists.items():
+        yield from _list(words, ("lists", name))
+    for path, words in _every_list(draft):
+        for number, word in enumerate(words):
+            if word.startswith(LIST) and (path[0] == "lists" or word[1:] not in draft.lists):
+                yield Finding("no_such_list", (*path, number), {"word": word})
+
+
+def _every_list(draft: Draft) -> Iterator[tuple[tuple[str | int, ...], Words]]:
+    for name, words in draft.lists.items():
+        yield ("lists", name), words
+    for number, rule in enumerate(draft.rules):
+        for field_name in _FIELDS:
+            yield ("rules", number, field_name), getattr(rule, field_name)
 
 
 def _rules(draft: Draft) -> Iterator[Finding]:
@@ -72,17 +91,21 @@ def _does_something(rule: Rule) -> bool:
 
 
 def _words(rule: Rule, path: tuple[str | int, ...]) -> Iterator[Finding]:
-    for name in ("words", "near", "unless"):
-        seen: set[str] = set()
-        for number, word in enumerate(getattr(rule, name)):
-            found, place = looked_for(word), (*path, name, number)
-            if found in seen:
-                yield Finding("word_twice", place, {"word": word})
-            seen.add(found)
-            if not _says_something(found):
-                yield Finding("word_too_short", place, {"word": word})
-            if "*" in found[:-1]:
-                yield Finding("star_within", place, {"word": word})
+    for name in _FIELDS:
+        yield from _list(getattr(rule, name), (*path, name))
+
+
+def _list(words: Words, path: tuple[str | int, ...]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for number, word in enumerate(words):
+        found, place = looked_for(word), (*path, number)
+        if found in seen:
+            yield Finding("word_twice", place, {"word": word})
+        seen.add(found)
+        if not _says_something(found):
+            yield Finding("word_too_short", place, {"word": word})
+        if "*" in found[:-1]:
+            yield Finding("star_within", place, {"word": word})
 
 
 def _says_something(word: str) -> bool:
@@ -91,10 +114,10 @@ def _says_something(word: str) -> bool:
 
 
 def _contradictions(draft: Draft) -> Iterator[Finding]:
-    """A word on its own that means two severities or two kinds; with `near` it depends on its company."""
+    """A word on its own that means two severities or two kinds; where it needs others it depends on them."""
     first: dict[str, Rule] = {}
     for number, rule in enumerate(draft.rules):
-        if rule.near or not (rule.severity or rule.kind):
+        if rule.near or rule.along or rule.then or rule.last or not (rule.severity or rule.kind):
             continue
         for place, word in enumerate(rule.words):
             other = first.setdefault(looked_for(word), rule)

@@ -1,25 +1,26 @@
 """What a request is about and how much it hurts, by explainable rules; safety words first (R05–R10).
 
-The rules themselves are data: `ruleset` says what they may say, `shipped.toml` what they say.
+The rules themselves are data: `ruleset` says what they may say, the folder `shipped` what they say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
-from intake.triage.ruleset import Rule, RuleSet, looked_for, shipped
+from intake.triage.ruleset import Rule, RuleSet, Words, looked_for, shipped
+from intake.triage.search import LONGEST, Index, Place, Word
 from intake.triage.text import Reading, Scope, fold
 from shared.events.terms import Kind, Severity
 
 RANK: Final[dict[Severity, int]] = {"general": 0, "important": 1, "urgent": 2}
-_MOST_HITS: Final = 100  # of one word in one text; whoever writes it more often means nothing else by it
 _MOST_HOURS: Final = 80.0
-_GRAM: Final = 3
-_PHRASE: Final = 60  # characters a phrase may have
 _NEAR: Final = 120  # characters to either side within a clause
+GAP: Final = " … "
+"""Between two words that decided together; what stands between them in the text is not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,67 +50,97 @@ class Triage:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
-    """A word to look for: `text` as it stands, whether it has to begin and end where an English word does."""
-
-    text: str
-    open: bool
-    """Any ending of the word will do."""
-
-    def places(self, text: str) -> Iterator[tuple[int, int]]:
-        place, found = -1, 0
-        while found < _MOST_HITS and (place := text.find(self.text, place + 1)) >= 0:
-            found += 1
-            end = place + len(self.text)
-            if _latin(self.text[0]) and place and _latin(text[place - 1]):
-                continue
-            if self.open:
-                while end < len(text) and end - place < 60 and _latin(text[end]):
-                    end += 1
-            elif _latin(self.text[-1]) and end < len(text) and _latin(text[end]):
-                continue
-            yield place, end
+_Hit = tuple[int, str]
+"""Where a word stands, and the word."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """A rule in the form in which it is looked for."""
+    """A rule in the form in which it is looked for: its lists by number, none where it has none."""
 
     rule: Rule
-    words: tuple[_Word, ...]
-    near: tuple[_Word, ...]
-    unless: tuple[_Word, ...]
-
-    def hits(self, reading: Reading, words: Iterable[_Word]) -> Iterator[tuple[int, str]]:
-        """Where one of these words of the rule stands and means what the rule means, with the word."""
-        text = reading.text
-        for word in words:
-            for place, end in word.places(text):
-                if not self._otherwise(text, place, end) and self._accompanied(reading, place):
-                    yield place, text[place:end]
-
-    def _otherwise(self, text: str, place: int, end: int) -> bool:
-        """Whether it is part of a phrase in which it means something else."""
-        around = text[max(0, place - _PHRASE) : end + _PHRASE]
-        shift = place - max(0, place - _PHRASE)
-        return any(
-            begins <= shift and shift < ends
-            for phrase in self.unless
-            if phrase.text in around
-            for begins, ends in phrase.places(around)
-        )
-
-    def _accompanied(self, reading: Reading, place: int) -> bool:
-        if not self.near:
-            return True
-        start, end = reading.clause(place)
-        clause = reading.text[max(start, place - _NEAR) : min(end, place + _NEAR)]
-        return any(each.text in clause and any(True for _ in each.places(clause)) for each in self.near)
+    words: int
+    near: int | None
+    along: int | None
+    then: int | None
+    unless: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Finding:
+class _Found:
+    """What of the rules' words stands in one text."""
+
+    def __init__(self, text: str, rules: Rules) -> None:
+        self.reading = Reading(text)
+        self._rules = rules
+        self._standing = rules.index.standing(text)
+        self._lists: dict[int, list[Place]] = {}
+        for word, places in self._standing.items():
+            for number in rules.lists_of[word]:
+                self._lists.setdefault(number, []).extend(places)
+        for each in self._lists.values():
+            if len(each) > 1:
+                each.sort()
+
+    def at_hand(self) -> list[_Compiled]:
+        """The rules that have all they need somewhere in the text, in the order of the rules."""
+        lists, by_list = self._lists, self._rules.by_list
+        numbers = sorted([rule for each in lists if each in by_list for rule in by_list[each]])
+        rules = [self._rules.compiled[number] for number in numbers]
+        return [
+            each
+            for each in rules
+            if (each.near is None or each.near in lists)
+            and (each.then is None or each.then in lists)
+            and (each.along is None or each.along in lists)
+        ]
+
+    def hits(self, rule: _Compiled) -> list[_Hit]:
+        """Where the rule's words stand and mean what the rule means: the first, and of those the longest, first."""
+        found: Sequence[Place] = self._lists[rule.words]
+        if rule.unless is not None and (others := self._lists.get(rule.unless)):
+            found = [each for each in found if not _covered(each[0], others)]
+        if rule.near is not None:
+            near = self._lists[rule.near]
+            found = [each for each in found if self._near(each[0], near)]
+        if rule.then is not None:
+            return self._followed(_longest(found), self._lists[rule.then], rule.rule.within)
+        text = self.reading.text
+        return [(place, text[place:end]) for place, end in _longest(found)]
+
+    def _near(self, place: int, near: Sequence[Place]) -> bool:
+        start, end = self.reading.clause(place)
+        end = min(end, place + _NEAR)
+        return any(stop <= end for _, stop in _between(near, max(start, place - _NEAR), end))
+
+    def _followed(self, found: Iterable[Place], then: Sequence[Place], within: int) -> list[_Hit]:
+        hits, text = [], self.reading.text
+        for place, end in found:
+            most = min(end + within, self.reading.clause(place)[1] - 1)
+            if after := _between(then, end, most):
+                begin, stop = after[0]
+                hits.append((place, f"{text[place:end]}{GAP}{text[begin:stop]}"))
+        return hits
+
+
+def _longest(places: Sequence[Place]) -> Sequence[Place]:
+    """Of those that begin at the same place the longest first."""
+    return sorted(places, key=_by_place) if len(places) > 1 else places
+
+
+def _by_place(place: Place) -> Place:
+    return place[0], -place[1]
+
+
+def _between(places: Sequence[Place], first: int, last: int) -> Sequence[Place]:
+    """Those of the sorted `places` that begin from `first` to `last`."""
+    return places[bisect_left(places, (first, 0)) : bisect_left(places, (last + 1, 0))]
+
+
+def _covered(place: int, others: Sequence[Place]) -> bool:
+    return any(place < end for _, end in _between(others, place - 2 * LONGEST, place))
+
+
+class _Finding(NamedTuple):
     """A rule that matched: where, by which word, and how that was meant."""
 
     rule: Rule
@@ -120,38 +151,40 @@ class _Finding:
 
 @dataclass(frozen=True)
 class Rules:
-    """One version of the rules, ready to judge."""
+    """One version of the rules, ready to judge.
+
+    lists_of  by the number of a word: the lists of words, by number, it is in
+    by_list   by the number of a list: the rules, by number, that look for its words
+    """
 
     version: int
     base_hours: Mapping[Kind, float]
     compiled: Sequence[_Compiled]
-    index: Mapping[str, Sequence[tuple[int, _Word]]]
-    """By the first characters of a word, at most three: the rules, by number, that look for it."""
+    index: Index
+    lists_of: Sequence[Sequence[int]]
+    by_list: Mapping[int, Sequence[int]]
 
     @staticmethod
     def of(rules: RuleSet) -> Rules:
-        compiled = [
-            _Compiled(each, _words(each.words), _words(each.near), _words(each.unless))
-            for each in rules.rules
-        ]
-        index: dict[str, list[tuple[int, _Word]]] = {}
-        for number, each in enumerate(compiled):
-            for word in each.words:
-                index.setdefault(word.text[:_GRAM], []).append((number, word))
-        return Rules(rules.version, rules.base_hours, compiled, index)
+        words: dict[Word, int] = {}
+        lists: dict[frozenset[int], int] = {}
 
-    def at_hand(self, text: str) -> list[tuple[_Compiled, list[_Word]]]:
-        """The rules with those of their words that stand somewhere in the text, in the order of the rules.
+        def numbered(said: Words) -> int | None:
+            numbers = {words.setdefault(_word(each), len(words)) for each in rules.words_of(said)}
+            return lists.setdefault(frozenset(numbers), len(lists)) if said else None
 
-        A few words in a thousand are looked for: those whose first characters are there.
-        """
-        grams = {text[place : place + size] for size in range(1, _GRAM + 1) for place in range(len(text))}
-        here: dict[int, list[_Word]] = {}
-        for gram in self.index.keys() & grams:
-            for number, word in self.index[gram]:
-                if word.text in text:
-                    here.setdefault(number, []).append(word)
-        return [(self.compiled[number], here[number]) for number in sorted(here)]
+        compiled: list[_Compiled] = []
+        by_list: dict[int, tuple[int, ...]] = {}
+        for number, rule in enumerate(rules.rules):
+            own = numbered(rule.words) or 0
+            others = map(numbered, (rule.near, rule.along, rule.then, rule.unless))
+            compiled.append(_Compiled(rule, own, *others))
+            by_list[own] = (*by_list.get(own, ()), number)
+        lists_of: list[list[int]] = [[] for _ in words]
+        for members, each in lists.items():
+            for word in members:
+                lists_of[word].append(each)
+        return Rules(rules.version, rules.base_hours, compiled, Index.of(words), lists_of, by_list)
 
 
 @cache
@@ -160,13 +193,9 @@ def shipped_rules() -> Rules:
     return Rules.of(shipped())
 
 
-def _words(words: Iterable[str]) -> tuple[_Word, ...]:
-    folded = (looked_for(each) for each in words)
-    return tuple(_Word(each.rstrip("*"), each.endswith("*")) for each in folded)
-
-
-def _latin(character: str) -> bool:
-    return character.isascii() and character.isalnum()
+def _word(word: str) -> Word:
+    folded = looked_for(word)
+    return Word(folded.rstrip("*"), folded.endswith("*"))
 
 
 def judge(text: str, rules: Rules | None = None) -> Triage:
@@ -177,8 +206,8 @@ def judge(text: str, rules: Rules | None = None) -> Triage:
     request is general (R07). It never raises.
     """
     rules = rules or shipped_rules()
-    reading = Reading(fold(text))
-    findings = _findings(reading, rules)
+    folded = fold(text)
+    findings = _without_last(_findings(_Found(folded, rules)), asks="?" in folded)
     stated = [each for each in findings if each.scope == "stated"]
     severity = severity_of([each.rule for each in stated])
     deciding = _deciding([each.rule for each in stated], severity)
@@ -204,6 +233,18 @@ def severity_of(stated: Sequence[Rule]) -> Severity:
     return gravest((danger, trouble))
 
 
+def _without_last(findings: list[_Finding], asks: bool) -> list[_Finding]:
+    """Without the rules that count for want of anything better, where there is something or the text `asks`."""
+    others = [each for each in findings if not each.rule.last]
+    if asks or any(_decides(each.rule) for each in others if each.scope == "stated"):
+        return others
+    return findings
+
+
+def _decides(rule: Rule) -> bool:
+    return bool(rule.kind or rule.severity or rule.settles or rule.caps == "general")
+
+
 def gravest(severities: Iterable[Severity | None]) -> Severity:
     return max((each for each in severities if each), key=RANK.__getitem__, default="general")
 
@@ -219,34 +260,30 @@ def _only_kind(rule: Rule) -> bool:
     return bool(rule.kind) and not (rule.severity or rule.settles or rule.skill or rule.part)
 
 
-def _first_and_longest(hit: tuple[int, str]) -> tuple[int, int]:
-    place, word = hit
-    return place, -len(word)
-
-
 def _told(finding: _Finding) -> str:
     name = finding.rule.name
     return name if finding.scope == "stated" else f"{name}.{finding.scope}"
 
 
-def _findings(reading: Reading, rules: Rules) -> list[_Finding]:
+def _findings(found: _Found) -> list[_Finding]:
     """One finding of each rule at most: where it is meant, or a danger that is not; in the order of the rules."""
-    at_hand = rules.at_hand(reading.text)
-    settled = max((_settled(reading, *each) for each in at_hand if each[0].rule.settles), default=0)
-    found = (_finding(reading, *each, settled) for each in at_hand)
-    return [each for each in found if each]
+    at_hand = found.at_hand()
+    settled = max((_settled(found, each) for each in at_hand if each.rule.settles), default=0)
+    findings = (_finding(found, each, settled) for each in at_hand)
+    return [each for each in findings if each]
 
 
-def _settled(reading: Reading, rule: _Compiled, words: Sequence[_Word]) -> int:
+def _settled(found: _Found, rule: _Compiled) -> int:
     """Until where what is said is over."""
-    places = (place for place, _ in rule.hits(reading, words) if reading.scope(place) == "stated")
+    reading = found.reading
+    places = (place for place, _ in found.hits(rule) if reading.scope(place) == "stated")
     return max((reading.clause(place)[1] for place in places), default=0)
 
 
-def _finding(reading: Reading, compiled: _Compiled, words: Sequence[_Word], settled: int) -> _Finding | None:
+def _finding(found: _Found, compiled: _Compiled, settled: int) -> _Finding | None:
     rule, otherwise = compiled.rule, None
-    for place, word in sorted(compiled.hits(reading, words), key=_first_and_longest):
-        scope: Scope = "stated" if rule.anywhere else reading.scope(place)
+    for place, word in found.hits(compiled):
+        scope: Scope = "stated" if rule.anywhere else found.reading.scope(place)
         if scope == "stated" and rule.severity not in (None, "general") and place < settled:
             scope = "past"
         if scope == "stated" or (rule.kind and rule.severity is None and scope != "denied"):
