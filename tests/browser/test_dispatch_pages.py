@@ -156,8 +156,8 @@ async def test_an_engineer_does_a_job_with_one_thumb(room: Room) -> None:
         await page.get_by_role("button", name="出发", exact=True).click()
         await page.get_by_role("button", name="到达").click()
         await page.get_by_role("button", name="开始作业").click()
+        await expect(page.locator(".ticket-head")).to_contain_text("处理中")
         await no_overflow(page)
-        await page.get_by_role("button", name="开始作业").click()
         for box in await page.locator("#resolve input[name=items][required]").all():
             await box.check()
         await page.locator("#work_note").fill("更换密封圈")
