@@ -193,7 +193,7 @@ class Calls:
         return await client.post("/intake/triage/rules/trial", json={"rules": self._rules()})
 
     def _rules(self) -> Any:
-        return shipped().model_dump(mode="json", include={"base_hours", "rules"})
+        return shipped().model_dump(mode="json", include={"base_hours", "lists", "rules"})
 
     async def put_places(self, client: httpx.AsyncClient) -> httpx.Response:
         version = (await client.get("/intake/places")).json()["version"]
