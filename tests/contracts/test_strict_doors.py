@@ -25,6 +25,7 @@ PAGES_OF_CUSTOMERS = {
     "GET /intake/help/{id}",
     "GET /intake/progress/{token}",
     "GET /sign-in",
+    "GET /sla/service-policy",
     "POST /dispatch/acceptance/{token}",
     "POST /feedback/survey/{token}",
     "POST /intake/form",
