@@ -213,7 +213,7 @@ async def test_no_list_names_it(desk: Hearing, known: Known, limit: str) -> None
 
 def other_rules() -> dict[str, Any]:
     """Rules by which what is asked for in `REQUEST` is urgent."""
-    known: dict[str, Any] = shipped().model_dump(mode="json", include={"base_hours", "rules"})
+    known: dict[str, Any] = shipped().model_dump(mode="json", include={"base_hours", "lists", "rules"})
     found = {**known["rules"][0], "name": "cold", "words": ["空调"], "severity": "urgent"}
     return {**known, "rules": [found, *known["rules"]]}
 
