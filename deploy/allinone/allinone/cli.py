@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
 
-from allinone.faults import AlreadyTold, NotUsable, OutOfReach
+from allinone.ending import do, fail
+from allinone.faults import NotUsable
 
 if TYPE_CHECKING:
     from allinone.operations import Replayed
 
-T = TypeVar("T")
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -68,7 +67,7 @@ def run() -> None:
     """Serve all five services on one port with an embedded database (PORT, default 8000)."""
     from allinone.embedded import run as run_embedded
 
-    _do(run_embedded(_port()))
+    do(run_embedded(_port()))
 
 
 @app.command()
@@ -79,7 +78,7 @@ def up() -> None:
     try:
         suite.up(_port())
     except suite.NotStarted as reason:
-        _fail(reason, 1)
+        fail(reason, 1)
     typer.echo(f"Aftercare is at http://127.0.0.1:{_port()}/ (`make down` stops it)")
 
 
@@ -96,7 +95,7 @@ def open_suite(answers: int) -> None:
     """What `aftercare run` has done at the start, by a process that ends."""
     from allinone import opening
 
-    _do(opening.open_suite(_port(), answers))
+    do(opening.open_suite(_port(), answers))
 
 
 @app.command(hidden=True)
@@ -104,7 +103,7 @@ def keep() -> None:
     """What `aftercare up` leaves running."""
     from allinone import suite
 
-    _do(suite.keep(_port()))
+    do(suite.keep(_port()))
 
 
 @app.command()
@@ -119,7 +118,7 @@ def status(
     from allinone import status as suite_status
 
     addresses = url or [suite_status.default_address(os.environ.get("PORT"))]
-    found = _do(suite_status.look([each.rstrip("/") for each in addresses], counted=url is None))
+    found = do(suite_status.look([each.rstrip("/") for each in addresses], counted=url is None))
     typer.echo(json.dumps(found.document()) if as_json else suite_status.in_words(found))
     raise typer.Exit(found.exit_code)
 
@@ -138,7 +137,7 @@ def token(
     """Print a bearer token that the suite in this folder accepts."""
     from allinone import tokens
 
-    made = _do(tokens.issue(role, subject, scope or (), timedelta(hours=hours)))
+    made = do(tokens.issue(role, subject, scope or (), timedelta(hours=hours)))
     typer.echo(json.dumps(made.document()) if as_json else made.token)
 
 
@@ -181,7 +180,7 @@ def deadline(
         begins = start if start.tzinfo else start.replace(tzinfo=rules.counting.calendar.tz)
         answer = reckoning.answer(begins, clock, facts, events, rules)
     except NotUsable as reason:
-        _fail(reason, 2)
+        fail(reason, 2)
     typer.echo(json.dumps(answer.document()) if as_json else answer.in_words())
 
 
@@ -203,7 +202,7 @@ def whatif(
         rules = replaying.read_rules(policy, calendar, against)
         found = replaying.run(history, replaying.read_mapping(mapping), rules, replaying.to_stderr)
     except NotUsable as reason:
-        _fail(reason, 2)
+        fail(reason, 2)
     typer.echo(json.dumps(replaying.document(found)) if as_json else replaying.in_words(found))
 
 
@@ -219,7 +218,7 @@ def import_history(
     from allinone import status as suite_status
 
     address = url or suite_status.default_address(os.environ.get("PORT"))
-    sent = _do(histories.send(file, mapping, address, whatif.to_stderr))
+    sent = do(histories.send(file, mapping, address, whatif.to_stderr))
     told = f"{sent.tickets} tickets sent, {sent.known} of them known, {sent.bad.count} rows passed over"
     typer.echo(json.dumps(sent.document()) if as_json else told)
 
@@ -254,7 +253,7 @@ def normalise(
             unread += "unread" in line
             typer.echo(json.dumps(line, ensure_ascii=False))
     except NotUsable as reason:
-        _fail(reason, 2)
+        fail(reason, 2)
     raise typer.Exit(1 if unread else 0)
 
 
@@ -263,7 +262,7 @@ def provision() -> None:
     """Create database, roles and schemas, as database administrator."""
     from allinone import access, schemas
 
-    _do(schemas.provision_all())
+    do(schemas.provision_all())
     typer.echo(f"database, roles and schemas of {', '.join(access.NAMES)} are there")
 
 
@@ -276,7 +275,7 @@ def migrate() -> None:
         async for name in schemas.migrate_all():
             typer.echo(f"{name}: at head")
 
-    _do(each())
+    do(each())
 
 
 @app.command()
@@ -285,7 +284,7 @@ def topology(as_json: AsJson = False) -> None:
     from allinone import operations
 
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # it says in worse words what ours says
-    queues = _do(operations.declare_topology())
+    queues = do(operations.declare_topology())
     typer.echo(json.dumps({"queues": queues}) if as_json else "\n".join(queues))
 
 
@@ -312,7 +311,7 @@ def resend(
                 typer.echo(f"{batch.service}: {batch.events} × {batch.type}", err=True)
         return queued
 
-    queued = _do(each())
+    queued = do(each())
     lines = [f"{name}: {count} events queued again" for name, count in queued.items()]
     typer.echo(json.dumps(queued) if as_json else "\n".join(lines))
 
@@ -325,7 +324,7 @@ def list_letters(service: Services = None, as_json: AsJson = False) -> None:
     async def each() -> list[dict[str, Any]]:
         return [letter async for letter in operations.dead_letters(service or access.NAMES)]
 
-    found = _do(each())
+    found = do(each())
     lines = ["{service}  {id}  {at}  {reason}: {error}".format(**letter) for letter in found]
     typer.echo(json.dumps(found) if as_json else "\n".join(lines or ["no dead letters"]))
 
@@ -337,7 +336,7 @@ def replay_letters(
     as_json: AsJson = False,
 ) -> None:
     """Try again, up to five times each, once the cause is gone."""
-    done = _do(_replay(service, ids, quiet=as_json))
+    done = do(_replay(service, ids, quiet=as_json))
     left = done.total - done.revived
     if as_json:
         typer.echo(json.dumps({"service": service, "revived": done.revived, "left": left}))
@@ -368,39 +367,8 @@ def write_map() -> None:
 def _port() -> int:
     written = os.environ.get("PORT", "8000")
     if not written.isdigit() or not 0 < int(written) < 65536:
-        _fail(f"PORT is {written!r}, which is no port: give a number from 1 to 65535", 2)
+        fail(f"PORT is {written!r}, which is no port: give a number from 1 to 65535", 2)
     return int(written)
-
-
-def _do(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end; what a person can put right ends in a sentence, not in a traceback."""
-    try:
-        return asyncio.run(work)
-    except AlreadyTold as reason:
-        raise typer.Exit(reason.code) from None
-    except Exception as reason:
-        if (code := _exit_code(reason)) is None:
-            raise
-        _fail(reason, code)
-
-
-def _exit_code(reason: Exception) -> int | None:
-    """2 for what has to be put right here, 1 for what a server did; None for a fault of ours."""
-    from localservers.folders import FolderInUse
-    from localservers.install import ProgramMissing
-    from localservers.keeper import ServerFailed
-    from shared.errors import AftercareError
-    from shared.settings import WrongSettings
-
-    if isinstance(reason, NotUsable | WrongSettings):
-        return 2
-    here = OutOfReach | AftercareError | FolderInUse | ProgramMissing | ServerFailed
-    return 1 if isinstance(reason, here) else None
-
-
-def _fail(reason: object, code: int) -> NoReturn:
-    typer.echo(str(reason), err=True)
-    raise typer.Exit(code) from None
 
 
 if __name__ == "__main__":
