@@ -45,6 +45,14 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
         "Sent from my iPhone",
         "Get Outlook for iOS",
         "来自QQ邮箱手机版",
+        "On Mon, Service wrote:",
+        "On Mon, Service wrote:\n> hello\n> you",
+        "On Monday, Service Desk\n<desk@example.com> wrote:\n\n> hello",
+        "On Tue, The Desk wrote:\n> hello",
+        "Service <desk@example.com> wrote:\n> hello",
+        "周一，客服写道：",
+        "在星期一，客服 <desk@example.com> 写道：\n> 您好",
+        "客服 <desk@example.com> 写道：\n> 您好",
     ],
 )  # fmt: skip
 def test_what_is_quoted_is_not_what_was_written(quote: str) -> None:
@@ -59,6 +67,14 @@ def test_what_is_quoted_is_not_what_was_written(quote: str) -> None:
         "他在2026年买的，坏了",
         "To: whom it may concern\nSubject: pump",
         "On Monday it broke.\nOn Tuesday too.",
+        "See the picture.\nOn Monday, the display wrote:",
+        "Nothing came of it.\nOn Monday, I wrote:",
+        "On Mon, Service wrote: call us.\nI did.",
+        "On Mon, Service wrote:\ncall us. I did, and it still leaks.",
+        "Here is what your colleague wrote:",
+        "水泵坏了。\n周一，我写道：",
+        "周一，客服写道：请等。\n我等了三天。",
+        "水泵坏了\n周一客服来过",
     ],
 )
 def test_what_only_looks_like_a_quote_stays(text: str) -> None:

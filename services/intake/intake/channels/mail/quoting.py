@@ -22,6 +22,21 @@ _INTRODUCTION: Final = re.compile(
 )
 _BEGINS: Final = re.compile(r"(?i)(?:在\s?|on\s|at\s).*\d|.*(?:于|於)\s?\d{4}|[^@]*@.*?\d{4}年")
 _ENDS: Final = re.compile(r"(?i)(?:写道|寫道|wrote)\s?[:：]?$")
+# What names a day but no date. It counts only where nothing but the quote comes after it, and a person who
+# tells what somebody wrote says "I", "my", "the display": programs write names.
+_UNDATED: Final = re.compile(
+    r"""(?x)
+    (?: (?i:on|at)\s
+        (?i:(?:mon|tue(?:s)?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?|today|yesterday)
+        \s?,\s*+ (?!(?i:i|we|my|our|you|your|he|his|she|her|they|their)\b | (?:the|this|that|it|its|a|an)\b)
+        [^.!?,<>]{1,100} (?:<[^\s<>]{3,150}>\s?)? \b(?i:wrote)\s?[:：]
+      | 在?\s?(?:(?:星期|周|週|礼拜|禮拜)[一二三四五六日天]|今天|昨天|前天) \s?[,，]\s*+
+        (?![我你您他她它咱]) [^。！？,，<>]{1,100} (?:<[^\s<>]{3,150}>\s?)? (?:写道|寫道)\s?[:：]
+    )\s*"""
+)
+_ADDRESSED: Final = re.compile(  # a name with its mailbox, and no time at all
+    r"(?i)[^.!?。！？<>]{0,100}<[^\s<>@]{1,100}@[^\s<>@]{1,100}>[^.!?。！？<>]{0,40}?(?:\bwrote|写道|寫道)\s?[:：]\s*"
+)
 _MOST_LINES: Final = 2_000  # nobody writes more above the quote
 
 _RULER: Final = re.compile(
@@ -54,12 +69,29 @@ def without_quotes(text: str) -> str:
         own = [
             line for at, line in enumerate(lines) if not _QUOTED.match(line) and not _introduces(lines, at)
         ]
-    while own and (not own[-1].strip() or _QUOTED.match(own[-1])):
-        own.pop()
+    _drop_quoted_end(own)
+    if undated := _undated(own):
+        del own[-undated:]
+        _drop_quoted_end(own)
     if own and len(own[-1]) <= _LONGEST_LINE and _SIGNED_BY_A_PROGRAM.fullmatch(own[-1]):
         own.pop()
     said = "\n".join(own).strip()
     return said or text.strip()
+
+
+def _drop_quoted_end(own: list[str]) -> None:
+    while own and (not own[-1].strip() or _QUOTED.match(own[-1])):
+        own.pop()
+
+
+def _undated(own: Sequence[str]) -> int:
+    """How many lines at the end introduce a quote without saying its date."""
+    for count in range(min(_WRAPPED, len(own)), 0, -1):
+        folded = " ".join(each.strip() for each in own[-count:])
+        if len(folded) <= _LONGEST_LINE and _UNDATED.fullmatch(folded):
+            return count
+    last = own[-1] if own else ""
+    return 1 if len(last) <= _LONGEST_LINE and _ADDRESSED.fullmatch(last) else 0
 
 
 def _beginning_of_quote(lines: Sequence[str]) -> int:
