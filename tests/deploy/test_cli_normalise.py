@@ -53,6 +53,24 @@ def test_mails_are_told_as_intake_reads_them(tmp_path: Path) -> None:
     assert "unread" in gone
 
 
+def test_a_picture_speaks_the_language_of_its_caption(tmp_path: Path) -> None:
+    """R03: what stands for the picture is nobody's words."""
+    picture = {"caption": "看这里", "mime_type": "image/jpeg", "id": "777"}
+    message = {
+        "from": "8613800000000",
+        "id": "1",
+        "timestamp": "1795000000",
+        "type": "image",
+        "image": picture,
+    }
+    value = {"messages": [message], "contacts": []}
+    call = tmp_path / "call.json"
+    call.write_text(json.dumps({"entry": [{"changes": [{"field": "messages", "value": value}]}]}))
+    [line] = tell("--channel", "whatsapp", call)
+    assert (line["language"], line["subject"]) == ("zh", "看这里")
+    assert line["text"] == "看这里\n[image 777 image/jpeg]"
+
+
 def test_forms_and_calls_are_held_to_their_rules(tmp_path: Path) -> None:
     form, call = tmp_path / "form.json", tmp_path / "call.json"
     form.write_text('{"customer": {}, "description": ""}')

@@ -11,6 +11,7 @@ from intake.requests.rules import (
     Identity,
     ImplausibleTime,
     email_identity,
+    own_words,
     phone_identity,
     plausible,
     title_of,
@@ -87,6 +88,14 @@ def test_a_title_is_the_subject_else_how_the_text_begins_in_one_line() -> None:
     assert title_of("水泵坏了", "正文") == "水泵坏了"
     assert title_of("", "first\r\n second\tline") == "first second line"
     assert title_of("", "") == "—"
+
+
+def test_a_title_is_the_caption_and_not_what_stands_for_the_picture() -> None:
+    """R03: a picture alone is all there is to say."""
+    assert title_of("", "看这里\n[image 777 image/jpeg]") == "看这里"
+    assert title_of("", "[photo x]\n[location 31.2 121.4 厂]\n漏水") == "漏水"
+    assert title_of("", "[image 777 image/jpeg]") == "[image 777 image/jpeg]"
+    assert own_words("[help] please\n[video 1]\n[pump]") == "[help] please\n[pump]"
 
 
 def test_what_nobody_can_read_is_no_title() -> None:

@@ -140,7 +140,7 @@ def test_what_was_told_later_counts_more() -> None:
 @pytest.mark.parametrize("template", ["please_accept", "please_accept_reminder", "survey", "progress"])
 def test_there_are_words_for_whatever_services_ask_for(template: str) -> None:
     facts = {"title": "Pump {link}", "number": "T-1"}
-    for heard, language in (("水泵 leaks", "zh-CN"), ("Pump", "en"), ("", "zh-CN")):
+    for heard, language in (("水泵 leaks", "zh-CN"), ("Pump", "en"), ("", "zh-CN"), ("[image 7]", "zh-CN")):
         assert language_of(heard) == language
         said = text_of(template, "nearly done", "/f/x", facts, heard, "https://a.example/")
         assert ("https://a.example/f/x" in said) == (template != "progress")

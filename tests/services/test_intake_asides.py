@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,6 +23,7 @@ from contracts.serving import clock_kept
 from intake.app import service
 from intake.channels.registry import channels, doors
 from intake.requests import store
+from shared.clock import uuid7
 from shared.http.auth import Role
 
 LIST = "/intake/set-aside"
@@ -150,3 +152,18 @@ async def test_it_is_for_operators_who_may_see_everything(desk: Hearing, role: R
     assert (await desk.client(role).get(LIST)).status_code == 403
     limited = desk.client("admin", regions=frozenset({"east"}))
     assert (await limited.get(LIST)).status_code == 403
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "Written by a program"), ("zh-CN", "由程序发出")])
+async def test_every_reason_there_is_is_offered_in_words(desk: Hearing, language: str, words: str) -> None:
+    """R01: also of a kind that only a provider names."""
+    row = {"channel": "email", "account": "x", "body": b"x"}
+    reasons = ("auto_submitted", "auto_submitted", "bounce", "status_odd", "odd_kind")
+    rows = [{**row, "id": uuid7(), "external_id": str(at), "reason": each} for at, each in enumerate(reasons)]
+    await desk.database.transact(lambda tx: store.put_aside(tx, rows))
+    browser = await desk.served.signed_in("operations")
+    page = (await browser.get(LIST, headers={"accept-language": language})).text
+    offered = dict(re.findall(r'<option value="(\w+)">([^<]+)</option>', page))
+    assert set(offered) == set(reasons)
+    assert offered["auto_submitted"] == words
+    assert all(offered[each] != each for each in offered)

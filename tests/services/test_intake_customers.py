@@ -219,9 +219,8 @@ async def test_who_is_forgotten_is_nowhere_and_is_still_counted(desk: Hearing) -
     id = await canary_everywhere(desk)
     other = await asked(desk, {"name": CANARY, "external_id": f"other-{CANARY}"})
     await merged(desk, id, other)
-    assert {"identity.value", "source.body", "message.text", "set_aside.body", "attachment.name"} <= set(
-        await canaries(desk)
-    )
+    places = {"identity.value", "source.body", "message.text", "set_aside.body", "attachment.name"}
+    assert places | {"message.address", "message.sender_name"} <= set(await canaries(desk))
     counts = "SELECT count(*), count(ticket_id), min(received_at) FROM request WHERE customer_id = $1"
     before = tuple(await desk.admin.fetchrow(counts, id))
     client = desk.client("care", id=AGENT)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from uuid import UUID
@@ -12,6 +14,7 @@ import pytest_asyncio
 from contracts.hearing import Hearing, hearing
 from intake.app import service
 from intake.messages import threads
+from intake.progress.links import path_of
 from shared.clock import clock, uuid7
 from shared.http.keys import keys_for
 
@@ -124,6 +127,49 @@ async def test_a_signed_address_lets_a_colleague_in_and_a_forged_one_does_not(de
     for number, wrong in enumerate((other, threads.thread_token(uuid7(), key, clock.now()))):
         forged = mail_of(f"wrong{number}", f"To: support+{wrong}@desk.example", sender="x@example.com")
         assert (await post(desk, forged)).json()["fresh"]
+
+
+async def test_a_colleagues_words_are_never_shown_as_the_customers(desk: Hearing) -> None:
+    """R27: the desk reads who wrote; on the customer's page it is somebody else, and not who."""
+    own = mail_of(
+        "owner", "Subject: pump", sender="=?utf-8?b?6Z+p5qKF5qKF?= <Han@Example.com>", text="mine 1"
+    )
+    theirs = (await post(desk, own)).json()["request_id"]
+    key = keys_for(threads.PURPOSE, desk.served.settings)[0]
+    signed = f"To: Desk <service+{threads.thread_token(UUID(theirs), key, clock.now())}@desk.example>"
+    for number, sender in enumerate(("Colleague Li <Colleague@example.cn>", "han@example.com")):
+        joined = mail_of(f"joined{number}", signed, sender=sender, text=f"more {number}")
+        assert (await post(desk, joined)).json() == {"request_id": theirs, "fresh": False}
+    kept = await desk.admin.fetch(
+        "SELECT address, sender_name FROM message WHERE request_id = $1 AND direction = 'in' ORDER BY id",
+        theirs,
+    )
+    assert [tuple(row) for row in kept] == [
+        ("Han@Example.com", "韩梅梅"),
+        ("Colleague@example.cn", "Colleague Li"),
+        ("han@example.com", "han@example.com"),
+    ]
+    agent, path = desk.client("care"), path_of(UUID(theirs), desk.served.settings)
+    for language, mark, you, another in (
+        ("en", "not the customer's address", "You", "Another address"),
+        ("zh-CN", "不是客户的地址", "您", "其他地址"),
+    ):
+        heads = {"accept-language": language, "accept": "text/html"}
+        shown = said_in((await agent.get(f"/intake/desk/{theirs}", headers=heads)).text)
+        assert [("韩梅梅" in head, mark in head) for head in shown] == [
+            (True, False), (False, True), (True, False),
+        ]  # fmt: skip
+        assert "Colleague Li <Colleague@example.cn>" in shown[1]
+        page = (await desk.served.client().get(path, headers=heads)).text
+        names = [re.findall(r"<strong>(.*?)</strong>", head)[0] for head in said_in(page)]
+        assert names == [you, another, you]
+        assert "olleague" not in page
+
+
+def said_in(page: str) -> list[str]:
+    """The head of each message that came in, in order."""
+    heads = re.findall(r'<li class="said in".*?<header>(.*?)</header>', page, re.DOTALL)
+    return [html.unescape(each) for each in heads]
 
 
 async def test_the_number_of_statements_does_not_grow_with_what_a_mail_names(desk: Hearing) -> None:

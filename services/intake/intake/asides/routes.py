@@ -32,8 +32,6 @@ router = APIRouter(route_class=ServiceRoute)
 
 _OPERATORS: Final = [Depends(allow("operations", "admin"))]
 _MOST_SHOWN: Final = 64 * 1024  # characters of a body on its page
-REASONS: Final = ("failed", "refused", "unreadable", "opt_out", "opt_in")
-"""What is most looked for; there are as many as providers have kinds."""
 
 
 class WholeHouse(AftercareError):
@@ -116,8 +114,10 @@ async def read_asides(
     if not wants_page(request):
         return found
     waiting = len(await store.list_open(tx, FAILED, None, actions.AT_ONCE))
+    chosen = {reason} if reason else set()
+    reasons = sorted(chosen.union(await store.load_reasons(tx)))
     return page(
-        request, "asides.html", found=found, reason=reason, channel=channel, reasons=REASONS, waiting=waiting
+        request, "asides.html", found=found, reason=reason, channel=channel, reasons=reasons, waiting=waiting
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from intake.tables import set_aside
 from intake.tables.asides import replayed
@@ -17,6 +17,21 @@ COUNTED: Final = 1_000
 """More of one reason are not counted."""
 _PLAIN: Final = [set_aside.c[name] for name in ("id", "channel", "account", "external_id", "reason")]
 _REPLAY: Final = [replayed.c[name] for name in ("at", "by", "messages", "others")]
+
+
+# From one reason to the next along the index: what it costs does not grow with what was set aside.
+_REASONS: Final = text(
+    """
+    WITH RECURSIVE told (reason) AS (
+        (SELECT reason FROM set_aside ORDER BY reason LIMIT 1)
+        UNION ALL
+        SELECT (SELECT reason FROM set_aside WHERE set_aside.reason > told.reason ORDER BY reason LIMIT 1)
+        FROM told WHERE told.reason IS NOT NULL
+    )
+    SELECT reason FROM told WHERE reason IS NOT NULL LIMIT :most
+    """
+)
+_MOST_REASONS: Final = 200  # a provider may name its kinds as it likes
 
 
 class NoSuchAside(AftercareError):
@@ -37,6 +52,11 @@ async def load_list(
     if before is not None:
         query = query.where(set_aside.c.id < before)
     return (await tx.execute(query.order_by(set_aside.c.id.desc()).limit(most))).all()
+
+
+async def load_reasons(tx: Tx) -> Sequence[str]:
+    """The reasons for which something was set aside, each once."""
+    return (await tx.execute(_REASONS, {"most": _MOST_REASONS})).scalars().all()
 
 
 async def load(tx: Tx, id: UUID) -> Any:

@@ -32,7 +32,7 @@ from intake.channels.providers import chat
 from intake.channels.registry import channel_of, doors
 from intake.channels.routes import LARGEST_MAIL, normalise
 from intake.optouts.rules import wished
-from intake.requests.rules import Normalised
+from intake.requests.rules import Normalised, own_words
 from shared.clock import uuid7
 from shared.errors import AftercareError
 from shared.http import strict
@@ -226,7 +226,7 @@ def _said(message: Normalised) -> dict[str, Any]:
         "also_known_as": senders[1:],
         "subject": message.title,
         "text": message.text,
-        "language": language(message.text),
+        "language": language(own_words(message.text)),
         "attachments": [{"name": each.name, "size": len(each.content)} for each in message.attachments],
         "thread": {"session": message.session, "answers": list(message.answers)},
     }

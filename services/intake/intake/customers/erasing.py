@@ -94,7 +94,7 @@ async def _forget_requests(tx: Tx, requests: Sequence[UUID], mails: Sequence[str
     said = update(message).where(message.c.request_id.in_(requests))
     unsent = said.where(message.c.direction == "out", message.c.state == "waiting")
     await tx.execute(unsent.values(state="failed"))
-    names = ("external_id", "sent_id", "address", "link", "facts", "detail", "why", "due_at")
+    names = ("external_id", "sent_id", "address", "sender_name", "link", "facts", "detail", "why", "due_at")
     await tx.execute(said.values(text=GONE, **dict.fromkeys(names, null())))
     await notes.forget(tx, requests)
     told = update(located).where(located.c.request_id.in_(requests))

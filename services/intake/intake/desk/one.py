@@ -13,6 +13,7 @@ from intake.desk import timeline
 from intake.devices import store as devices
 from intake.incidents import store as incidents
 from intake.messages import suggestions
+from intake.messages.rules import is_by_another
 from intake.optouts.rules import wants_no_more
 from intake.optouts.store import load_withdrawn
 from intake.places.pages import look_at_place
@@ -35,10 +36,12 @@ async def look(tx: Tx, id: UUID, viewer: Principal, settings: Settings) -> dict[
     happened = await timeline.load(tx, asked)
     said = [each.it for each in happened if each.what == "message"]
     heard = next((each.text for each in reversed(said) if each.direction == "in"), None)
+    identities = await customers.load_identities(tx, asked.customer_id)
     return {
         "asked": asked,
         "customer": customer,
-        "identities": await customers.load_identities(tx, asked.customer_id),
+        "identities": identities,
+        "by_others": {each.id for each in said if is_by_another(each, identities)},
         "judgements": (await store.load_judgements(tx, [id]))[id],
         "happened": happened,
         "fates": await fates_of(tx, said),

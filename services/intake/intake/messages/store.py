@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from intake.channels.contract import DeliveryTold
 from intake.duplicates.store import together
-from intake.requests.rules import Normalised
+from intake.requests.rules import NAMELESS, Normalised
 from intake.tables import message, source
 from intake.tables.accounts import delivery_told
 from intake.tables.attachments import attachment
@@ -30,6 +30,7 @@ def incoming(arrived: Sequence[tuple[UUID, Normalised]]) -> tuple[Rows, Rows, Ro
             "channel": each.channel,
             "external_id": each.external_id if each.channel == "email" or each.door else None,
             "address": each.address,
+            "sender_name": each.name if each.address and each.name != NAMELESS else None,
             "author": "customer",
             "text": each.text,
             "state": "received",

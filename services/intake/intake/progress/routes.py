@@ -10,8 +10,10 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import select
 
+from intake.customers import store as customers
 from intake.duplicates import store as duplicates
 from intake.messages import store as messages
+from intake.messages.rules import is_by_another
 from intake.progress import rules
 from intake.progress.links import path_of, request_of
 from intake.progress.store import load_steps
@@ -47,6 +49,7 @@ async def show(token: str, request: Request, tx: ReadTx) -> Response:
     settings = settings_of(request)
     asked, closed_at = await _asked(tx, token, settings)
     said = await messages.load_conversation(tx, asked.id)
+    identities = await customers.load_identities(tx, asked.customer_id)
     main_id = await duplicates.load_main(tx, asked.id)
     steps = await load_steps(tx, asked.ticket_id) if asked.ticket_id else []
     known = Asked(asked.received_at, asked.answered_at, asked.ticket_id is not None, closed_at)
@@ -60,6 +63,7 @@ async def show(token: str, request: Request, tx: ReadTx) -> Response:
         ),
         main=path_of(main_id, settings) if main_id else None,
         zone=ZONE,
+        by_others={each.id for each in said if is_by_another(each, identities)},
         messages=[each for each in said if each.text or each.template],
         said_at=lambda message: made_at(message.id),
         key=uuid7(),

@@ -16,12 +16,19 @@ OLDEST: Final = timedelta(days=7)
 NEWEST: Final = timedelta(seconds=60)
 UNKNOWN: Final = "unknown"
 """Region or city that a channel does not tell."""
+NAMELESS: Final = "—"
+"""The name of whoever told none."""
 LONGEST_TITLE: Final = 200
 SIMPLE: Final = frozenset({"enquiry", "order_query"})
 """What the desk may solve by an answer alone (R11): questions, also about orders, payment and logistics."""
 
 _SPACES: Final = re.compile(r"\s+")
 _NOTHING_TO_READ: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ufffd]+")
+_BESIDE: Final = re.compile(  # what channels write for what is no text; what stands in it nobody wrote
+    r"\[(?:image|photo|picture|sticker|animation|video|video_note|shortvideo|audio|voice|media|document|file"
+    r"|application|text|fallback|template|share|reel|ig_reel|story_mention|location|venue|contact"
+    r"|business_card|order|poll|link|miniprogram)(?: .*)?\]"
+)
 _CHINESE_MOBILE: Final = re.compile(r"\+861[3-9][0-9]{9}")
 _EXTENSION: Final = re.compile(r"转|轉|分机|分機|ext|x|#", re.IGNORECASE)
 _PUNCTUATION: Final = re.compile(r"[\s()./·‐–—-]")
@@ -165,9 +172,14 @@ def _as_dialled(digits: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def own_words(text: str) -> str:
+    """What a person wrote, without the lines that stand for pictures, places and other things they sent."""
+    return "\n".join(line for line in text.splitlines() if not _BESIDE.fullmatch(line))
+
+
 def title_of(subject: str, text: str) -> str:
-    """One line that says what it is about: the subject, else how the text begins."""
-    lines = (_NOTHING_TO_READ.sub(" ", each).strip() for each in (subject, text))
+    """One line that says what it is about: the subject, else how the own words, else how the text begins."""
+    lines = (_NOTHING_TO_READ.sub(" ", each).strip() for each in (subject, own_words(text), text))
     line = next(filter(None, lines), "")
     return line[: LONGEST_TITLE - 1] + "…" if len(line) > LONGEST_TITLE else line or "—"
 

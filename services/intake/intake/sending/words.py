@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+from intake.requests.rules import own_words
 from shared.errors import AftercareError
 from shared.i18n.language import Language
 
@@ -59,8 +60,8 @@ class UnknownTemplate(AftercareError):
 
 
 def language_of(heard: str | None) -> str:
-    """The language to answer in, by the script the customer wrote last: Latin letters alone are English."""
-    text = heard or ""
+    """The language to answer in, by the script of the customer's last own words: Latin alone is English."""
+    text = own_words(heard or "")
     return "en" if _LATIN.search(text) and not _WRITTEN.search(text) else "zh-CN"
 
 

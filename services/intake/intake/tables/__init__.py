@@ -107,6 +107,7 @@ message = Table(
     Column("channel", Text, nullable=False),
     Column("external_id", Text),
     Column("address", Text),
+    Column("sender_name", Text),
     Column("author", Text, nullable=False),
     Column("template", Text),
     Column("link", Text),
