@@ -19,6 +19,7 @@ from intake.incidents.rules import Signature
 from intake.requests.actions import register
 from intake.requests.rules import Identity, Normalised
 from shared.clock import clock, uuid7
+from shared.i18n import ZONE
 
 ME = UUID(int=5)
 
@@ -86,14 +87,20 @@ async def test_a_burst_is_proposed_once_and_declared_by_a_person_from_the_page(d
     assert at in (await browser.get("/intake/incidents/line")).text
     shown, csrf = await csrf_of(browser, at)
     assert shown.count("checked") == 6
+    for path in (at, "/intake/incidents", "/intake/incidents/line"):  # its name stands once on each
+        for tag, name in (("en", "East"), ("zh", "华东")):
+            seen = (await browser.get(path, headers={"accept-language": tag})).text
+            main = seen.partition("</title>")[2] or seen
+            assert (main.count(f"cooling · {name} · “漏水”"), " · east" in seen) == (1, False), (path, tag)
     chosen = {"requests": [str(each) for each in requests], "csrf": csrf}
-    form = {"title": "主管道破裂", "cause": "施工", "recovery_at": "2026-11-20T18:30"}
+    due = clock.now().astimezone(ZONE) + timedelta(hours=3)
+    form = {"title": "主管道破裂", "cause": "施工", "recovery_at": f"{due:%Y-%m-%dT%H:%M}"}
     assert (await browser.post(f"{at}/declare", data=form | chosen)).status_code == 303
     assert (await browser.post(f"{at}/declare", data=form | chosen)).status_code == 409
     assert "主管道破裂" in (await browser.get(f"/intake/desk/{requests[0]}")).text
     assert set((await notices(desk, row["id"])).values()) == {1}
     texts = await desk.admin.fetch("SELECT DISTINCT text FROM message WHERE direction = 'out'")
-    assert ["11月20日 18:30" in each["text"] for each in texts] == [True]
+    assert [f"{due.month}月{due.day}日 {due:%H:%M}" in each["text"] for each in texts] == [True]
     [told] = await desk.told(row["id"])
     assert (told[0], told[2]["customers_told"], told[2]["cause"]) == ("incident_declared", 5, "施工")
     assert [name for name, *_ in await desk.told(requests[0])] == ["request_registered", "request_linked"]
@@ -183,3 +190,69 @@ async def test_a_dismissed_proposal_stays_quiet_for_a_while(desk: Hearing) -> No
         await actions.dismiss(tx, found.id)
     await look(desk)
     assert await desk.admin.fetchval("SELECT count(*) FROM incident WHERE region = 'southwest'") == 1
+
+
+async def test_nobody_is_told_of_a_recovery_that_has_been(desk: Hearing) -> None:
+    """R13: refused on declaring and on updating, before anything is linked or queued; an end may name it."""
+    requests = await complaints(desk, *range(300, 303), region="northwest")
+    async with desk.database.transaction() as tx:
+        made = await actions.declare_new(tx, Signature("pumps", "northwest"), Said("停电", ""), [], ME)
+    browser = await desk.served.signed_in("care")
+    _, csrf = await csrf_of(browser, f"/intake/incidents/{made.id}")
+    form = {"title": "停水", "recovery_at": "2020-01-01T00:00", "csrf": csrf}
+    new = {"region": "northwest", "product_line": "cooling", "requests": [str(each) for each in requests]}
+    for path, data in (("", form | new), (f"/{made.id}/update", form | {"seen": "1"})):
+        problem = {"accept": "application/problem+json"}
+        answer = await browser.post(f"/intake/incidents{path}", data=data, headers=problem)
+        assert answer.status_code == 422, answer.text
+        assert [each["pointer"] for each in answer.json()["errors"]] == ["/recovery_at"]
+        page = await browser.post(f"/intake/incidents{path}", data=data, headers={"accept-language": "zh"})
+        assert (page.status_code, "这个时间已经过去" in page.text) == (422, True)
+    count = "SELECT count(*) FROM message WHERE direction = 'out' AND request_id = ANY($1)"
+    assert await desk.admin.fetchval(count, requests) == 0
+    ended = await browser.post(f"/intake/incidents/{made.id}/end", data=form | {"seen": "1"})
+    assert ended.status_code == 303
+
+
+async def test_the_pages_say_whom_the_messages_reached(desk: Hearing) -> None:
+    """R13: a message that waits, or that has nowhere to go, told nobody."""
+    requests = await complaints(desk, *range(400, 408), region="central")
+    async with desk.database.transaction() as tx:
+        signature = Signature("boilers", "central")
+        made = await actions.declare_new(tx, signature, Said("停暖", ""), requests, ME)
+    browser = await desk.served.signed_in("care")
+    browser.headers["accept-language"] = "en"
+
+    async def shown() -> list[str]:
+        found = [await browser.get(path) for path in (f"/intake/incidents/{made.id}", "/intake/incidents")]
+        return [each.text for each in found]
+
+    assert ["8 messages waiting" in each for each in await shown()] == [True, True]
+    assert "8 customers told" not in "".join(await shown())
+    changes = {
+        "state = 'waiting', lane = '', why = 'no_address'": requests[:4],
+        "state = 'waiting', lane = '', why = 'no_sender'": requests[4:5],
+        "state = 'sent', lane = 'sms/here', sent_id = 'taken'": requests[5:7],
+        "state = 'sent', lane = 'sms/here', sent_id = 'lost'": requests[7:],
+    }
+    for change, some in changes.items():
+        sql = f"UPDATE message SET {change} WHERE direction = 'out' AND request_id = ANY($1)"
+        assert await desk.admin.execute(sql, some) == f"UPDATE {len(some)}"
+    await desk.admin.execute(
+        "INSERT INTO delivery_told (channel, account, external_id, state, told_at, detail)"
+        " VALUES ('sms', 'here', 'lost', 'failed', now(), ''),"
+        " ('sms', 'elsewhere', 'taken', 'failed', now(), '')"
+    )
+    reached = (
+        "2 customers told · 5 customers cannot be reached"
+        " (no address: 4, nothing is set up that sends there: 1)"
+        " · 1 message failed (refused by the provider)"
+    )
+    for page in await shown():
+        assert reached in page
+        assert "boilers · Central" in page
+    async with desk.database.transaction() as tx:
+        await actions.declare_new(tx, Signature(None, "unknown"), Said("停气", ""), [], ME)
+    for tag, words in (("zh", "任意产品 · 地区未知"), ("en", "any product · region not known")):
+        browser.headers["accept-language"] = tag
+        assert words in (await browser.get("/intake/incidents")).text

@@ -164,6 +164,7 @@ class _Incident(Payload):
     cause: Note = ""
     recovery_at: AwareDatetime | None = None
     customers_told: int = 0
+    """For how many a message was queued at this step; whether it reaches them shows later."""
     by: PersonId
 
 

@@ -16,7 +16,8 @@ from shared.clock import uuid7
 from shared.db import Tx
 from shared.errors import AftercareError
 from shared.events.intake import IncidentDeclared, IncidentEnded, IncidentUpdated, RequestLinked
-from shared.i18n import ZONE
+from shared.http.problem import invalid
+from shared.i18n import N_, ZONE
 from shared.logs import redact
 from shared.outbox.emit import emit
 
@@ -79,6 +80,7 @@ async def declare(
     tx: Tx, id: UUID, said: Said, requests: Sequence[UUID], by: UUID, seen: int = 0
 ) -> Incident:
     """Make a proposal an incident: link the requests, tell their customers."""
+    _require_ahead(said, tx.now)
     found = await store.lock(tx, id)
     if found.state != "proposed" or seen != found.revision:
         raise NotOpen
@@ -89,6 +91,7 @@ async def declare_new(
     tx: Tx, signature: Signature, said: Said, requests: Sequence[UUID], by: UUID
 ) -> Incident:
     """An incident that somebody knows of before anything was proposed."""
+    _require_ahead(said, tx.now)
     proposal = rules.Proposal(signature, (), 0, 0.0)
     await store.save_proposals(tx, [proposal], tx.now, [id := uuid7()])
     try:
@@ -107,6 +110,7 @@ async def dismiss(tx: Tx, id: UUID) -> None:
 
 async def revise(tx: Tx, id: UUID, said: Said, by: UUID, seen: int) -> Incident:
     """Tell what changed: cause, expected recovery, or both."""
+    _require_ahead(said, tx.now)
     return await _say(tx, await _open(tx, id, seen), "updated", said, by)
 
 
@@ -128,6 +132,13 @@ async def unlink(tx: Tx, id: UUID, requests: Sequence[UUID], by: UUID) -> None:
     """They have another cause; nothing more is told there, and they are not suggested again."""
     found = await store.lock(tx, id)
     await _link(tx, found, requests, False, by)
+
+
+def _require_ahead(said: Said, now: datetime) -> None:
+    """Customers read day and hour only: what has been would be read as still to come."""
+    if rules.is_over(said.recovery_at, now):
+        detail = N_("This is in the past; name a time that is still to come, or none while nobody knows")
+        raise invalid("body", ["recovery_at"], detail, "in_the_past")
 
 
 async def _open(tx: Tx, id: UUID, seen: int) -> Incident:
@@ -182,7 +193,7 @@ async def _link(tx: Tx, of: Incident, requests: Sequence[UUID], linked: bool, by
 
 
 async def _tell(tx: Tx, of: Incident, by: UUID) -> int:
-    """Whoever is linked and was not told how it stands; how many that were."""
+    """Queue a message for who is linked and was not told how it stands; for how many."""
     told = await store.load_told(tx, of.id, of.revision)
     missing = rules.notices(await store.load_linked(tx, of.id), told)
     said = (await store.load_revisions(tx, of.id))[-1]

@@ -13,8 +13,12 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from intake.incidents import access, actions, rules, store
 from intake.incidents.actions import Said
+from intake.incidents.store import Incident
+from intake.places.pages import names_of
+from intake.places.store import load_catalogue
 from intake.requests import access as requests
 from intake.requests.routes import person
+from intake.requests.rules import UNKNOWN
 from shared.db import Tx
 from shared.db.audit import record
 from shared.events.terms import Code
@@ -22,6 +26,7 @@ from shared.http.auth import Caller, Principal, Role, allow
 from shared.http.pages import page
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
 from shared.i18n import ZONE
+from shared.i18n.language import current_language
 from shared.logs import redact
 
 router = APIRouter(route_class=ServiceRoute, include_in_schema=False)
@@ -108,14 +113,22 @@ class Proof(BaseModel):
 async def incidents(request: Request, tx: ReadTx, caller: Caller) -> HTMLResponse:
     """What goes on, then what went on."""
     found = [each for each in await store.load_all(tx, SHOWN) if access.sees(caller, each)]
-    return page(request, "incidents.html", incidents=found, may_speak=_may_speak(caller))
+    reached = await store.load_reach(tx, [each.id for each in found], last=True)
+    return page(
+        request,
+        "incidents.html",
+        incidents=found,
+        reached={id: each for (id, _), each in reached.items()},
+        regions=await _regions(tx, found),
+        may_speak=_may_speak(caller),
+    )
 
 
 @router.get("/incidents/line", dependencies=_DESK)
 async def line(request: Request, tx: ReadTx, caller: Caller) -> HTMLResponse:
     """One line for the service desk."""
     found = [each for each in await store.load_going_on(tx) if access.sees(caller, each)]
-    return page(request, "incident_line_now.html", incidents=found)
+    return page(request, "incident_line_now.html", incidents=found, regions=await _regions(tx, found))
 
 
 @router.get("/incidents/{id}", dependencies=_DESK)
@@ -127,6 +140,7 @@ async def one(id: UUID, request: Request, tx: ReadTx, caller: Caller) -> HTMLRes
         since = found.proposed_at - rules.SHIPPED.window
         suggested = await store.load_suggested(tx, found, since, MOST_SUGGESTED)
     linked = await store.load_linked(tx, id)
+    reached = await store.load_reach(tx, [id], last=False)
     seen = await requests.visible(tx, caller, {each.request_id for each in (*linked, *suggested)})
     return page(
         request,
@@ -135,6 +149,8 @@ async def one(id: UUID, request: Request, tx: ReadTx, caller: Caller) -> HTMLRes
         linked=[each for each in linked if each.request_id in seen],
         suggested=[each for each in suggested if each.request_id in seen],
         revisions=await store.load_revisions(tx, id),
+        reached={revision: each for (_, revision), each in reached.items()},
+        regions=await _regions(tx, [found]),
         may_speak=_may_speak(caller),
         redact=redact,
         zone=ZONE,
@@ -214,6 +230,16 @@ async def _reach(tx: Tx, caller: Principal, id: UUID, asked: Sequence[UUID] = ()
 async def _done(tx: Tx, caller: Principal, id: UUID, action: str) -> RedirectResponse:
     await record(tx, caller.id, action, str(id), {})
     return RedirectResponse(f"/intake/incidents/{id}", status_code=303)
+
+
+async def _regions(tx: Tx, found: Sequence[Incident]) -> dict[str, str | None]:
+    """By code: the region's name in the reader's language, None where the region is not known."""
+    catalogue = await load_catalogue(tx)
+    one = 0 if current_language().tag.startswith("zh") else 1
+    return {
+        each.region: None if each.region == UNKNOWN else names_of(catalogue, "region", each.region)[one]
+        for each in found
+    }
 
 
 def _may_speak(caller: Principal) -> bool:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
+from intake.requests.rules import UNKNOWN
+from intake.sending.rules import state_now
+
 State = Literal["proposed", "open", "ended", "dismissed"]
 Step = Literal["declared", "updated", "ended"]
+Fate = Literal["told", "waiting", "unreachable", "failed", "uncertain"]
+GRACE: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What complaints of one cause have in common; a symptom of "" is any."""
+    """What complaints of one cause have in common.
+
+    A symptom of "" is any: only people declare that, nothing but a shared symptom is ever proposed.
+    """
 
     product_line: str | None
     region: str
@@ -34,10 +42,11 @@ class Complaint:
     at: datetime
 
     def signatures(self) -> Iterable[Signature]:
-        """The most telling first."""
+        """One cause needs a symptom, and a product line or a region: who shares neither may share nothing."""
+        if self.product_line is None and self.region == UNKNOWN:
+            return
         for word in sorted(self.symptoms):
             yield Signature(self.product_line, self.region, word)
-        yield Signature(self.product_line, self.region)
 
     def bears(self, signature: Signature) -> bool:
         same_place = (self.product_line, self.region) == (signature.product_line, signature.region)
@@ -131,10 +140,10 @@ def _customers(complaints: Iterable[Complaint]) -> int:
     return len({each.customer_id for each in complaints})
 
 
-def _gravity(proposal: Proposal) -> tuple[bool, int, str, str, str]:
-    # A named symptom says more than none; the names only make the order certain.
+def _gravity(proposal: Proposal) -> tuple[int, str, str, str]:
+    # The names only make the order certain.
     its = proposal.signature
-    return bool(its.symptom), proposal.customers, its.symptom, its.region, its.product_line or ""
+    return proposal.customers, its.symptom, its.region, its.product_line or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +176,79 @@ def notices(linked: Iterable[Linked], told: Collection[UUID]) -> list[Notice]:
         for customer, each in sorted(newest.items())
         if customer not in told
     ]
+
+
+def is_over(recovery_at: datetime | None, now: datetime) -> bool:
+    """Whether an expected recovery has been; a minute is left for filling in the form."""
+    return recovery_at is not None and now - recovery_at > GRACE
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How many customers one message of an incident reached, by what became of the message to each.
+
+    told         sent, delivered or read
+    waiting      goes out by itself, or is on its way
+    unreachable  there is no way to send it: no address, no account, nothing that sends, or too old by then
+    failed       refused, given up or unwanted
+    uncertain    nobody knows whether it arrived
+    """
+
+    told: int = 0
+    waiting: int = 0
+    unreachable: int = 0
+    failed: int = 0
+    uncertain: int = 0
+    reasons: tuple[tuple[Fate, str, int], ...] = ()
+    """Of the unreachable and the failed: which they are, why (`intake.sending.contract.Why`), how many."""
+
+    @property
+    def all(self) -> int:
+        return self.told + self.waiting + self.unreachable + self.failed + self.uncertain
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Messages of one state: as we have it, and as providers told of it later (`confirmed`)."""
+
+    state: str
+    stranded: bool
+    """No lane leads to the customer."""
+    why: str | None
+    confirmed: frozenset[str]
+    count: int
+
+
+def reach(deliveries: Iterable[Delivery]) -> Reach:
+    """Sum up what became of the messages of one revision."""
+    found: Counter[Fate] = Counter()
+    reasons: Counter[tuple[Fate, str]] = Counter()
+    for each in deliveries:
+        fate = _fate(each)
+        found[fate] += each.count
+        if fate in ("unreachable", "failed"):
+            late = fate == "failed" and each.state != "failed"
+            reasons[fate, "refused" if late else each.why or ""] += each.count
+    return Reach(
+        told=found["told"],
+        waiting=found["waiting"],
+        unreachable=found["unreachable"],
+        failed=found["failed"],
+        uncertain=found["uncertain"],
+        reasons=tuple((fate, why, count) for (fate, why), count in sorted(reasons.items())),
+    )
+
+
+def _fate(delivery: Delivery) -> Fate:
+    match state_now(delivery.state, delivery.confirmed):
+        case "sent" | "delivered" | "read":
+            return "told"
+        case "failed":
+            return "failed"
+        case "unknown":
+            return "uncertain"
+        case _:
+            return "unreachable" if delivery.stranded else "waiting"
 
 
 def is_chinese(text: str) -> bool:

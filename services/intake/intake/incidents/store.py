@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Text, Uuid, bindparam, func, select, text, update
+from sqlalchemy import ARRAY, Boolean, Text, Uuid, bindparam, select, text, update
 
-from intake.incidents.rules import Complaint, Linked, Notice, Proposal, Signature, State
+from intake.incidents.rules import (
+    Complaint,
+    Delivery,
+    Linked,
+    Notice,
+    Proposal,
+    Reach,
+    Signature,
+    State,
+    reach,
+)
 from intake.tables import message, request
 from intake.tables.incidents import incident, incident_link, incident_notice, incident_revision
 from shared.clock import uuid7_floor
@@ -79,7 +90,7 @@ _BASELINE = text(
     """
     SELECT product_line, region, symptom, count(DISTINCT (customer_id, received_at::date)) AS customers
     FROM request JOIN triage ON triage.request_id = request.id AND triage.by IS NULL,
-         LATERAL (SELECT '' AS symptom UNION SELECT reason ->> 'because'
+         LATERAL (SELECT DISTINCT reason ->> 'because' AS symptom
                   FROM jsonb_array_elements(triage.reasons) AS reason
                   WHERE reason ->> 'because' = ANY(CAST(:symptoms AS text[]))) AS named
     WHERE request.id >= :since AND request.id < :until AND region = ANY(CAST(:regions AS text[]))
@@ -110,6 +121,26 @@ _SUGGESTED = text(
     bindparam("symptom", type_=Text),
 )
 
+# What providers told later counts as in `intake.sending.store`.
+_DELIVERIES = text(
+    """
+    SELECT notice.incident_id, notice.revision, message.state, coalesce(message.lane = '', false) AS stranded,
+           message.why, told.confirmed, count(*) AS messages
+    FROM incident JOIN incident_notice AS notice
+      ON notice.incident_id = incident.id AND (NOT :last OR notice.revision = incident.revision)
+    JOIN message ON message.id = notice.message_id
+    LEFT JOIN LATERAL (
+        SELECT array_agg(DISTINCT told.state ORDER BY told.state) AS confirmed FROM delivery_told AS told
+        WHERE message.state IN ('sent', 'unknown')
+          AND told.external_id = coalesce(message.sent_id, message.external_id)
+          AND told.channel = split_part(message.lane, '/', 1)
+          AND (told.channel = 'email' OR told.account = split_part(message.lane, '/', 2))
+    ) AS told ON true
+    WHERE incident.id = ANY(CAST(:ids AS uuid[]))
+    GROUP BY notice.incident_id, notice.revision, message.state, stranded, message.why, told.confirmed
+    """
+).bindparams(bindparam("ids", type_=ARRAY(Uuid)), bindparam("last", type_=Boolean))
+
 
 async def load_recent(tx: Tx, since: datetime, most: int, trouble: Collection[str]) -> list[Complaint]:
     """The newest requests that belong to no incident; the words of the rules in `trouble` are symptoms.
@@ -138,7 +169,7 @@ async def load_baseline(
     asked = {
         "since": uuid7_floor(since),
         "until": uuid7_floor(until),
-        "symptoms": sorted({each.symptom for each in wanted} - {""}),
+        "symptoms": sorted({each.symptom for each in wanted}),
         "regions": sorted({each.region for each in wanted}),
     }
     found = await tx.execute(_BASELINE, asked)
@@ -146,9 +177,13 @@ async def load_baseline(
 
 
 async def load_known(tx: Tx, settled_since: datetime) -> list[Signature]:
-    """What is proposed or open, and what was settled not long ago."""
+    """What is proposed or open, and what was settled not long ago.
+
+    Not proposals without a symptom, of an earlier version: they say nothing of what they hold.
+    """
     query = select(*_COLUMNS).where(
-        incident.c.state.in_(("proposed", "open")) | (incident.c.settled_at > settled_since)
+        incident.c.state.in_(("proposed", "open")) | (incident.c.settled_at > settled_since),
+        (incident.c.symptom != "") | (incident.c.revision > 0),
     )
     return [Incident(**row._mapping).signature for row in await tx.execute(query)]
 
@@ -206,17 +241,19 @@ async def save_revision(tx: Tx, row: dict[str, Any]) -> None:
 
 
 async def load_revisions(tx: Tx, id: UUID) -> Sequence[Any]:
-    """What was said, the oldest first, with how many customers were told."""
-    told = (
-        select(func.count())
-        .where(
-            incident_notice.c.incident_id == incident_revision.c.incident_id,
-            incident_notice.c.revision == incident_revision.c.revision,
-        )
-        .scalar_subquery()
-    )
-    query = select(incident_revision, told.label("told")).where(incident_revision.c.incident_id == id)
+    """What was said, the oldest first."""
+    query = select(incident_revision).where(incident_revision.c.incident_id == id)
     return (await tx.execute(query.order_by(incident_revision.c.revision))).all()
+
+
+async def load_reach(tx: Tx, ids: Collection[UUID], *, last: bool) -> dict[tuple[UUID, int], Reach]:
+    """By incident and revision: what became of the messages; of the `last` revision only, or of each."""
+    found: dict[tuple[UUID, int], list[Delivery]] = defaultdict(list)
+    for row in await tx.execute(_DELIVERIES, {"ids": sorted(ids), "last": last}):
+        confirmed = frozenset(row.confirmed or ())
+        delivery = Delivery(row.state, row.stranded, row.why, confirmed, row.messages)
+        found[row.incident_id, row.revision].append(delivery)
+    return {key: reach(deliveries) for key, deliveries in found.items()}
 
 
 async def load_linked(tx: Tx, id: UUID) -> list[Linked]:
