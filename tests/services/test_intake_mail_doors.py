@@ -113,6 +113,9 @@ async def test_by_smtp_from_the_customer_to_the_desk_and_back_in_one_conversatio
         del back["To"], back["From"]
         back["To"], back["From"] = answer["Reply-To"], "同事 <colleague@example.com>"
         await talk(port, partial(smtplib.SMTP.send_message, msg=back))
+        await way.answered(request, "明天见。")
+        await way.deliver()
+        assert box.got[-1]["To"] == "zhang@example.com"  # not to whoever wrote last
     said = "SELECT request_id FROM message WHERE external_id = '<second@example.com>'"
     assert await desk.admin.fetchval(said) == request
 

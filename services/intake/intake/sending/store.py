@@ -25,8 +25,12 @@ class NoSuchMessage(AftercareError):
 
 
 # One statement for both: what is new, and what had no way when somebody last looked.
+# Whoever has the signed address of a request may write to it by mail: what we say goes to its customer alone.
+_OWN: Final = """(message.channel <> 'email' OR EXISTS (
+            SELECT FROM identity WHERE identity.customer_id = request.customer_id
+              AND identity.kind = 'email' AND identity.value = lower(message.address)))"""
 _PLAN: Final = text(
-    """
+    f"""
     WITH fresh AS (
         SELECT id, request_id, queued_at, template FROM message
         WHERE direction = 'out' AND state = 'waiting' AND lane IS NULL
@@ -41,20 +45,21 @@ _PLAN: Final = text(
     FROM (SELECT * FROM fresh UNION ALL SELECT * FROM stranded) AS asked
     JOIN request ON request.id = asked.request_id
     LEFT JOIN LATERAL (
-        SELECT address FROM message WHERE request_id = request.id AND direction = 'in' AND address IS NOT NULL
-        ORDER BY id DESC LIMIT 1
+        SELECT address, {_OWN} AS own FROM message
+        WHERE request_id = request.id AND direction = 'in' AND address IS NOT NULL
+        ORDER BY own DESC, CASE WHEN {_OWN} THEN id END DESC, id LIMIT 1
     ) AS newest ON true
     ORDER BY asked.id
     """
 )
 # By which of our numbers and mailboxes these customers wrote to us last, whatever it was about.
 _BOUND: Final = text(
-    """
+    f"""
     SELECT DISTINCT ON (request.customer_id, message.channel)
            request.customer_id, message.channel, request.account, message.address
     FROM request JOIN message ON message.request_id = request.id
     WHERE request.customer_id = ANY(CAST(:customers AS uuid[])) AND message.direction = 'in'
-      AND (message.channel = 'email' OR request.door = :sms) AND message.address ~ '^[+]|@'
+      AND (message.channel = 'email' OR request.door = :sms) AND message.address ~ '^[+]|@' AND {_OWN}
     ORDER BY request.customer_id, message.channel, message.id DESC
     """
 ).bindparams(bindparam("customers", type_=ARRAY(Uuid)))
