@@ -15,7 +15,7 @@ from contracts.hearing import Hearing, hearing
 from intake.app import service
 from intake.incidents import actions, store
 from intake.incidents.actions import Said
-from intake.incidents.rules import Signature
+from intake.incidents.rules import Proposal, Signature
 from intake.requests.actions import register
 from intake.requests.rules import Identity, Normalised
 from shared.clock import clock, uuid7
@@ -256,3 +256,14 @@ async def test_the_pages_say_whom_the_messages_reached(desk: Hearing) -> None:
     for tag, words in (("zh", "任意产品 · 地区未知"), ("en", "any product · region not known")):
         browser.headers["accept-language"] = tag
         assert words in (await browser.get("/intake/incidents")).text
+
+
+async def test_an_old_proposal_without_a_symptom_hides_no_burst(desk: Hearing) -> None:
+    """R13: earlier versions proposed what shared a place only; it says nothing of what came since."""
+    async with desk.database.transaction() as tx:
+        old = Proposal(Signature("cooling", "northeast"), (), 7, 0.0)
+        await store.save_proposals(tx, [old], tx.now, [uuid7()])
+    await complaints(desk, *range(500, 505), region="northeast")
+    await look(desk)
+    found = await desk.admin.fetch("SELECT symptom FROM incident WHERE region = 'northeast' ORDER BY id")
+    assert [row["symptom"] for row in found] == ["", "漏水"]
