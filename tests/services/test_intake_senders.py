@@ -254,10 +254,10 @@ async def test_who_wrote_by_mail_hears_at_once_by_when_they_are_answered(way: Wa
     await way.deliver()
     by_address = {each["To"]: each for each in box.got}
     assert (
-        f"编号：{chinese}。我们将在11月23日 周一 18:50前回复您。"
+        f"编号：{chinese}。我们将在11月23日 周一 18:50（北京时间）前回复您。"
         in by_address["ann@example.com"].get_content()
     )
-    assert "We answer by Mon 23 Nov, 18:50." in by_address["bob@example.com"].get_content()
+    assert "We answer by Mon 23 Nov, 18:50 Beijing time." in by_address["bob@example.com"].get_content()
     assert by_address["bob@example.com"]["Auto-Submitted"] == "auto-replied"
     assert len(box.got) == 2
     row = await way.desk.admin.fetchrow("SELECT answered_at FROM request WHERE id = $1", chinese)

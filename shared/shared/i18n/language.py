@@ -22,6 +22,8 @@ from babel.units import format_unit
 from shared.errors import AftercareError
 
 ZONE: Final = ZoneInfo("Asia/Shanghai")
+ZONE_NAMES: Final = {"zh-CN": "北京时间", "en": "Beijing time"}
+"""What `ZONE` is called in a text that leaves the house, whose reader may live by another one."""
 LANGUAGES: Final = {"zh-CN": "中文", "en": "English"}
 """Tag as in `<html lang>`, and the name that its own speakers look for."""
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, literal, or_, select, true, update
 
 from intake.duplicates.store import together
+from intake.requests.access import Limits, within
 from intake.requests.rules import Identity
-from intake.tables import call, call_event, call_recording, identity, request
+from intake.tables import call, call_event, call_recording, customer, identity, request
 from shared.db import Tx, insert_rows
 from shared.errors import AftercareError
+
+COUNTED: Final = 1000
 
 
 class NoSuchCall(AftercareError):
@@ -108,3 +111,64 @@ async def load_recordings(tx: Tx, call_id: UUID) -> list[Row[Any]]:
     """Where the recordings of a call lie."""
     query = select(call_recording).where(call_recording.c.call_id == call_id)
     return list(await tx.execute(query.order_by(call_recording.c.consent_at, call_recording.c.reference)))
+
+
+async def load_to_return(tx: Tx, limits: Limits, since: datetime, most: int) -> list[Row[Any]]:
+    """Calls since `since` that reached nobody, and whose caller nobody has spoken to afterwards (R51).
+
+    The oldest first, `most` of them, with who called and when it was missed; `waiting` is how many there
+    are, and stands at `COUNTED` for as many or more.
+    """
+    missed = _missed_at()
+    # Written out, so that PostgreSQL sees in every plan that the partial index holds these.
+    states = [literal(each, literal_execute=True) for each in ("busy", "missed")]
+    open_calls = (
+        select(call.c.id, call.c.caller, call.c.request_id, call.c.state, missed.c.missed_at)
+        .select_from(call.join(missed, true()).outerjoin(request, request.c.id == call.c.request_id))
+        .where(call.c.state.in_(states), call.c.rang_at >= since, ~_spoken_since(missed.c.missed_at))
+        .where(*_theirs(limits))
+        .order_by(call.c.rang_at, call.c.id)
+        .limit(COUNTED)
+        .subquery("open_call")
+    )
+    named = (identity.c.kind == "phone") & (identity.c.value == open_calls.c.caller)
+    query = (
+        select(open_calls, func.count().over().label("waiting"))
+        .add_columns(customer.c.id.label("customer_id"), customer.c.name)
+        .select_from(open_calls)
+        .outerjoin(identity, named)
+        .outerjoin(customer, customer.c.id == identity.c.customer_id)
+        .order_by(open_calls.c.missed_at, open_calls.c.id)
+        .limit(most)
+    )
+    return list(await tx.execute(query))
+
+
+def _missed_at() -> Any:
+    at = func.min(call_event.c.happened_at).label("missed_at")
+    kinds = call_event.c.kind.in_(("busy", "missed"))
+    return select(at).where(call_event.c.call_id == call.c.id, kinds).lateral("missed")
+
+
+def _spoken_since(missed_at: ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Whether a call of the same number was answered or returned after it was missed."""
+    other = call.alias("other")
+    reached = call_event.alias("reached")
+    return (
+        select(literal(1))
+        .select_from(other.join(reached, reached.c.call_id == other.c.id))
+        .where(other.c.caller == call.c.caller, reached.c.kind.in_(("answered", "returned")))
+        .where(reached.c.happened_at >= missed_at)
+        .correlate(call, missed_at.table)
+        .exists()
+    )
+
+
+def _theirs(limits: Limits) -> Sequence[ColumnElement[bool]]:
+    """As its request is, or by its region if it became none."""
+    if limits.none:
+        return []
+    alone = call.c.request_id.is_(None)
+    if limits.product_lines is not None or limits.customer_levels is not None:
+        return [~alone, *within(limits)]
+    return [or_(and_(alone, call.c.region.in_(sorted(limits.regions or ()))), and_(~alone, *within(limits)))]

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict
 
-from intake.desk import feeds
+from intake.desk import callbacks, feeds
 from intake.desk.choice import Choice
 from intake.desk.one import look
 from intake.desk.store import COUNTED, SIMPLE_DAYS, load_chosen, load_figures
@@ -23,7 +23,7 @@ from shared.db import Tx
 from shared.http.auth import Caller, Principal, allow
 from shared.http.pages import page
 from shared.http.scope import service_of, settings_of
-from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
+from shared.http.transaction import ServiceRoute, WriteTx
 
 router = APIRouter(route_class=ServiceRoute)
 
@@ -46,25 +46,20 @@ class AnswerForm(BaseModel):
 
 
 @router.get("/desk", dependencies=_DESK, include_in_schema=False)
-async def desk(
-    request: Request, tx: ReadTx, caller: Caller, choice: Annotated[Choice, Query()]
-) -> HTMLResponse:
-    """What came in, the newest first: the first page of everything is live, the rest is as it is now."""
-    limits = Limits.of(caller)
-    found = await load_chosen(tx, choice, limits, feeds.SHOWN + 1)
-    shown = found[: feeds.SHOWN]
-    return page(
-        request,
-        "desk.html",
-        rows=await feeds.rows_of(tx, shown),
-        choice=choice,
-        feed=feeds.feed_of(limits),
-        figures=await load_figures(tx, limits),
-        counted=COUNTED,
-        simple_days=SIMPLE_DAYS,
-        older=choice.link(shown[-1].id) if len(found) > len(shown) else None,
-        regions=regions(await load_catalogue(tx)),
-    )
+async def desk(request: Request, caller: Caller, choice: Annotated[Choice, Query()]) -> HTMLResponse:
+    """What came in, the newest first: the first page of everything is live, the rest is as it is now.
+
+    Whom to call back stands above it, with their numbers; looking at them is recorded.
+    """
+    show = partial(_show_all, request=request, caller=caller, choice=choice)
+    return await service_of(request).database.transact(show)
+
+
+@router.get("/desk/callbacks", dependencies=_DESK, include_in_schema=False)
+async def to_call_back(request: Request, caller: Caller) -> HTMLResponse:
+    """Whom to call back (R51), for the desk, which asks again and again."""
+    look_again = partial(callbacks.look, viewer=caller)
+    return page(request, "callbacks.html", callbacks=await service_of(request).database.transact(look_again))
 
 
 @router.get("/desk/{id}", dependencies=_DESK, include_in_schema=False)
@@ -81,6 +76,25 @@ async def answer(
     """Answer the customer from the page."""
     await actions.answer(tx, await access.lock(tx, caller, id), form.said(), person(caller))
     return RedirectResponse(f"/intake/desk/{id}", status_code=303)
+
+
+async def _show_all(tx: Tx, request: Request, caller: Principal, choice: Choice) -> HTMLResponse:
+    limits = Limits.of(caller)
+    found = await load_chosen(tx, choice, limits, feeds.SHOWN + 1)
+    shown = found[: feeds.SHOWN]
+    return page(
+        request,
+        "desk.html",
+        rows=await feeds.rows_of(tx, shown),
+        choice=choice,
+        feed=feeds.feed_of(limits),
+        figures=await load_figures(tx, limits),
+        counted=COUNTED,
+        simple_days=SIMPLE_DAYS,
+        older=choice.link(shown[-1].id) if len(found) > len(shown) else None,
+        regions=regions(await load_catalogue(tx)),
+        callbacks=await callbacks.look(tx, caller),
+    )
 
 
 async def _show(tx: Tx, request: Request, id: UUID, caller: Principal) -> HTMLResponse:

@@ -9,7 +9,7 @@ from typing import Final
 
 from intake.requests.rules import own_words
 from shared.errors import AftercareError
-from shared.i18n.language import Language
+from shared.i18n.language import ZONE_NAMES, Language
 
 ACKNOWLEDGEMENT: Final = "acknowledgement"
 _WRITTEN: Final = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
@@ -49,8 +49,8 @@ _TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
 _BY_PEOPLE: Final = frozenset({"progress", "incident"})
 _NEEDS_LINK: Final = frozenset({"please_accept", "please_accept_reminder", "survey"})
 _PROMISES: Final = {
-    "zh-CN": ("我们会尽快回复您。", "我们将在{until}前回复您。"),
-    "en": ("We answer as soon as we can.", "We answer by {until}."),
+    "zh-CN": ("我们会尽快回复您。", "我们将在{until}（{zone}）前回复您。"),
+    "en": ("We answer as soon as we can.", "We answer by {until} {zone}."),
 }
 _ABOUT: Final = {"zh-CN": "“{title}”（工单号 {number}）", "en": " “{title}” (ticket {number})"}
 
@@ -106,7 +106,7 @@ def _promise(facts: Mapping[str, str], language: str) -> str:
     if not facts.get("until"):
         return soon
     by = Language(language).moment(datetime.fromisoformat(facts["until"]))
-    return _filled(until, {"until": by})
+    return _filled(until, {"until": by, "zone": ZONE_NAMES[language]})
 
 
 def _filled(text: str, facts: Mapping[str, str]) -> str:
