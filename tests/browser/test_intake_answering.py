@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 
-from playwright.async_api import Browser, ConsoleMessage, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
 from contracts.browsing import enter
 from contracts.hearing import hearing
@@ -51,6 +51,30 @@ async def test_what_helps_is_found_while_writing_and_put_into_the_answer(
         await page.locator("#template").select_option(label="已收到，正在处理")
         await expect(text).to_have_value(re.compile(r"^您好！\n\n客户您好！.*我们会尽快答复您。", re.DOTALL))
         await expect(page.locator("#template")).to_have_value("")  # the choice is open again
-        await context.close()
+        await a_second_template_takes_the_place_of_the_first(page)
         assert said == []
+        await the_same_judgement_keeps_the_reason(page)
+        await context.close()
         assert await desk.admin.fetchval("SELECT count(*) FROM article_usage WHERE what = 'used'") == 1
+
+
+async def a_second_template_takes_the_place_of_the_first(page: Page) -> None:
+    """As long as nobody touched it: one greeting, not two."""
+    text, template = page.locator("#text"), page.locator("#template")
+    await text.fill("")
+    await template.select_option(label="已收到，正在处理")
+    await expect(text).to_have_value(re.compile("^客户您好"))
+    first = await text.input_value()
+    await template.select_option(label="请补充信息")
+    await expect(text).not_to_have_value(first)
+    assert (await text.input_value()).count("您好") == 1
+    await expect(page.get_by_text("Nothing written reaches this customer")).to_be_visible()
+
+
+async def the_same_judgement_keeps_the_reason(page: Page) -> None:
+    """What is judged so already is told beside the form."""
+    await page.get_by_text("Judge it otherwise").click()
+    await page.get_by_label("Reason").fill("as I see it")
+    await page.get_by_role("button", name="Overrule").click()
+    await expect(page.get_by_text("It is judged so already.")).to_be_visible()
+    await expect(page.get_by_label("Reason")).to_have_value("as I see it")

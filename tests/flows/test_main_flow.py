@@ -79,7 +79,7 @@ async def test_a_question_about_an_order_is_solved_at_once_and_no_ticket_is_left
     await visitor.set_up()
     request_id = await visitor.ask("请问我的订单发货了吗，物流到哪了", "east", "shanghai", "+8613800000012")
     ticket = await visitor.ticket_of(request_id)
-    said = {"text": "昨天已发货，预计明天送达。", "solved": True}
+    said = {"text": "昨天已发货，预计明天送达。", "solved": True, "spoken": True}
     await visitor.as_("care", "POST", f"/intake/requests/{request_id}/answers", json=said)
 
     async def cancelled() -> bool | None:

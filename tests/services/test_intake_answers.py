@@ -17,6 +17,7 @@ from intake.desk.store import Figures, load_figures
 from intake.progress.links import path_of
 from intake.requests import store
 from intake.requests.access import NO_LIMITS, Limits
+from intake.requests.rules import HOUSE_FORM
 from shared.clock import clock, uuid7
 from shared.events import sla
 from shared.http.auth import Role
@@ -35,7 +36,7 @@ async def asked(desk: Hearing, text: str, **more: Any) -> UUID:
     customer = {"external_id": str(uuid7()), "name": "王女士"}
     new = {"customer": customer, "region": "east", "description": text, **more}
     headers = {"idempotency-key": str(uuid7())}
-    answer = await desk.client("adapter").post("/intake/requests", json=new, headers=headers)
+    answer = await desk.client("adapter", id=HOUSE_FORM).post("/intake/requests", json=new, headers=headers)
     assert answer.status_code == 202, answer.text
     return UUID(answer.json()["request_id"])
 

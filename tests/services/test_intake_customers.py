@@ -203,7 +203,7 @@ async def canary_everywhere(desk: Hearing) -> UUID:
     requests = [
         row["id"] for row in await desk.admin.fetch("SELECT id FROM request WHERE customer_id = $1", id)
     ]
-    answered = {"text": f"Dear {CANARY}"}
+    answered = {"text": f"Dear {CANARY}", "spoken": True}
     assert (await agent.post(f"/intake/requests/{requests[0]}/answers", json=answered)).status_code == 201
     judged = {"kind": "fault", "severity": "urgent", "reason": f"{CANARY} called twice"}
     tag = (await agent.get(f"/intake/requests/{requests[0]}")).headers["etag"]

@@ -68,7 +68,7 @@ async def test_a_merged_request_is_read_and_answered_in_the_older_one_and_can_be
     assert "快来" in await agent.sees(first, "")
     assert "Split" in await agent.sees(second)
     answered = await agent.browser.post(
-        f"/intake/desk/{first}/answers", data={"text": "马上来", "csrf": agent.csrf}
+        f"/intake/desk/{first}/answers", data={"text": "马上来", "spoken": "true", "csrf": agent.csrf}
     )
     assert answered.status_code == 303
     told = await desk.told(second)

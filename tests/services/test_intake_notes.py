@@ -13,6 +13,7 @@ import pytest_asyncio
 from contracts.hearing import Hearing, hearing
 from intake.app import service
 from intake.progress.links import path_of
+from intake.requests.rules import HOUSE_FORM
 from shared.clock import uuid7
 
 SECRET = "客户上次拒付，先收款 canary-58"
@@ -27,7 +28,7 @@ async def desk(postgres_url: str) -> AsyncIterator[Hearing]:
 async def asked(desk: Hearing, text: str = "水泵漏水") -> UUID:
     new = {"customer": {"phone": "13800000071"}, "region": "east", "description": text}
     headers = {"idempotency-key": str(uuid7())}
-    answer = await desk.client("adapter").post("/intake/requests", json=new, headers=headers)
+    answer = await desk.client("adapter", id=HOUSE_FORM).post("/intake/requests", json=new, headers=headers)
     return UUID(answer.json()["request_id"])
 
 

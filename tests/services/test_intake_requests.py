@@ -19,7 +19,7 @@ from intake.channels.routes import normalise
 from intake.messages import store as messages
 from intake.requests import actions
 from intake.requests.loops import watch_for_tickets
-from intake.requests.rules import Normalised
+from intake.requests.rules import HOUSE_FORM, Normalised
 from intake.requests.writer import HEAVIEST_GROUP, LARGEST_GROUP, Waiting, size_of_group
 from shared.clock import clock, uuid7
 from shared.events import dispatch, feedback
@@ -313,7 +313,8 @@ async def test_overruling_keeps_both_judgements_and_is_recorded(desk: Hearing) -
 
 
 async def test_only_the_first_answer_stops_the_clock_and_each_is_progress(desk: Hearing) -> None:
-    id, care = await registered(desk), desk.client("care", id=AGENT)
+    form, care = desk.client("adapter", id=HOUSE_FORM), desk.client("care", id=AGENT)
+    id = await registered(desk, client=form)
     for text in ("我们马上来", "明天九点到"):
         assert (await care.post(f"/intake/requests/{id}/answers", json={"text": text})).status_code == 201
     told = [(name, version) for name, version, _ in await desk.told(id)]

@@ -76,13 +76,13 @@ WAYS: dict[str, Way] = {
     "GET /intake/requests/{id}/notes": Way(),
     "GET /intake/incidents/{id}": Way(of="incident"),
     "GET /intake/knowledge/suggestions": Way(at="/intake/knowledge/suggestions?request={request}"),
-    "POST /intake/requests/{id}/answers": Way(json={"text": "We come."}),
+    "POST /intake/requests/{id}/answers": Way(json={"text": "We come.", "spoken": True}),
     "PUT /intake/requests/{id}/judgement": Way(json=JUDGED, headers={"if-match": '"{version}"'}),
     "PUT /intake/requests/{id}/place": Way(json={"city": "suzhou"}, headers={"if-match": '"{version}"'}),
     "POST /intake/requests/{id}/notes": Way(json={"text": "Call before noon."}),
     "POST /intake/desk/{id}/notes": Way(form={"text": "Call before noon."}),
     "POST /intake/desk/{id}/product": Way(form={"serial": "SN-1"}),
-    "POST /intake/desk/{id}/answers": Way(form={"text": "We come."}),
+    "POST /intake/desk/{id}/answers": Way(form={"text": "We come.", "spoken": "true"}),
     "POST /intake/desk/{id}/judgement": Way(form={**JUDGED, "severity": "important", "seen": "{version}"}),
     "POST /intake/desk/{id}/place": Way(form={"city": "shanghai"}),
     "POST /intake/desk/{id}/apart": Way(form={"other": "{other}"}),
@@ -113,7 +113,9 @@ async def desk(postgres_url: str) -> AsyncIterator[Hearing]:
 async def known(desk: Hearing) -> Known:
     async with desk.client(*ROLES, **OWN) as client:
         first, second = [await ask(client) for _ in range(2)]
-        answer = await client.post(f"/intake/requests/{first}/answers", json={"text": "Soon."})
+        answer = await client.post(
+            f"/intake/requests/{first}/answers", json={"text": "Soon.", "spoken": True}
+        )
         mail = {"content-type": "message/rfc822"}
         where = {"region": "east", "product_line": "cooling"}
         content = MAIL % uuid7().hex.encode()

@@ -181,10 +181,13 @@ async def test_a_customer_without_an_address_is_answered_where_they_last_wrote_f
         await way.desk.admin.fetchval("SELECT customer_id FROM request WHERE id = $1", typed),
     )
     await way.answered(bound)
-    await way.answered(typed)
+    path = f"/intake/requests/{typed}/answers"
+    key = {"idempotency-key": str(uuid7())}
+    refused = await way.desk.client("care").post(path, json={"text": "We come tomorrow."}, headers=key)
+    assert refused.status_code == 422
     await way.deliver()
     assert [each["To"] for each in box.got] == ["ann@example.com"]
-    assert [state for state, _, _ in await way.states()] == ["sent", "waiting"]
+    assert [state for state, _, _ in await way.states()] == ["sent"]
 
 
 async def test_what_services_ask_for_is_said_in_the_customers_language(way: Way) -> None:

@@ -136,8 +136,9 @@ class Visitor:
         return await self.ticket(ticket_id)
 
     async def answer(self, request_id: UUID, text: str) -> None:
-        """What the service desk tells a customer."""
-        await self.as_("care", "POST", f"/intake/requests/{request_id}/answers", json={"text": text})
+        """What the service desk tells a customer on the phone: not everybody can be written to."""
+        said = {"text": text, "spoken": True}
+        await self.as_("care", "POST", f"/intake/requests/{request_id}/answers", json=said)
 
     async def repair(self, ticket_id: str, now: datetime) -> None:
         """Everything an engineer does, from accepting to resolving."""

@@ -166,7 +166,7 @@ class Conversation:
         began = time.perf_counter()
         answer = await client.post(
             f"{self.house.door}/{request}/answers",
-            json={"text": "We are on our way."},
+            json={"text": "We are on our way.", "spoken": True},
             headers={"authorization": f"Bearer {self.token}", "idempotency-key": str(uuid7())},
         )
         answer.raise_for_status()

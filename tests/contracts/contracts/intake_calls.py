@@ -137,7 +137,7 @@ class Calls:
 
     async def post_answer(self, client: httpx.AsyncClient) -> httpx.Response:
         path, headers = f"/intake/requests/{self.requests[0]}/answers", _key()
-        return await client.post(path, json={"text": "We are on our way."}, headers=headers)
+        return await client.post(path, json={"text": "We are on our way.", "spoken": True}, headers=headers)
 
     async def read_notes(self, client: httpx.AsyncClient) -> httpx.Response:
         return await client.get(f"/intake/requests/{self.requests[0]}/notes")

@@ -22,6 +22,7 @@ from intake.requests import access, store
 from intake.requests.routes import absolute, look_at_customer
 from intake.requests.rules import is_solvable
 from intake.sending.fates import fates_of
+from intake.sending.reach import nobody_reads
 from intake.sending.words import language_of
 from shared.db import Tx
 from shared.http.auth import Principal
@@ -48,6 +49,7 @@ async def look(tx: Tx, id: UUID, viewer: Principal, settings: Settings) -> dict[
         "attachments": await attachments.load_by_message(tx, [each.id for each in said]),
         "suggested": await suggestions.load(tx, id),
         "no_more": wants_no_more(asked.channel, await load_withdrawn(tx, [asked.customer_id])),
+        "nobody_reads": await nobody_reads(tx, id),
         "place": await look_at_place(tx, asked),
         "follow": absolute(path_of(id, settings), settings.public_url),
         "incident": await incidents.load_of_request(tx, id),

@@ -41,8 +41,8 @@ class AnswerForm(BaseModel):
     solved: bool = False
     spoken: bool = False
 
-    def said(self) -> actions.Said:
-        return actions.Said(self.text, self.solved, self.spoken)
+    def said(self, name: str | None) -> actions.Said:
+        return actions.Said(self.text, self.solved, self.spoken, name or "")
 
 
 @router.get("/desk", dependencies=_DESK, include_in_schema=False)
@@ -74,7 +74,7 @@ async def answer(
     id: UUID, tx: WriteTx, caller: Caller, form: Annotated[AnswerForm, Form()]
 ) -> RedirectResponse:
     """Answer the customer from the page."""
-    await actions.answer(tx, await access.lock(tx, caller, id), form.said(), person(caller))
+    await actions.answer(tx, await access.lock(tx, caller, id), form.said(caller.name), person(caller))
     return RedirectResponse(f"/intake/desk/{id}", status_code=303)
 
 

@@ -20,7 +20,7 @@ from intake.forms.rules import Typed
 from intake.places.routes import regions
 from intake.places.store import load_catalogue
 from intake.progress.links import path_of
-from intake.requests.rules import UNKNOWN
+from intake.requests.rules import HOUSE_FORM, UNKNOWN
 from intake.requests.writer import writer_of
 from shared.clock import clock, uuid7
 from shared.db import Tx
@@ -74,7 +74,7 @@ async def submit(request: Request, sent: Annotated[SentForm, Form()]) -> Respons
             raise InvalidInput(errors=[_error(*each) for each in error.faults.items()]) from None
         draw = partial(_draw, request=request, typed=typed, found=error.faults, key=key, label=sent.device)
         return await service_of(request).database.transact(draw)
-    message = normalise(new, "form", sent.model_dump_json().encode(), clock.now())
+    message = normalise(new, HOUSE_FORM, sent.model_dump_json().encode(), clock.now())
     look = partial(_labelled, request=request, label=sent.device)
     if sent.device and (device := await service_of(request).database.transact(look)):
         message = replace(message, device_id=device.id, product_line=device.product_line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,14 @@ from intake.tables.attachments import attachment
 from shared.clock import uuid7
 from shared.db import Tx, insert_rows, insert_together
 from shared.db.rows import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who answered: as events know them, and as colleagues do."""
+
+    id: str
+    name: str
 
 
 def incoming(arrived: Sequence[tuple[UUID, Normalised]]) -> tuple[Rows, Rows, Rows]:
@@ -67,7 +76,7 @@ async def save_replies(tx: Tx, arrived: Sequence[tuple[UUID, Normalised]]) -> No
 
 
 async def save_answer(
-    tx: Tx, request_id: UUID, channel: str, text: str, author: str, *, spoken: bool = False
+    tx: Tx, request_id: UUID, channel: str, text: str, author: Author, *, spoken: bool = False
 ) -> UUID:
     """What a person answers; it waits until a sender of the channel takes it, unless it was `spoken`."""
     id = uuid7()
@@ -77,7 +86,8 @@ async def save_answer(
         "request_id": request_id,
         "direction": "out",
         "channel": channel,
-        "author": author,
+        "author": author.id,
+        "author_name": author.name or None,
         "text": text,
         **(heard if spoken else {"state": "waiting"}),
     }

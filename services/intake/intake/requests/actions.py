@@ -18,6 +18,7 @@ from intake.places import actions as places
 from intake.places.rules import Placed
 from intake.requests import sessions, store
 from intake.requests.rules import Normalised, is_solvable, require_solvable
+from intake.sending.reach import NobodyReads, nobody_reads
 from intake.tables.devices import request_device
 from intake.triage.actions import in_force
 from intake.triage.rules import Rules, Triage, judge
@@ -34,6 +35,8 @@ from shared.events.intake import (
     RequestSolved,
 )
 from shared.events.terms import Kind, Reason, Severity, Site
+from shared.http.problem import fault
+from shared.i18n import N_, gettext
 from shared.logs import redact
 from shared.outbox.emit import emit
 from shared.trace import current_traceparent, tracing
@@ -42,9 +45,10 @@ _UNIQUE_VIOLATION: Final = "23505"
 
 
 class AlreadySo(AftercareError):
-    """The request is judged so already; there is nothing to overrule."""
+    """It is judged so already; choose another severity or kind, or leave it as it is."""
 
     kind = "conflict"
+    shown: ClassVar = ("errors",)
 
 
 class Overtaken(AftercareError):
@@ -206,7 +210,8 @@ async def reclassify(
 ) -> None:
     """A person overrules the triage; both judgements are kept. The request is locked."""
     if (request.kind, request.severity) == (kind, severity):
-        raise AlreadySo
+        so = fault("body", ["severity"], gettext(N_("It is judged so already.")), "already_so")
+        raise AlreadySo(errors=[so])
     await store.save(tx, request.id, kind=kind, severity=severity)
     judgement = {
         "id": uuid7(),
@@ -228,24 +233,29 @@ class Said:
 
     solved  there is nothing else to do (R11)
     spoken  it was said on the phone, and is written down: nothing is sent
+    name    of the person, for colleagues; empty where nobody told one
     """
 
     text: str
     solved: bool = False
     spoken: bool = False
+    name: str = ""
 
 
 async def answer(tx: Tx, request: store.Request, said: Said, by: UUID) -> UUID:
     """A person answers; the first answer keeps R52 and R53, each is progress (R62). The request is locked.
 
     Whoever asked twice is answered once: what is merged into the request is answered with it, and what of it
-    is simple is solved with it. Raises `NotSimple`, `AlreadyClosed`, `Forgotten`.
+    is simple is solved with it. Raises `NotSimple`, `AlreadyClosed`, `Forgotten`, `NobodyReads`.
     """
     await customers.require_known(tx, request.customer_id)
+    if not said.spoken and await nobody_reads(tx, request.id):
+        raise NobodyReads
     if said.solved:
         require_solvable(request.kind, request.closed_at)
     channel: Any = "phone" if said.spoken else request.channel
-    message_id = await messages.save_answer(tx, request.id, channel, said.text, str(by), spoken=said.spoken)
+    author = messages.Author(str(by), said.name)
+    message_id = await messages.save_answer(tx, request.id, channel, said.text, author, spoken=said.spoken)
     merged = await load_duplicates(tx, request.id)
     for each in (request, *[await store.lock(tx, id) for id in merged]):
         by_channel: Any = "phone" if said.spoken else each.channel

@@ -113,8 +113,8 @@ class Answer(Sent):
     spoken: bool = False
     """It was said on the phone already: it is written down and not sent."""
 
-    def said(self) -> actions.Said:
-        return actions.Said(self.text, self.solved, self.spoken)
+    def said(self, name: str | None) -> actions.Said:
+        return actions.Said(self.text, self.solved, self.spoken, name or "")
 
 
 class Answered(BaseModel):
@@ -161,10 +161,13 @@ async def read_messages(id: UUID, request: Request, principal: Caller) -> list[M
 
 @router.post("/requests/{id}/answers", status_code=201, dependencies=[*_AGENTS, Depends(idempotent())])
 async def post_answer(id: UUID, tx: WriteTx, answer: Answer, principal: Caller) -> Answered:
-    """Answer the customer; the first answer keeps the promise of a first reply (R52, R53)."""
+    """Answer the customer; the first answer keeps the promise of a first reply (R52, R53).
+
+    What was not said on the phone, and nobody would read, is refused: no address, no link to their page.
+    """
     request = await access.lock(tx, principal, id)
     no_more = wants_no_more(request.channel, await load_withdrawn(tx, [request.customer_id]))
-    message_id = await actions.answer(tx, request, answer.said(), person(principal))
+    message_id = await actions.answer(tx, request, answer.said(principal.name), person(principal))
     return Answered(message_id=message_id, no_more=no_more)
 
 

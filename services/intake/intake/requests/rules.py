@@ -18,6 +18,8 @@ UNKNOWN: Final = "unknown"
 """Region or city that a channel does not tell."""
 NAMELESS: Final = "—"
 """The name of whoever told none."""
+HOUSE_FORM: Final = "form"
+"""The account of our own form: who fills it in is given the link to their page."""
 LONGEST_TITLE: Final = 200
 SIMPLE: Final = frozenset({"enquiry", "order_query"})
 """What the desk may solve by an answer alone (R11): questions, also about orders, payment and logistics."""

@@ -14,6 +14,8 @@ from shared.outgoing import pause
 
 MAIL: Final = "email"
 SMS: Final = "twilio"
+CALLED_BACK: Final = frozenset({"web_form", "phone"})
+"""Channels without an address of the customer: what these leave behind is a number to call."""
 KEEP_TRYING: Final = timedelta(hours=24)
 MOST_ATTEMPTS: Final = 100
 _NO_WAY_AGAIN: Final = timedelta(seconds=30)
@@ -88,6 +90,16 @@ def way_of(asked: Asked, ways: Ways) -> Way | NoWay:
     if asked.mailbox is not None and ways.mail:
         return Way(MAIL, "", asked.mailbox)
     return own
+
+
+def unreachable(asked: Asked, *, has_link: bool) -> bool:
+    """Whether nobody would read what is written to a customer: no address, none bound to them, no page.
+
+    Only where people tell us by telephone or form how to call them. Mail and chats have a way back, or lack
+    what may be set up later.
+    """
+    addresses = (asked.door, asked.address, asked.sms, asked.mailbox)
+    return asked.channel in CALLED_BACK and not has_link and not any(addresses)
 
 
 def planned(asked: Asked, ways: Ways, queued_at: datetime, now: datetime) -> Way | NoWay:

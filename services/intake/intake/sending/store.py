@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Uuid, bindparam, select, text, update
 
+from intake.requests.rules import HOUSE_FORM
 from intake.sending.rules import MAIL, Asked, Change, NoWay, Way, look_again_at
 from intake.tables import message
 from shared.db import Tx
@@ -68,6 +69,28 @@ _BOUND: Final = text(
 async def load_unplanned(tx: Tx, now: datetime) -> Sequence[Any]:
     """Messages whose way nobody knows yet, held until the transaction ends."""
     return (await tx.execute(_PLAN, {"most": AT_ONCE, "now": now})).all()
+
+
+# The newest address a customer wrote from; and whether they hold a link to their page: the form of the house
+# gives it to who filled it in, and only by it something is written on the page (which has a `cause`).
+_REACH: Final = text(
+    """
+    SELECT request.channel, request.account, request.door, request.customer_id,
+           (SELECT address FROM message WHERE request_id = request.id AND direction = 'in'
+              AND address IS NOT NULL ORDER BY id DESC LIMIT 1) AS address,
+           EXISTS (SELECT FROM request AS part WHERE part.id = ANY(CAST(:ids AS uuid[]))
+              AND part.channel = 'web_form' AND part.account = :form)
+           OR EXISTS (SELECT FROM message WHERE request_id = ANY(CAST(:ids AS uuid[]))
+              AND direction = 'in' AND cause IS NOT NULL) AS has_link
+    FROM request WHERE request.id = :id
+    """
+).bindparams(bindparam("ids", type_=ARRAY(Uuid)), bindparam("id", type_=Uuid))
+
+
+async def load_reach(tx: Tx, id: UUID, together: Sequence[UUID]) -> Any:
+    """How the customer of a request can be reached; the link may be of any request merged into it."""
+    asked = {"id": id, "ids": sorted(together), "form": HOUSE_FORM}
+    return (await tx.execute(_REACH, asked)).one()
 
 
 async def load_bound(tx: Tx, customers: Sequence[UUID], sms: str) -> dict[tuple[UUID, bool], Any]:

@@ -18,9 +18,19 @@
   document.addEventListener("htmx:afterSwap", ({ detail }) => {
     const chosen = detail.target.querySelector("[data-put]");
     if (!chosen) return;
-    put(chosen.dataset.put);
+    begin(chosen.dataset.put);
     detail.requestConfig.elt.value = "";
   });
+
+  let begun = ""; // the template as it was put in, to know whether somebody has written since
+
+  // Another template takes the place of one that nobody has touched: two would greet twice.
+  function begin(words) {
+    const answer = document.getElementById("text");
+    if (answer && begun && answer.value === begun) answer.value = "";
+    put(words);
+    begun = answer?.value ?? "";
+  }
 
   // Behind what somebody has written already: nothing of theirs is lost.
   function put(words) {

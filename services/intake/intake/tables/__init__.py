@@ -109,6 +109,7 @@ message = Table(
     Column("address", Text),
     Column("sender_name", Text),
     Column("author", Text, nullable=False),
+    Column("author_name", Text),
     Column("template", Text),
     Column("link", Text),
     Column("text", Text, nullable=False),
