@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
-from contracts.browsing import enter
+from contracts.browsing import beyond, enter
 from contracts.dispatching import DUTY_LEAD_G, JUNIOR_A, REPAIRED, SAMPLE, SENIOR_C, Desk, dispatching, person
 from contracts.serving import Port
 from shared.clock import clock
@@ -72,8 +72,7 @@ async def room(running: Room) -> AsyncIterator[Room]:
 
 
 async def no_overflow(page: Page) -> None:
-    beyond = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert await page.evaluate(beyond) <= 0, page.url
+    assert await beyond(page) <= 0, page.url
 
 
 async def test_the_board_fills_by_itself_and_what_needs_a_decision_is_assigned_on_it(room: Room) -> None:

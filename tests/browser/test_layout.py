@@ -12,7 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 from sqlalchemy import text
 
-from contracts.browsing import BOXES, enter
+from contracts.browsing import BOXES, beyond, enter
 from contracts.sample import NewPromise, make_promise, service
 from contracts.serving import Port, Served, serving
 from shared.db import Tx
@@ -272,7 +272,7 @@ async def test_no_page_scrolls_sideways_and_targets_are_large(site: Site) -> Non
             await page.goto(path)
             for width in (360, 768, 1280):
                 await page.set_viewport_size({"width": width, "height": 740})
-                assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+                assert await beyond(page) <= 0, path
                 targets = page.locator("button:visible, nav a:visible, input:visible")
                 boxes = await targets.evaluate_all(BOXES)
                 assert boxes

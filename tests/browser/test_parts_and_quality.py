@@ -12,7 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 from sqlalchemy import text
 
-from contracts.browsing import enter
+from contracts.browsing import beyond, enter
 from contracts.hearing import told_event
 from contracts.serving import Port, Served, serving
 from feedback.app import service as feedback
@@ -125,9 +125,9 @@ async def test_the_survey_fits_and_its_choices_are_large(counter: Counter, local
     link = await counter.survey()
     async with counter.page(width=1280, locale=locale) as page:
         await page.goto(link)
-        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert await beyond(page) <= 0
         await page.set_viewport_size({"width": 360, "height": 740})
-        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert await beyond(page) <= 0
         for choice in await page.locator(".faces label").all():
             box = await choice.bounding_box()
             assert box is not None
@@ -153,7 +153,7 @@ async def test_no_page_scrolls_sideways(counter: Counter, path: str) -> None:
         await counter.sign_in(page, path)
         for width in (1280, 360):
             await page.set_viewport_size({"width": width, "height": 740})
-            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            assert await beyond(page) <= 0
 
 
 async def test_an_answer_shows_on_the_dashboard_while_one_looks(counter: Counter) -> None:

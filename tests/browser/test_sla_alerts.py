@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
-from contracts.browsing import enter
+from contracts.browsing import beyond, enter
 from contracts.clocking import ENGINEER, assigned
 from contracts.hearing import told_event
 from contracts.serving import Port, Served, serving
@@ -148,13 +148,12 @@ async def test_a_sink_is_set_up_and_what_is_wrong_stands_beside_its_field(room: 
 @pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])
 async def test_the_pages_fit_every_screen(room: Room, locale: str) -> None:
     await room.missed("A title that is quite a bit longer than it has any right to be on a phone " * 2)
-    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     async with room.page("/sla/alerts", locale=locale) as page:
         for path in ("/sla/alerts", "/sla/sinks", "/sla/sinks/new/mail"):
             for width in (390, 1280):
                 await page.set_viewport_size({"width": width, "height": 850})
                 await page.goto(path)
-                assert await page.evaluate(wide) == 0
+                assert await beyond(page) == 0
                 if SCREENSHOTS:
                     name = f"{path[1:].replace('/', '-')}-{locale}-{width}.png"
                     await page.screenshot(path=f"{SCREENSHOTS}/{name}", full_page=True)

@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
-from contracts.browsing import enter
+from contracts.browsing import beyond, enter
 from contracts.serving import Port, Served, serving
 from shared.clock import clock, uuid7
 from shared.events import Payload
@@ -168,7 +168,7 @@ async def fits_every_screen(page: Page) -> None:
     """On a phone, on a desk, on a wall."""
     for width in (390, 1280, 1920):
         await page.set_viewport_size({"width": width, "height": 900})
-        assert await page.evaluate("document.documentElement.scrollWidth") <= width
+        assert await beyond(page) <= 0
 
 
 # Filters.
@@ -325,7 +325,7 @@ async def test_a_dossier_fits_a_sheet_of_paper(room: Room, locale: str, told: st
     async with room.board(locale=locale, width=700) as page:  # A4 between its margins, in CSS pixels
         await page.goto(f"/sla/subjects/{ticket}")
         await page.emulate_media(media="print")
-        assert await page.evaluate("document.documentElement.scrollWidth") <= 700
+        assert await beyond(page) <= 0
         await expect(page.get_by_text(told)).to_be_visible()
         await expect(page.locator("[data-print]")).to_be_hidden()
         sheets = await page.pdf(format="A4")

@@ -15,7 +15,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, expect
 from sqlalchemy import text
 
-from contracts.browsing import enter
+from contracts.browsing import beyond, enter
 from contracts.dispatching import EXPERT_D, JUNIOR_A, SAMPLE, heard, registered
 from contracts.hearing import told_event
 from contracts.serving import Port, Served, serving
@@ -236,7 +236,7 @@ async def test_a_thumb_reaches_it_on_a_phone(room: Room, locale: str, promise: s
         button = row.get_by_role("button", name=verb)
         await expect(button).to_be_visible()
         assert await button.evaluate("(it) => it.getBoundingClientRect().height") >= 44
-        assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+        assert await beyond(page) <= 0
         await button.scroll_into_view_if_needed()
         await picture(page, f"phone-{locale}")
         await button.click()
@@ -377,4 +377,4 @@ async def test_on_a_phone_a_pause_fits_in_both_languages(room: Room) -> None:
             await expect(dialog).to_be_visible()
             await picture(page, f"phone-pause-{locale}")
             assert await dialog.evaluate("(it) => it.scrollWidth <= it.clientWidth")
-            assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+            assert await beyond(page) <= 0

@@ -12,7 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, Request, expect
 
 from chaos.databases import empty
-from contracts.browsing import enter
+from contracts.browsing import beyond, enter
 from contracts.clocking import TEN, Desk, clocking
 from contracts.hearing import told_event
 from contracts.serving import Port
@@ -74,7 +74,7 @@ async def signed_in(
     page = await context.new_page()
     await enter(page, "/sla/board", running.served.token("operations"))
     yield page
-    assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    assert await beyond(page) <= 0
     await context.close()
     assert said == []
 

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
-from contracts.browsing import enter
+from contracts.browsing import beyond, enter
 from contracts.hearing import told_event
 from contracts.serving import Port, Served, serving
 from shared.clock import clock, uuid7
@@ -223,5 +223,4 @@ async def test_the_editor_fits_a_phone_and_speaks_both_languages(room: Room, loc
     async with room.editor(locale=locale, width=width) as page:
         heading = "到达现场" if locale == "zh-CN" else "Arrive on site"
         await expect(page.locator("#promise-on_site h3")).to_have_text(heading)
-        overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert await page.evaluate(overflow) == 0
+        assert await beyond(page) == 0

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
-from contracts.browsing import enter
+from contracts.browsing import beyond, enter
 from contracts.clocking import TEN, Desk, clocking
 from contracts.hearing import told_event
 from contracts.serving import Port
@@ -116,7 +116,7 @@ async def test_a_replay_is_asked_for_watched_and_read(
     await expect(page.locator(".advance")).to_have_count(0)
     await expect(page.locator(".heat").first).to_contain_text("Pumps")
     await expect(page.locator(".why li").first).to_be_visible()
-    assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    assert await beyond(page) <= 0
     await pictured(page, f"replay-report-{locale}-{width}")
     await context.close()
     assert said == []

@@ -19,3 +19,14 @@ async def enter(page: Page, path: str, token: str) -> None:
     answer = await page.context.request.post("/sign-in", form={"token": token}, max_redirects=0)
     assert answer.status == 303, await answer.text()
     await page.goto(path)
+
+
+async def beyond(page: Page) -> int:
+    """How many pixels the page is wider than the screen, once it is drawn as its style sheets say.
+
+    What a page says can be read before its style sheets have come, and then it is as wide as it likes.
+    """
+    await page.wait_for_load_state()
+    return int(
+        await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    )
