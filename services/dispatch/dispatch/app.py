@@ -29,6 +29,7 @@ from dispatch.offers.loops import offer_loops
 from dispatch.organisation import routes as organisation
 from dispatch.phone import routes as phone
 from dispatch.progress.consumers import on_answer_given
+from dispatch.promises.consumers import consumers as promises
 from dispatch.supply.consumers import on_parts_reserved, on_parts_short
 from dispatch.tables import metadata
 from dispatch.tickets import pages as ticket_pages
@@ -90,6 +91,7 @@ service: Final = Service(
         on(CustomerErased, on_customer_erased),
         on(PartsReserved, on_parts_reserved),
         on(PartsShort, on_parts_short),
+        *promises,
     ),
     loops=_loops,
     metadata=metadata,
