@@ -242,9 +242,9 @@ async def test_a_template_is_chosen_in_the_customers_language_and_filled(desk: H
     template = "01930000-0000-7000-8000-00000000a011"
     path = f"/intake/desk/{id}/template?template={template}"
     filled = await opened(browser, path)
-    assert (
-        f"Hello 王女士,\n\nwe have read your request (number {id}) and answer by Fri 22 Nov, 18:50." in filled
-    )
+    number = await desk.admin.fetchval("SELECT number FROM request WHERE id = $1", id)
+    request = f"your request (number R-{number})"
+    assert f"Hello 王女士,\n\nwe have read {request} and answer by Fri 22 Nov, 18:50." in filled
     assert f"{desk.served.settings.public_url}{path_of(id, desk.served.settings)}" in filled
     await answered(desk, id)
     assert "and answer as soon as we can." in await opened(browser, path)

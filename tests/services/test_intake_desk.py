@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from uuid import UUID
 
 import httpx
@@ -13,9 +14,10 @@ import pytest_asyncio
 from contracts.hearing import Hearing, hearing, told_event
 from intake.app import service
 from intake.desk import feeds
+from intake.progress.links import path_of
 from intake.requests import store
-from shared.clock import uuid7
-from shared.events import feedback
+from shared.clock import clock, uuid7
+from shared.events import feedback, sla
 
 FORM = {
     "phone": "13800000009",
@@ -40,8 +42,7 @@ async def filled_in(desk: Hearing) -> str:
     """The number that a customer gets for a filled-in form."""
     answer = await desk.served.client().post("/intake/form", data=FORM)
     assert answer.status_code == 200
-    [number] = re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27}", answer.text)
-    return str(number)
+    return str(await desk.numbered(answer.text))
 
 
 async def open_page(browser: httpx.AsyncClient, path: str, language: str) -> str:
@@ -162,3 +163,42 @@ async def test_links_to_the_customer_are_absolute_whoever_made_them(desk: Hearin
         f"{house}/feedback/survey/x",
         f"{house}/dispatch/acceptance/x",
     ]
+
+
+async def test_a_request_is_found_by_the_number_that_its_customer_says(desk: Hearing) -> None:
+    """R01: short, told to the customer, shown to the desk, and taken however it is typed."""
+    one, other = UUID(await filled_in(desk)), UUID(await filled_in(desk))
+    care = desk.client("care")
+    numbers = [(await care.get(f"/intake/requests/{id}")).json()["number"] for id in (one, other)]
+    assert 100_000 < numbers[0] < numbers[1]
+    browser = await desk.served.signed_in("care")
+    for typed in (f"R-{numbers[0]}", f"r{numbers[0]}", f" Ｒ－{numbers[0]} ", str(numbers[0])):
+        found = await browser.get("/intake/desk", params={"q": typed})
+        assert f'href="/intake/desk/{one}"' in found.text, typed
+        assert f'href="/intake/desk/{other}"' not in found.text, typed
+    assert f"R-{numbers[0]}" in (await browser.get(f"/intake/desk/{one}")).text
+
+
+async def test_what_is_not_answered_yet_says_by_when_it_will_be(desk: Hearing) -> None:
+    """R52, R53, R59: on the desk's list and on the customer's page, until the answer is given."""
+    id = UUID(await filled_in(desk))
+    promise = sla.ClockStarted(
+        about=id, about_kind="request", promise="first_reply",
+        deadline=datetime(2199, 11, 22, 10, 50, tzinfo=UTC), started_at=clock.now(),
+    )  # fmt: skip
+    async with desk.database.transaction() as tx:
+        before = await store.load_versions(tx, 100)
+    await desk.receive(told_event(promise, subject=uuid7(), version=1))
+    async with desk.database.transaction() as tx:
+        assert await store.load_versions(tx, 100) != before
+    browser = await desk.served.signed_in("care")
+    follow = path_of(id, desk.served.settings)
+    shown = [await open_page(browser, path, "en") for path in ("/intake/desk", follow)]
+    assert 'datetime="2199-11-22T10:50:00+00:00"' in shown[0]
+    assert "You have our answer by Fri 22 Nov, 18:50" in shown[1]
+    [csrf] = set(
+        re.findall(r'name="csrf" value="([^"]+)"', await open_page(browser, f"/intake/desk/{id}", "en"))
+    )
+    await browser.post(f"/intake/desk/{id}/answers", data={"text": "Soon.", "csrf": csrf})
+    after = [await open_page(browser, path, "en") for path in ("/intake/desk", follow)]
+    assert not any("2199" in each or "You have our answer by" in each for each in after)

@@ -19,7 +19,7 @@ TYPED = {
     "city": "上海",
     "description": "<b>冰箱</b>冒烟",
 }
-NUMBER = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
+NUMBER = re.compile(r"R-[0-9]+")
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -79,7 +79,7 @@ async def test_a_form_sent_twice_is_one_request_and_a_changed_one_another(desk: 
 async def test_chinese_places_become_codes_and_elsewhere_is_left_to_a_person(desk: Hearing) -> None:
     found = []
     for where in ({"region": "华东", "city": "上海"}, {"region": "elsewhere", "city": "New Atlantis"}):
-        [number] = NUMBER.findall((await sent(desk, TYPED | where)).text)
-        row = await desk.admin.fetchrow("SELECT region, city FROM request WHERE id = $1", number)
+        id = await desk.numbered((await sent(desk, TYPED | where)).text)
+        row = await desk.admin.fetchrow("SELECT region, city FROM request WHERE id = $1", id)
         found.append(tuple(row))
     assert found == [("east", "shanghai"), ("unknown", "unknown")]

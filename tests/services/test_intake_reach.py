@@ -34,7 +34,7 @@ async def asked(desk: Hearing, **more: str) -> UUID:
 async def filled_in(desk: Hearing) -> UUID:
     form = {"phone": "13800000084", "region": "east", "city": "shanghai", "description": "冰箱冒烟"}
     answer = await desk.served.client().post("/intake/form", data=form)
-    return UUID(re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27}", answer.text)[0])
+    return await desk.numbered(answer.text)
 
 
 async def answered(desk: Hearing, id: UUID, **said: bool) -> httpx.Response:

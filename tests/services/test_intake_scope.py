@@ -91,8 +91,8 @@ WAYS: dict[str, Way] = {
     "POST /intake/desk/messages/{id}/retry": Way(form={}, of="message"),
     "POST /intake/messages/{id}/retry": Way(json={}, of="message"),
     "POST /intake/knowledge/{id}/uses": Way(form={"request": "{request}", "what": "used"}, of="article"),
-    "POST /intake/incidents/{id}/links": Way(form={"number": "{request}"}, of="incident"),
-    "POST /intake/incidents/{id}/unlink": Way(form={"number": "{request}"}, of="incident"),
+    "POST /intake/incidents/{id}/links": Way(form={"requests": "{request}"}, of="incident"),
+    "POST /intake/incidents/{id}/unlink": Way(form={"requests": "{request}"}, of="incident"),
     "POST /intake/incidents/{id}/update": Way(form={"title": "Still", "seen": "1"}, of="incident"),
     "POST /intake/incidents/{id}/end": Way(form={"title": "Over", "seen": "2"}, of="incident"),
 }

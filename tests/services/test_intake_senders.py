@@ -242,7 +242,7 @@ def started(request: UUID, promise: str = "first_reply") -> bytes:
         about=request,
         about_kind="request",
         promise=promise,
-        deadline="2026-11-23T10:50:00Z",
+        deadline="2199-11-22T10:50:00Z",
         started_at=clock.now(),
     )
     return told_event(payload, subject=uuid7(), version=1)
@@ -256,11 +256,12 @@ async def test_who_wrote_by_mail_hears_at_once_by_when_they_are_answered(way: Wa
     await acknowledge(way)
     await way.deliver()
     by_address = {each["To"]: each for each in box.got}
+    number = await way.desk.admin.fetchval("SELECT number FROM request WHERE id = $1", chinese)
     assert (
-        f"编号：{chinese}。我们将在11月23日 周一 18:50（北京时间）前回复您。"
+        f"编号：R-{number}。我们将在11月22日 周五 18:50（北京时间）前回复您。"
         in by_address["ann@example.com"].get_content()
     )
-    assert "We answer by Mon 23 Nov, 18:50 Beijing time." in by_address["bob@example.com"].get_content()
+    assert "We answer by Fri 22 Nov, 18:50 Beijing time." in by_address["bob@example.com"].get_content()
     assert by_address["bob@example.com"]["Auto-Submitted"] == "auto-replied"
     assert len(box.got) == 2
     row = await way.desk.admin.fetchrow("SELECT answered_at FROM request WHERE id = $1", chinese)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -71,6 +72,12 @@ class Hearing:
             str(subject) if subject else None,
         )
         return [(row["type"].split(".")[1], row["sequence"], json.loads(row["body"])["data"]) for row in rows]
+
+    async def numbered(self, page: str) -> UUID:
+        """The one request that `page` names by its number."""
+        [number] = set(re.findall(r"\bR-([0-9]+)\b", page))
+        found: UUID = await self.admin.fetchval("SELECT id FROM request WHERE number = $1", int(number))
+        return found
 
     def client(self, *roles: Role, id: str = "desk.one", **scope: Any) -> httpx.AsyncClient:
         """A program with a token, or with none if it has no role."""

@@ -119,10 +119,10 @@ async def _filled(tx: Tx, request: Request, id: UUID, template: UUID, viewer: Pr
     asked, settings = await access.load(tx, viewer, id), settings_of(request)
     customer = await look_at_customer(tx, asked, viewer.id)
     chosen = await store.load(tx, template)
-    until = await store.load_promise(tx, id)
+    until = (await store.load_promises(tx, [id])).get(id)
     facts = Facts(
         name=customer.name,
-        number=str(asked.id),
+        number=asked.spoken_number,
         title=asked.title,
         link=absolute(path_of(id, settings), settings.public_url) or "",
         until=promise_that_holds(until, asked.answered_at is not None, tx.now),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -62,10 +63,12 @@ async def remove(tx: Tx, id: UUID) -> None:
     await tx.execute(delete(answer_template).where(answer_template.c.id == id))
 
 
-async def load_promise(tx: Tx, request_id: UUID) -> Any | None:
-    """Until when a first reply is promised, as sla-monitor told; None where it did not."""
-    chosen = select(acknowledgement.c.until).where(acknowledgement.c.request_id == request_id)
-    return (await tx.execute(chosen)).scalar_one_or_none()
+async def load_promises(tx: Tx, requests: Sequence[UUID]) -> dict[UUID, datetime]:
+    """Until when a first reply is promised, where sla-monitor told so."""
+    chosen = select(acknowledgement.c.request_id, acknowledgement.c.until).where(
+        acknowledgement.c.request_id.in_(sorted(requests)), acknowledgement.c.until.is_not(None)
+    )
+    return {row.request_id: row.until for row in await tx.execute(chosen)}
 
 
 def _taken(error: IntegrityError) -> Exception:

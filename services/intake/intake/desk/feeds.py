@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
+from intake.answers.store import load_promises
 from intake.desk.choice import Choice
 from intake.desk.store import load_chosen
 from intake.places.pages import names_of
@@ -32,6 +33,7 @@ async def rows_of(tx: Tx, requests: Sequence[store.Request]) -> list[Row]:
     """Requests with their latest judgements; lists show no contact data, pages of one do."""
     catalogue = await load_catalogue(tx)
     judgements = await store.load_judgements(tx, [each.id for each in requests])
+    promises = await load_promises(tx, [each.id for each in requests if each.answered_at is None])
     return [
         Row(
             str(each.id),
@@ -41,6 +43,7 @@ async def rows_of(tx: Tx, requests: Sequence[store.Request]) -> list[Row]:
                 "region": names_of(catalogue, "region", each.region),
                 "title": redact(each.title),
                 "reasons": judgements[each.id][-1].reasons,
+                "answer_by": promises.get(each.id),
             },
         )
         for each in requests

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, literal, select
+from sqlalchemy import ColumnElement, func, literal, or_, select
 
 from intake.desk.choice import Choice
 from intake.requests.access import Limits, within
+from intake.requests.numbers import number_in
 from intake.requests.rules import SIMPLE
 from intake.requests.store import COLUMNS, Request
 from intake.search.bigrams import grams
@@ -100,5 +101,12 @@ def _chosen(choice: Choice) -> Sequence[ColumnElement[bool]]:
     if choice.before:
         found.append(request.c.id < choice.before)
     if choice.q:
-        found.append(request.c.id.in_(holding(grams(choice.q) or [choice.q])))
+        found.append(_searched(choice.q))
     return found
+
+
+def _searched(words: str) -> ColumnElement[bool]:
+    """What holds these words, and the request whose number they are."""
+    said = request.c.id.in_(holding(grams(words) or [words]))
+    number = number_in(words)
+    return said if number is None else or_(said, request.c.number == number)

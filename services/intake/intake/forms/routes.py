@@ -21,6 +21,7 @@ from intake.places.routes import regions
 from intake.places.store import load_catalogue
 from intake.progress.links import path_of
 from intake.requests.rules import HOUSE_FORM, UNKNOWN
+from intake.requests.store import load_number
 from intake.requests.writer import writer_of
 from shared.clock import clock, uuid7
 from shared.db import Tx
@@ -80,7 +81,8 @@ async def submit(request: Request, sent: Annotated[SentForm, Form()]) -> Respons
         message = replace(message, device_id=device.id, product_line=device.product_line)
     registered = await writer_of(service_of(request)).register(message)
     follow = path_of(registered.request_id, settings_of(request))
-    return page(request, "form_done.html", number=registered.request_id, follow=follow)
+    number = await service_of(request).database.transact(partial(load_number, id=registered.request_id))
+    return page(request, "form_done.html", number=number, follow=follow)
 
 
 class NotComplete(Exception):

@@ -17,8 +17,10 @@ from intake.incidents.store import Incident
 from intake.places.pages import names_of
 from intake.places.store import load_catalogue
 from intake.requests import access as requests
+from intake.requests.numbers import number_in
 from intake.requests.routes import person
 from intake.requests.rules import UNKNOWN
+from intake.requests.store import find_numbered
 from shared.db import Tx
 from shared.db.audit import record
 from shared.events.terms import Code
@@ -94,11 +96,8 @@ class LinkForm(BaseModel):
 
     csrf: str = ""
     requests: Annotated[list[UUID], Field(max_length=MOST_SUGGESTED)] = []
-    number: Annotated[UUID | None, BeforeValidator(_empty)] = None
-
-    @property
-    def all(self) -> list[UUID]:
-        return [*self.requests, *([self.number] if self.number else [])]
+    number: Annotated[str, StringConstraints(max_length=40, strip_whitespace=True)] = ""
+    """Of one more, as people say it."""
 
 
 class Proof(BaseModel):
@@ -206,8 +205,9 @@ async def end(id: UUID, tx: WriteTx, caller: Caller, form: Annotated[SaidForm, F
 @router.post("/incidents/{id}/links", dependencies=_SPEAKERS)
 async def link(id: UUID, tx: WriteTx, caller: Caller, form: Annotated[LinkForm, Form()]) -> RedirectResponse:
     """These requests belong to it too; their customers are told how it stands."""
-    await _reach(tx, caller, id, form.all)
-    await actions.link(tx, id, form.all, person(caller))
+    chosen = await _chosen(tx, form)
+    await _reach(tx, caller, id, chosen)
+    await actions.link(tx, id, chosen, person(caller))
     return await _done(tx, caller, id, "incident_linked")
 
 
@@ -216,9 +216,21 @@ async def unlink(
     id: UUID, tx: WriteTx, caller: Caller, form: Annotated[LinkForm, Form()]
 ) -> RedirectResponse:
     """These have another cause."""
-    await _reach(tx, caller, id, form.all)
-    await actions.unlink(tx, id, form.all, person(caller))
+    chosen = await _chosen(tx, form)
+    await _reach(tx, caller, id, chosen)
+    await actions.unlink(tx, id, chosen, person(caller))
     return await _done(tx, caller, id, "incident_unlinked")
+
+
+async def _chosen(tx: Tx, form: LinkForm) -> list[UUID]:
+    """What was ticked, and the one whose number was typed; `UnknownRequest`."""
+    if not form.number:
+        return form.requests
+    number = number_in(form.number)
+    numbered = None if number is None else await find_numbered(tx, number)
+    if numbered is None:
+        raise store.UnknownRequest
+    return [*form.requests, numbered]
 
 
 async def _reach(tx: Tx, caller: Principal, id: UUID, asked: Sequence[UUID] = ()) -> None:

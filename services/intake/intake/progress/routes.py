@@ -10,6 +10,8 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import select
 
+from intake.answers.rules import promise_that_holds
+from intake.answers.store import load_promises
 from intake.customers import store as customers
 from intake.duplicates import store as duplicates
 from intake.messages import store as messages
@@ -52,12 +54,14 @@ async def show(token: str, request: Request, tx: ReadTx) -> Response:
     identities = await customers.load_identities(tx, asked.customer_id)
     main_id = await duplicates.load_main(tx, asked.id)
     steps = await load_steps(tx, asked.ticket_id) if asked.ticket_id else []
+    promised = (await load_promises(tx, [asked.id])).get(asked.id)
     known = Asked(asked.received_at, asked.answered_at, asked.ticket_id is not None, closed_at)
     return page(
         request,
         "progress.html",
         asked=asked,
         story=tell(known, steps, tx.now),
+        answer_by=promise_that_holds(promised, asked.answered_at is not None, tx.now),
         accept=next(
             (each.link for each in reversed(said) if each.template in rules.ASKS and each.link), None
         ),

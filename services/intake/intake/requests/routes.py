@@ -51,6 +51,8 @@ class RequestView(BaseModel):
     """One request as the desk sees it, contact data removed: that has doors of its own."""
 
     id: UUID
+    number: int
+    """Short, to be said on the telephone; pages and letters write R-100001."""
     channel: str
     kind: str
     severity: str

@@ -10,8 +10,10 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, ColumnElement, DateTime, Text, Uuid, bindparam, func, select, text, update
 
+from intake.requests.numbers import spoken
 from intake.requests.rules import Identity
 from intake.tables import request, set_aside, triage
+from intake.tables.sending import acknowledgement
 from shared.db import Tx, insert_rows, insert_together
 from shared.db.rows import Rows
 from shared.errors import AftercareError
@@ -28,6 +30,7 @@ class Request:
     """One request as it stands."""
 
     id: UUID
+    number: int
     channel: str
     customer_id: UUID
     kind: str
@@ -43,6 +46,11 @@ class Request:
     solved_at: datetime | None
     closed_at: datetime | None
     version: int
+
+    @property
+    def spoken_number(self) -> str:
+        """By which people name it to each other."""
+        return spoken(self.number)
 
     @property
     def solved_at_once(self) -> bool:
@@ -193,6 +201,16 @@ async def lock(tx: Tx, id: UUID) -> Request:
     return await _one(tx, select(*COLUMNS).where(request.c.id == id).with_for_update())
 
 
+async def load_number(tx: Tx, id: UUID) -> str:
+    """By which people name it to each other."""
+    return spoken((await tx.execute(select(request.c.number).where(request.c.id == id))).scalar_one())
+
+
+async def find_numbered(tx: Tx, number: int) -> UUID | None:
+    """The request that has this number."""
+    return (await tx.execute(select(request.c.id).where(request.c.number == number))).scalar_one_or_none()
+
+
 async def save(tx: Tx, id: UUID, **changes: Any) -> None:
     """Change a locked request, one version further."""
     changes["version"] = request.c.version + 1
@@ -285,10 +303,12 @@ async def count_without_ticket(tx: Tx, before: datetime) -> int:
     return found
 
 
-async def load_versions(tx: Tx, most: int) -> tuple[tuple[UUID, int], ...]:
-    """Of the newest requests, so that looking costs the same however many there are."""
-    query = select(request.c.id, request.c.version).order_by(request.c.id.desc()).limit(most)
-    return tuple((row.id, row.version) for row in await tx.execute(query))
+async def load_versions(tx: Tx, most: int) -> tuple[tuple[UUID, int, datetime | None], ...]:
+    """Of the newest requests and of what is promised to them; looking costs the same for however many."""
+    newest = select(request.c.id, request.c.version).order_by(request.c.id.desc()).limit(most).subquery()
+    promised = newest.outerjoin(acknowledgement, acknowledgement.c.request_id == newest.c.id)
+    query = select(newest.c.id, newest.c.version, acknowledgement.c.until).select_from(promised)
+    return tuple((row.id, row.version, row.until) for row in await tx.execute(query.order_by(newest.c.id)))
 
 
 async def _one(tx: Tx, query: Any) -> Request:

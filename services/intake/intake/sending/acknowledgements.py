@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, DateTime, Uuid, bindparam, text
 
 from intake.messages import store as messages
+from intake.requests.numbers import spoken
 from intake.sending.rules import Asked, Way, Ways, may_acknowledge, way_of
 from intake.sending.words import ACKNOWLEDGEMENT
 from intake.tables.sending import greeted
@@ -65,8 +66,8 @@ _DECIDE: Final = text(
         )
         RETURNING request_id, until
     )
-    SELECT request.id, taken.until, request.channel, request.account, request.door, request.received_at,
-           request.answered_at, newest.address
+    SELECT request.id, request.number, taken.until, request.channel, request.account, request.door,
+           request.received_at, request.answered_at, newest.address
     FROM taken JOIN request ON request.id = taken.request_id
     LEFT JOIN LATERAL (
         SELECT address FROM message WHERE request_id = request.id AND direction = 'in' AND address IS NOT NULL
@@ -133,6 +134,6 @@ def _message(row: Any) -> dict[str, Any]:
         "author": "aftercare",
         "template": ACKNOWLEDGEMENT,
         "text": "",
-        "facts": {"number": str(row.id), **until},
+        "facts": {"number": spoken(row.number), **until},
         "state": "waiting",
     }

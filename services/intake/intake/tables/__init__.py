@@ -5,7 +5,18 @@ Here are those of requests and the conversation; each other feature's are in a m
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, Integer, LargeBinary, Table, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    FetchedValue,
+    Float,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from intake.tables.base import metadata, moment
@@ -50,6 +61,7 @@ request = Table(
     "request",
     metadata,
     Column("id", Uuid, primary_key=True),
+    Column("number", BigInteger, nullable=False, server_default=FetchedValue()),
     Column("channel", Text, nullable=False),
     Column("account", Text, nullable=False),
     Column("external_id", Text, nullable=False),
