@@ -89,7 +89,10 @@ async def test_the_board_fills_by_itself_and_what_needs_a_decision_is_assigned_o
         await page.locator("#person_id").select_option(str(SENIOR_C))
         await page.locator("#assign [name=reason]").fill("Has the licence")
         await page.get_by_role("button", name="Assign", exact=True).click()
+        await expect(page.locator(".objections")).to_have_text("Lacks the skills crane")
+        await page.get_by_role("button", name="Assign all the same").click()
         await expect(page.get_by_text("By hand: Has the licence")).to_be_visible()
+        await expect(page.locator(".timeline")).to_contain_text("in spite of this: Lacks the skills crane")
         assert (await room.desk.ticket(request_id)).engineer_id == SENIOR_C
 
 

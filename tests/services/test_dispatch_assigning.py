@@ -281,7 +281,8 @@ async def test_of_many_claims_each_ticket_has_one_winner(desk: Desk) -> None:
 
     async def claims(number: int) -> tuple[UUID, UUID, Any]:
         ticket, person_id = tickets[number % 50], people[number // 50]
-        body = {"base_version": ticket.version, "person_id": str(person_id), "reason": "near"}
+        wish = {"person_id": str(person_id), "reason": "near", "despite": ["lacks_skills"]}
+        body = {"base_version": ticket.version, **wish}
         path = f"/dispatch/tickets/{ticket.id}/assign"
         return ticket.id, person_id, await clients[number % 20].post(path, json=body)
 

@@ -59,6 +59,10 @@ T = TypeVar("T")
 
 ENGINEERS = (JUNIOR_A, JUNIOR_B, SENIOR_C, EXPERT_D, LEADER_E, SUPERVISOR_F)
 LEADS = (DUTY_LEAD_G, person(16))
+OBJECTIONS = (
+    "away", "below_tier", "blocked", "busy", "certificate_expires", "declined", "full", "lacks_certificate",
+    "lacks_skills", "off_shift", "other_product_line", "other_region",
+)  # fmt: skip
 PLAIN = ("accept", "depart", "arrive", "begin", "resume")
 JOB = ("accept", "depart", "arrive", "begin", "resolve")
 FULL: dict[str, dict[str, Any]] = {
@@ -207,7 +211,8 @@ class Centre(RuleBasedStateMachine):
         if ticket := self.ticket(data):
 
             async def all_of_them() -> list[httpx.Response]:
-                wishes = [{"person_id": str(each), "reason": "because"} for each in people]
+                known = {"reason": "because", "despite": OBJECTIONS}
+                wishes = [{"person_id": str(each), **known} for each in people]
                 calls = (
                     self.call(LEADS[n % 2], "dispatcher", ticket, "assign", ticket.version, **wish)
                     for n, wish in enumerate(wishes)

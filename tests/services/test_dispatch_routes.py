@@ -59,12 +59,14 @@ async def test_a_dispatcher_assigns_by_hand_and_the_reason_is_kept(desk: Desk) -
     ticket = await desk.ticket(await desk.ask("important", skills=("juggling",)))
     assert ticket.state == "needs_decision"
     dispatcher = desk.acting(DUTY_LEAD_G, "dispatcher")
-    order = {"person_id": str(SENIOR_C), "reason": "Knows the machine"}
+    order = {"person_id": str(SENIOR_C), "reason": "Knows the machine", "despite": ["lacks_skills"]}
     await post(dispatcher, ticket.id, "assign", ticket.version, **order)
     row = await desk.ticket(ticket.request_id)
     assert (row.engineer_id, row.supervisor_id, row.owner_id) == (SENIOR_C, SUPERVISOR_F, SENIOR_C)
     detail = (await dispatcher.get(f"/dispatch/tickets/{ticket.id}")).json()
-    assert detail["decisions"][0]["because"][-1] == "By hand: Knows the machine"
+    assert detail["decisions"][0]["because"][-2:] == [
+        "By hand: Knows the machine", "Chosen in spite of this: Lacks the skills juggling",
+    ]  # fmt: skip
     assert detail["decisions"][0]["decided_by"] == str(DUTY_LEAD_G)
     for person_id, status in ((SENIOR_C, 409), (DUTY_LEAD_G, 422), (uuid7(), 422)):
         body = {"base_version": row.version, "person_id": str(person_id), "reason": "x"}

@@ -95,6 +95,21 @@ class Jury:
         rest = nsmallest(MOST_CANDIDATES - len(told), refused, key=_least_refused)
         return told + [self._refused(person, findings) for person, findings in rest]
 
+    def verdict(self, person: Person) -> Candidate:
+        """What is said of one of them, whoever else there is."""
+        if self.leads(person):
+            return self.lead(person)
+        [candidate] = self.judge((person,))
+        return candidate
+
+    def way_of(self, person: Person) -> timedelta:
+        """How long it takes somebody to get there."""
+        return self._way(person).takes
+
+    def sets_out(self, person: Person) -> datetime | None:
+        """When somebody could go, by their shift, their leave and their visits; None when too late."""
+        return self._begins(person)
+
     def _looked_at(self, person: Person) -> _Look:
         """Whom nothing sets apart is like everybody else of their centre, tier and shift: looked at once."""
         own, anyway = self._apart

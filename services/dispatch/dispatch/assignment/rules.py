@@ -177,7 +177,7 @@ def _found(job: Job, step: _Step, person: Person, staff: Staff) -> Finding:
     return Finding("step_region", {**step.facts, "city": job.city})
 
 
-def give_to(job: Job, person: Person, staff: Staff, loads: Loads, because: Finding) -> Assignment:
+def give_to(job: Job, person: Person, staff: Staff, loads: Loads, *because: Finding) -> Assignment:
     """`job` goes to `person` whatever the rules say; what they would have said is kept beside."""
     region = staff.answering(job.region)
     found: dict[PersonId, Candidate] = {}
@@ -190,7 +190,7 @@ def give_to(job: Job, person: Person, staff: Staff, loads: Loads, because: Findi
     if person.id not in found:
         shown = [*Jury(job, region, staff, loads).judge((person,)), *shown]
     supervisor_id = supervisor_for(job, staff, loads, person.id)
-    return _assigned(job, region, staff, person, supervisor_id, shown, (because,))
+    return _assigned(job, region, staff, person, supervisor_id, shown, because)
 
 
 def keep(job: Job, engineer_id: PersonId, staff: Staff, loads: Loads) -> Kept:

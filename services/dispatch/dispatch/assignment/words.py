@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -53,9 +53,22 @@ WORDS: Final[Mapping[str, str]] = {
     "familiar": N_("Was at this customer's before"),
     "preferred": N_("The customer prefers this person"),
     "by_hand": N_("By hand: {reason}"),
+    "despite": N_("Chosen in spite of this: {objection}"),
     "keeps_engineer": N_("Another severity: the engineer at work stays"),
 }
 """What a finding says."""
+
+
+DESPITE: Final = "despite_"
+"""Before the key of an objection that somebody knew and overruled."""
+
+
+def said(rule: str, facts: Mapping[str, Any], tell: Callable[[str], str] = str) -> str:
+    """What a finding says; `tell` translates."""
+    if rule.startswith(DESPITE):
+        objection = said(rule.removeprefix(DESPITE), facts, tell)
+        return tell(WORDS["despite"]).format(objection=objection)
+    return tell(WORDS[rule]).format(**facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,4 +80,8 @@ class Finding:
 
     def reason(self) -> Reason:
         """For the world, in English."""
-        return Reason(rule=self.rule, because=WORDS[self.rule].format(**self.facts)[:1000])
+        return Reason(rule=self.rule, because=said(self.rule, self.facts)[:1000])
+
+    def overruled(self) -> Finding:
+        """The same as an objection that somebody knew and overruled."""
+        return Finding(f"{DESPITE}{self.rule}", self.facts)

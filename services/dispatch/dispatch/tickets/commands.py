@@ -197,6 +197,8 @@ class Assign(_Command):
     name: ClassVar[Name] = "assign"
     person_id: PersonId
     reason: Why
+    despite: Annotated[tuple[Code, ...], Field(max_length=50)] = ()
+    """The codes of the objections to this person that are known and overruled; without them it is refused."""
 
 
 Command: TypeAlias = (

@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from dispatch.assignment.rules import WORDS
 from dispatch.assignment.store import list_decisions
+from dispatch.assignment.words import said
 from dispatch.jobs.work import Work, load_work
 from dispatch.leadership.rules import Notice, notice_in
 from dispatch.organisation.store import load_names
@@ -66,8 +66,7 @@ class Dossier:
 
 def words(finding: Row) -> str:
     """A finding of the assignment rules in the reader's language."""
-    message = WORDS[finding["rule"]]
-    return gettext(message).format(**finding["facts"])
+    return said(finding["rule"], finding["facts"], gettext)
 
 
 async def load_dossier(tx: Tx, ticket: Ticket) -> Dossier:

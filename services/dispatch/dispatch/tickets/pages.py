@@ -14,8 +14,9 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dispatch.access import ASSIGNERS, READERS, WORKERS, Viewer, find_ticket, may
+from dispatch.assignment.objections import SpeaksAgainst
 from dispatch.leadership.rules import Notice, is_awaited, may_acknowledge
-from dispatch.organisation.store import list_people
+from dispatch.organisation.store import list_people, load_names
 from dispatch.phone.rules import LEADS_TO
 from dispatch.phone.store import list_of_ticket
 from dispatch.tickets import commands
@@ -81,6 +82,7 @@ class Filled(BaseModel):
     fault_code: str = ""
     first_visit: bool = False
     person_id: str = ""
+    despite: list[str] = []
     waiting_for: str = ""
     note: str = ""
     expected_at: datetime | None = None
@@ -132,7 +134,7 @@ _PLAIN: Final[dict[str, tuple[str, ...]]] = {
     "tick": ("items",),
     "plan_work": ("job_kind", "planned_minutes"),
     "inform_customer": ("text",),
-    "assign": ("person_id", "reason"),
+    "assign": ("person_id", "reason", "despite"),
     "cancel": ("reason", "note"),
     "reopen": ("reason",),
 }
@@ -225,6 +227,35 @@ async def change(
         raise NotAllowed(roles=", ".join(roles))
     seen = Precondition(frozenset({str(filled.base_version)}))
     asked = Asked(Viewer.of(caller), seen, settings_of(request).public_url)
-    await perform(tx, ticket_id, command_of(filled), asked)
+    command = command_of(filled)
+    try:
+        await perform(tx, ticket_id, command, asked)
+    except SpeaksAgainst as refused:
+        assert isinstance(command, commands.Assign)
+        return await _ask_again(request, tx, ticket_id, command, filled, refused)
     here = "/dispatch/app" if filled.command == "decline" else f"/dispatch/tickets/{ticket_id}/page"
     return RedirectResponse(local_path(filled.back) if filled.back else here, 303)
+
+
+async def _ask_again(
+    request: Request,
+    tx: Tx,
+    ticket_id: UUID,
+    command: commands.Assign,
+    filled: Filled,
+    refused: SpeaksAgainst,
+) -> Response:
+    """What speaks against whom they chose, and a button to choose them all the same; nothing has changed."""
+    names = await load_names(tx, [command.person_id])
+    # Scripts put in place what succeeded alone; to everybody else it is the conflict that it is.
+    status_code = 200 if "hx-request" in request.headers else 409
+    return page(
+        request,
+        "ticket_despite.html",
+        status_code=status_code,
+        ticket={"id": ticket_id, "version": filled.base_version},
+        chosen=command,
+        name=names[command.person_id],
+        objections=refused.data["objections"],
+        back=filled.back,
+    )

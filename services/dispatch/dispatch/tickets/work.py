@@ -10,6 +10,7 @@ from uuid import UUID
 
 from dispatch.acceptance.actions import ask_customer
 from dispatch.access import Viewer, lock_ticket
+from dispatch.assignment.objections import objections, require_known
 from dispatch.assignment.rules import Finding, decide, give_to
 from dispatch.assignment.store import lock_staff
 from dispatch.jobs.actions import finish, log_work, tick
@@ -227,7 +228,11 @@ async def _assign(tx: Tx, ticket: Ticket, command: commands.Assign, viewer: View
     person = staff.people.get(command.person_id)
     if person is None or not (person.active and person.is_engineer):
         raise NoEngineer
-    decision = give_to(ticket.job, person, staff, loads, Finding("by_hand", {"reason": command.reason}))
+    against = objections(ticket.job, person, staff, loads)
+    require_known(against, command.despite, ticket.version)
+    by_hand = Finding("by_hand", {"reason": command.reason})
+    overruled = (each.overruled() for each in against)
+    decision = give_to(ticket.job, person, staff, loads, by_hand, *overruled)
     await end_visits(tx, [ticket.id], "cancelled")
     return Change(ticket, rules.place(ticket, decision), decision)
 

@@ -74,6 +74,12 @@
   /** What can be put right where it was written stays in the dialog, everything else stands beside the row. */
   async function refused(dialog, error) {
     about.key = key(); // what is sent next is another request
+    const objections = error.problem?.objections;
+    if (objections) {
+      // Sent once more, it says what it knows of this person.
+      about.known = { person: dialog.querySelector("select").value, codes: objections.map((each) => each.code) };
+      return wrong(dialog, fill(dialog.dataset.despite, { said: objections.map((each) => each.detail).join(" · ") }));
+    }
     if (error.status === 422) {
       return wrong(dialog, problemText(error.problem) || error.message);
     }
@@ -135,7 +141,7 @@
   async function sendReassign(given, dialog) {
     const person = given.get("person_id");
     await ask("POST", `/dispatch/tickets/${about.subject}/assign`, {
-      body: { person_id: person, reason: given.get("reason") },
+      body: { person_id: person, reason: given.get("reason"), despite: about.known?.person === person ? about.known.codes : [] },
       headers: { "if-match": `"${about.version}"`, "idempotency-key": about.key },
     });
     return fill(dialog.dataset.done, { name: about.names.get(person) });
