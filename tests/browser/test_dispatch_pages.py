@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
 from contracts.browsing import beyond, enter
-from contracts.dispatching import DUTY_LEAD_G, JUNIOR_A, REPAIRED, SAMPLE, SENIOR_C, Desk, dispatching, person
+from contracts.dispatching import (
+    DUTY_LEAD_G,
+    JUNIOR_A,
+    REPAIRED,
+    SAMPLE,
+    SENIOR_C,
+    Desk,
+    dispatching,
+    heard,
+    person,
+)
 from contracts.serving import Port
-from shared.clock import clock
+from shared.clock import clock, uuid7
+from shared.events.sla import ClockStarted
 from shared.http.auth import Role
 from shared.i18n import ZONE
 
@@ -32,10 +45,13 @@ class Room:
     said: list[str] = field(default_factory=list)
 
     @asynccontextmanager
-    async def page(self, *, width: int = DESK, locale: str = "en-GB") -> AsyncIterator[Page]:
+    async def page(
+        self, *, width: int = DESK, locale: str = "en-GB", zone: str = ZONE.key
+    ) -> AsyncIterator[Page]:
         context = await self.browser.new_context(
             base_url=self.desk.served.settings.public_url,
             locale=locale,
+            timezone_id=zone,
             viewport={"width": width, "height": 800},
         )
         context.set_default_timeout(10_000)
@@ -94,6 +110,25 @@ async def test_the_board_fills_by_itself_and_what_needs_a_decision_is_assigned_o
         await expect(page.get_by_text("By hand: Has the licence")).to_be_visible()
         await expect(page.locator(".timeline")).to_contain_text("in spite of this: Lacks the skills crane")
         assert (await room.desk.ticket(request_id)).engineer_id == SENIOR_C
+
+
+async def test_the_board_tells_what_is_promised_in_the_readers_own_time(room: Room) -> None:
+    """R25: it comes by itself, counts, and names the zone of a reader who lives by another clock."""
+    ticket = await room.desk.ticket(await room.desk.ask("urgent"))
+    due = clock.now() + timedelta(hours=2)
+    promised = {"about": ticket.id, "about_kind": "ticket", "promise": "on_site", "deadline": due}
+    there = due.astimezone(ZoneInfo("Asia/Kolkata"))
+    async with room.page(zone="Asia/Kolkata") as page:
+        await room.open(page, "/dispatch/board", DUTY_LEAD_G, "dispatcher")
+        await expect(page.locator("[data-live-state=live]")).to_be_visible()
+        await expect(page.locator(".promise")).to_have_count(0)
+        await room.desk.receive(heard(ClockStarted(**promised, started_at=clock.now()), uuid7()))
+        await expect(page.locator(".promise strong")).to_have_text("Arrive on site")
+        await expect(page.locator(".promise .due")).to_have_text(re.compile("^in 1 hr 5[89] min$"))
+        await expect(page.locator(".promise .when")).to_have_text(
+            re.compile(rf"{there:%H:%M} (IST|GMT\+5:30)$")
+        )
+        await no_overflow(page)
 
 
 @pytest.mark.parametrize(

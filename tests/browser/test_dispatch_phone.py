@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +14,11 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from chaos.proxy import FaultProxy
-from contracts.browsing import enter
-from contracts.dispatching import DUTY_LEAD_G, JUNIOR_A, JUNIOR_B, SAMPLE, Desk, dispatching, post
+from contracts.browsing import beyond, enter
+from contracts.dispatching import DUTY_LEAD_G, JUNIOR_A, JUNIOR_B, SAMPLE, Desk, dispatching, heard, post
 from contracts.serving import Port
+from shared.clock import clock, uuid7
+from shared.events.sla import ClockStarted
 
 APP = "/dispatch/app"
 KEPT = """async (wanted) => {
@@ -22,6 +26,15 @@ KEPT = """async (wanted) => {
   while ((await pages.keys()).length < wanted) await new Promise((look) => setTimeout(look, 50));
 }"""
 """Not `wait_for_function`: it evaluates text, which our pages forbid."""
+
+
+AGED = """async (then) => {
+  const pages = await caches.open("aftercare-pages");
+  const kept = await pages.match("/dispatch/app");
+  const text = (await kept.text()).replace(/data-now="[^"]*"/, `data-now="${then}"`);
+  await pages.put("/dispatch/app", new Response(text, { headers: kept.headers }));
+}"""
+"""The list as if it had been kept `then`."""
 
 
 class Phones:
@@ -100,6 +113,23 @@ async def test_a_job_is_done_from_the_first_tap_to_the_last_without_a_network(ph
         await expect(page.get_by_text("With the customer for acceptance")).to_be_visible()
         await expect(page.locator("#phone")).to_be_hidden()
     await is_at(phones.desk, ticket, "resolved")
+
+
+async def test_a_kept_page_counts_by_what_the_time_is_not_by_when_it_was_kept(phones: Phones) -> None:
+    """R25: an hour in a cellar is an hour less."""
+    ticket = await urgent_job(phones.desk)
+    due = clock.now() + timedelta(minutes=103)
+    promised = {"about": ticket.id, "about_kind": "ticket", "promise": "on_site", "deadline": due}
+    await phones.desk.receive(heard(ClockStarted(**promised, started_at=clock.now()), uuid7()))
+    async with phones.phone(ticket.engineer_id) as (_, page):
+        await page.evaluate(AGED, (clock.now() - timedelta(hours=1)).isoformat())
+        phones.network.refuse()
+        phones.network.reset()
+        await page.reload()
+        await expect(page.locator("html[data-kept]")).to_have_count(1)
+        await expect(page.locator(".due-next strong")).to_have_text("Arrive on site")
+        await expect(page.locator(".due-next .due")).to_have_text(re.compile(r"^in 1 hr (3\d|4[0-2]) min$"))
+        assert await beyond(page) <= 0
 
 
 async def test_two_phones_of_one_engineer_that_were_both_away_agree_in_the_end(phones: Phones) -> None:

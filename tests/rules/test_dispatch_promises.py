@@ -59,6 +59,7 @@ def test_nothing_promised_is_nothing_next() -> None:
         (sla.ClockCancelled(**ABOUT, reason="closed"), "cancelled"),
         (sla.ClockAmended(**ABOUT, outcome="met", previous_outcome="breached"), "met"),
         (sla.ClockAmended(**ABOUT, outcome="running", previous_outcome="breached"), "running"),
+        (sla.ClockAmended(**ABOUT, outcome="running", previous_outcome="met", paused=True), "paused"),
     ],
 )
 def test_every_event_says_how_its_clock_stands(told: Told, stands: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +11,8 @@ from uuid import UUID
 
 import pytest_asyncio
 
-from contracts.dispatching import JUNIOR_A, SAMPLE, Desk, dispatching, heard, post
+from contracts.dispatching import DUTY_LEAD_G, JUNIOR_A, SAMPLE, Desk, dispatching, heard, post, times
+from dispatch.board.store import version_of_open
 from dispatch.promises.rules import Deadlines
 from dispatch.promises.store import deadlines, version_of_owed
 from shared.clock import clock, uuid7
@@ -27,6 +29,7 @@ from shared.events.sla import (
 )
 
 HOUR = timedelta(hours=1)
+JSON = {"accept": "application/json"}
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -160,6 +163,68 @@ def _told_at_random(dice: random.Random, said: dict[str, Any]) -> tuple[Payload,
         (ClockAmended(**said, outcome=outcome, previous_outcome="running"), outcome),
     ]
     return dice.choice(told)
+
+
+async def owing(desk: Desk, ticket_id: UUID, code: str, minutes: float) -> datetime:
+    """A promise to a ticket that is due in so many minutes; when that is."""
+    due = clock.now() + timedelta(minutes=minutes)
+    await desk.receive(heard(started(ticket_id, code, due), uuid7()))
+    return due
+
+
+async def test_the_next_promise_is_shown_wherever_the_ticket_is(desk: Desk) -> None:
+    """R25: its name, how long until then, and when; what stands still has no time."""
+    ticket = await desk.ticket(await desk.ask())
+    due = await owing(desk, ticket.id, "visit_agreed", 43.5)
+    await owing(desk, ticket.id, "resolution", 600)
+    at_work = await desk.browser(ticket.engineer_id, "engineer")
+    lead = await desk.browser(DUTY_LEAD_G, "dispatcher", language="zh-CN")
+    page = f"/dispatch/tickets/{ticket.id}/page"
+    for browser, path, words in (
+        (at_work, "/dispatch/app", ("Agree on a visit", "in 43 min")),
+        (lead, "/dispatch/board", ("约定上门时间", "剩余 43分钟")),
+        (at_work, page, ("Agree on a visit", "in 43 min", "Solve the problem")),
+    ):
+        shown = (await browser.get(path)).text
+        assert [each for each in words if each not in shown] == [], path
+        assert f'datetime="{due.isoformat()}" data-here' in shown, path
+    said = (await at_work.get(f"/dispatch/tickets/{ticket.id}", headers=JSON)).json()["promises"]
+    assert [each["code"] for each in said] == ["visit_agreed", "resolution"]
+
+
+async def test_what_is_late_and_what_stands_still_is_said(desk: Desk) -> None:
+    """R25, R58."""
+    late, waits = [await desk.ticket(await desk.ask()) for _ in range(2)]
+    await owing(desk, late.id, "on_site", -14.5)
+    clock_id, due = uuid7(), clock.now() + HOUR
+    await desk.receive(heard(ClockPaused(**about(waits.id, "on_site", due), reason="customer"), clock_id, 2))
+    shown = (await (await desk.browser(DUTY_LEAD_G, "dispatcher")).get("/dispatch/board")).text
+    assert re.search(r"14 min \d+ sec late", shown)
+    assert shown.count("stands</small>") == 1
+
+
+async def test_the_next_job_is_on_top_of_the_engineers_list(desk: Desk) -> None:
+    """R25: what was begun, then what is urgent, then what is due first; then the rest."""
+    tickets = [await desk.ticket(await desk.ask()) for _ in range(8)]
+    plain, later, soon, visited, *_ = [each for each in tickets if each.engineer_id == tickets[0].engineer_id]
+    await owing(desk, later.id, "resolution", 600)
+    await owing(desk, soon.id, "accept", 30)
+    engineer = desk.acting(soon.engineer_id, "engineer")
+    version = (await post(engineer, visited.id, "accept", visited.version))["version"]
+    await post(engineer, visited.id, "visits", version, **times(hours=2))
+    shown = (await (await desk.browser(soon.engineer_id, "engineer")).get("/dispatch/app")).text
+    places = [shown.index(f'data-ticket="{each.id}"') for each in (soon, visited, later, plain)]
+    assert places == sorted(places)
+
+
+async def test_the_live_lists_notice_what_was_promised(desk: Desk) -> None:
+    """R25."""
+    ticket = await desk.ticket(await desk.ask())
+    async with desk.database.transaction() as tx:
+        before = await version_of_open(tx)
+    await owing(desk, ticket.id, "on_site", 30)
+    async with desk.database.transaction() as tx:
+        assert await version_of_open(tx) != before
 
 
 async def test_the_deadlines_of_many_tickets_are_one_statement(desk: Desk) -> None:

@@ -92,6 +92,8 @@ class ClockAmended(_Clock):
 
     outcome: Literal["running", "met", "breached", "cancelled"]
     previous_outcome: Literal["running", "met", "breached", "cancelled"]
+    paused: bool = False
+    """It runs, but its time does not count now."""
 
 
 class AlertAcknowledged(_Clock):

@@ -25,7 +25,7 @@ from shared.http.auth import Role
 from shared.http.scope import settings_of
 from shared.http.sessions import Session, csrf_token, renew, session_of
 from shared.http.sse import LiveFeed, Row, Streams, Watch
-from shared.i18n import LANGUAGES, Language, gettext, negotiate, ngettext, speaking
+from shared.i18n import LANGUAGES, ZONE, Language, gettext, negotiate, ngettext, speaking
 from shared.i18n.catalogues import load
 from shared.i18n.language import current_language
 
@@ -179,6 +179,7 @@ def _surroundings(
         "here_again": target_of(request),
         "now": clock.now() if clock.synced else None,
         "live_url": pages.live_url,
+        "zone": ZONE.key,
     }
 
 

@@ -17,7 +17,7 @@ from shared.http.sse import LiveFeed, Row
 Part = Literal["engineer", "owner", "supervisor", "group"]
 
 _FIGURES: Final = ("needs_decision", "urgent", "in_work", "with_customer")
-# What one has begun comes first, then what is new; what waits for the customer is done for now.
+# What one has begun comes first, then what is urgent, then what is due; what waits for the customer is done.
 _NEXT: Final[dict[State, int]] = {"on_site": 0, "travelling": 1, "resolved": 9}
 
 
@@ -48,7 +48,8 @@ def _tasks(each: OpenTicket) -> Iterator[Row]:
     for person_id in involved_in(each.ticket):
         part = part_of(each.ticket, person_id)
         began = _NEXT.get(each.ticket.state, 2)
-        order = f"{part != 'engineer':d}{began}{each.order}"
+        later = each.ticket.severity != "urgent"
+        order = f"{part != 'engineer':d}{began}{later:d}{each.due} {each.order}"
         yield Row(f"{each.ticket.id} {person_id}", order, Task(each, person_id, part))
 
 

@@ -9,6 +9,8 @@ from typing import Any, Final
 from sqlalchemy import case, func, select, text
 
 from dispatch.organisation.store import load_names
+from dispatch.promises.rules import Deadlines
+from dispatch.promises.store import deadlines, version_of_owed
 from dispatch.supply.store import requisition
 from dispatch.tables import among
 from dispatch.tickets.rules import Ticket
@@ -36,6 +38,7 @@ class OpenTicket:
 
     order  the rows' place: decisions first, then by severity and age; what waits for its customer last
     parts  `short`, `requested` or `reserved`, the worst of them; None when nothing was asked for
+    owed   what is promised and by when
     """
 
     ticket: Ticket
@@ -44,6 +47,15 @@ class OpenTicket:
     engineer: str | None
     visit: tuple[Any, Any] | None
     parts: str | None
+    owed: Deadlines
+
+    @property
+    def due(self) -> str:
+        """When something is to be done next, to sort by: a promise runs out or a visit begins; else last."""
+        instants = [self.owed.next[1]] if self.owed.next else []
+        if self.visit:
+            instants.append(self.visit[0])
+        return f"{min(instants).timestamp():013.0f}" if instants else "9" * 13
 
 
 _OPEN: Final = select(ticket, _RESOLVED_LAST.label("resolved_last"), _PRESSING.label("pressing")).where(
@@ -70,6 +82,7 @@ async def _shown(tx: Tx, rows: Sequence[Any]) -> list[OpenTicket]:
     names = await load_names(tx, _people(rows))
     visits = await _visits(tx, ids)
     parts = await _parts(tx, ids)
+    owed = await deadlines(tx, ids)
     return [
         OpenTicket(
             ticket_of(row),
@@ -78,6 +91,7 @@ async def _shown(tx: Tx, rows: Sequence[Any]) -> list[OpenTicket]:
             names.get(row.engineer_id),
             visits.get(row.id),
             parts.get(row.id),
+            owed[row.id],
         )
         for row in rows
     ]
@@ -110,7 +124,7 @@ _VERSION: Final = text(
 
 async def version_of_open(tx: Tx) -> Hashable:
     """Differs after each commit that changes what `list_open` returns."""
-    return tuple((await tx.execute(_VERSION)).one())
+    return (*(await tx.execute(_VERSION)).one(), await version_of_owed(tx))
 
 
 async def count_open(tx: Tx) -> Mapping[str, int]:

@@ -66,7 +66,9 @@ ENDED_BY: Final = ("ticket_closed", "ticket_cancelled")
 
 def standing_of(told: Told) -> Standing:
     """How a clock stands after an event about it."""
-    return told.outcome if isinstance(told, ClockAmended) else _STANDING[type(told)]
+    if isinstance(told, ClockAmended):
+        return "paused" if told.outcome == "running" and told.paused else told.outcome
+    return _STANDING[type(told)]
 
 
 def name_of(code: str) -> str:
@@ -81,6 +83,11 @@ class Clock:
     code: str
     due_at: datetime
     stands: bool = False
+
+    @property
+    def name(self) -> str:
+        """To be translated."""
+        return name_of(self.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +115,11 @@ class Deadlines:
     def next(self) -> tuple[str, datetime] | None:
         """The earliest that runs: its clock's code, and by when."""
         return next(((each.code, each.due_at) for each in self.clocks if not each.stands), None)
+
+    @property
+    def name(self) -> str | None:
+        """Of what is shown, to be translated: what runs and comes next, else what stands still."""
+        return name_of(self.next[0]) if self.next else name_of(self.standing) if self.standing else None
 
     @property
     def standing(self) -> str | None:

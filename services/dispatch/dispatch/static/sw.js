@@ -36,9 +36,16 @@ async function pageOf(request, url) {
   } catch (gone) {
     const pages = await caches.open(PAGES);
     const kept = (await pages.match(url.pathname)) ?? (await pages.match("/dispatch/app"));
-    if (kept) return kept;
+    if (kept) return marked(kept);
     throw gone;
   }
+}
+
+/** A page that was kept says so: by its own word of what the time is, every promise would stand still. */
+async function marked(kept) {
+  const headers = new Headers(kept.headers);
+  for (const name of ["content-length", "content-encoding"]) headers.delete(name);
+  return new Response((await kept.text()).replace("<html ", "<html data-kept "), { status: kept.status, headers });
 }
 
 async function put(path, response) {

@@ -13,6 +13,8 @@ from dispatch.assignment.words import said
 from dispatch.jobs.work import Work, load_work
 from dispatch.leadership.rules import Notice, notice_in
 from dispatch.organisation.store import load_names
+from dispatch.promises.rules import Deadlines
+from dispatch.promises.store import deadlines
 from dispatch.supply.store import list_requisitions
 from dispatch.tickets.rules import Ticket
 from dispatch.tickets.store import list_history
@@ -35,6 +37,7 @@ class Dossier:
     requisitions: Sequence[Row]
     names: Mapping[PersonId, str]
     work: Work
+    owed: Deadlines
 
     def name_of(self, person: PersonId | str | None) -> str | None:
         """How to call somebody: a colleague by name, anybody else as they signed in."""
@@ -76,7 +79,8 @@ async def load_dossier(tx: Tx, ticket: Ticket) -> Dossier:
     requisitions = await list_requisitions(tx, [ticket.id])
     names = await load_names(tx, set(_people(ticket, history, decisions, visits)))
     work = await load_work(tx, ticket)
-    return Dossier(ticket, history, decisions, visits, requisitions, names, work)
+    owed = (await deadlines(tx, [ticket.id]))[ticket.id]
+    return Dossier(ticket, history, decisions, visits, requisitions, names, work, owed)
 
 
 def _people(

@@ -136,6 +136,14 @@ class LogView(BaseModel):
     by: str
 
 
+class PromiseView(BaseModel):
+    """What is owed; `stands` while its time does not count."""
+
+    code: str
+    due_at: datetime
+    stands: bool
+
+
 class WorkView(BaseModel):
     """The job: its checklist in this episode, and the work logs of all of them."""
 
@@ -158,6 +166,8 @@ class TicketDetail(TicketSummary):
     leadership: NoticeView | None
     """Null where leadership was not informed."""
     work: WorkView
+    promises: list[PromiseView]
+    """Running, missed or standing still; the earliest first."""
     transfers: int
     """How often it went to another engineer than before (R128)."""
 
@@ -171,6 +181,10 @@ class TicketDetail(TicketSummary):
             requisitions=[RequisitionView(**_only(RequisitionView, row)) for row in dossier.requisitions],
             leadership=NoticeView.of(dossier.notice) if dossier.notice else None,
             work=_work(dossier),
+            promises=[
+                PromiseView(code=each.code, due_at=each.due_at, stands=each.stands)
+                for each in dossier.owed.clocks
+            ],
             transfers=dossier.transfers,
         )
 

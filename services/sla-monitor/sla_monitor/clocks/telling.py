@@ -62,7 +62,9 @@ def resumed(clock: StoredClock, subject: Subject) -> ClockResumed:
 
 def amended(clock: StoredClock, subject: Subject, previous: Outcome) -> ClockAmended:
     """That what was told before is different, or certain, now."""
-    return ClockAmended(**_known(clock, subject), outcome=clock.outcome, previous_outcome=previous)
+    known = _known(clock, subject)
+    paused = clock.pause is not None
+    return ClockAmended(**known, outcome=clock.outcome, previous_outcome=previous, paused=paused)
 
 
 def warned(clock: StoredClock, subject: Subject) -> ClockWarned:

@@ -69,7 +69,15 @@
   }
 
   // The promise counts by the server's clock: the one on the desk may be wrong.
-  const ahead = root.dataset.now ? Date.parse(root.dataset.now) - Date.now() : 0;
+  // A page that was kept for when there is no network is older than it says: what the last fresh one said holds.
+  const ahead = "kept" in root.dataset ? Number(localStorage.getItem("aftercare-ahead")) : aheadOf(root.dataset.now);
+
+  function aheadOf(now) {
+    const found = now ? Date.parse(now) - Date.now() : 0;
+    if (document.getElementById("phone")) localStorage.setItem("aftercare-ahead", found);
+    return found;
+  }
+
   const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
   /** The two largest units, cut, as the server writes them. */
@@ -87,8 +95,22 @@
     return parts.join(" ");
   }
 
+  const writtenIn = (zone, instant, more) => new Intl.DateTimeFormat(root.lang, { timeZone: zone, weekday: "short", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23", ...more }).format(instant);
+
+  /** Times are written as the house has them: a reader by another clock reads their own, and which it is. */
+  function translate() {
+    for (const time of document.querySelectorAll("time[data-here]")) {
+      const instant = new Date(time.dateTime);
+      time.removeAttribute("data-here");
+      if (writtenIn(root.dataset.zone, instant) === writtenIn(undefined, instant)) continue;
+      time.title ||= time.textContent;
+      time.textContent = writtenIn(undefined, instant, { timeZoneName: "short" });
+    }
+  }
+
   function countDown() {
     if (document.hidden) return;
+    translate();
     for (const due of document.querySelectorAll("time[data-left]")) {
       const left = (Date.parse(due.dateTime) - Date.now() - ahead) / 1000;
       const text = (left < 0 ? due.dataset.late : due.dataset.left).replace("{}", written(Math.abs(left)));
