@@ -17,9 +17,16 @@ from shared.http.auth import Role
 OVERSEERS: tuple[Role, ...] = ("dispatcher", "operations", "admin")
 # Bodies that would do: without one, a wrong body would be refused before anybody looked for the ticket.
 VISIT = {"starts_at": "2199-01-02T09:00:00+08:00", "ends_at": "2199-01-02T11:00:00+08:00"}
+SOLUTION = "/dispatch/tickets/{ticket_id}/solutions/{solution_id}"
+UNVERSIONED = ("acknowledge", "solutions")
 BODIES: dict[str, dict[str, Any] | None] = {
+    "GET /dispatch/tickets/{ticket_id}/solutions": None,
     "GET /dispatch/tickets/{ticket_id}": None,
     "GET /dispatch/tickets/{ticket_id}/page": None,
+    "POST /dispatch/tickets/{ticket_id}/solutions": {"text": "Seal the pump."},
+    "POST /dispatch/tickets/{ticket_id}/solutions/page": {"do": "propose", "text": "Seal the pump."},
+    f"POST {SOLUTION}/verdict": {"verdict": "approved"},
+    f"POST {SOLUTION}/withdraw": {},
     "POST /dispatch/tickets/{ticket_id}/accept": {},
     "POST /dispatch/tickets/{ticket_id}/acknowledge": {},
     "POST /dispatch/tickets/{ticket_id}/acknowledge/page": {},
@@ -66,16 +73,21 @@ async def answers(
 ) -> dict[str, httpx.Response]:
     """What every door says to one person; the version is always the ticket's."""
     found: dict[str, httpx.Response] = {}
+    proposed = UUID(int=0)
     async with desk.acting(who, *roles, **limits) as client:
         for door, body in BODIES.items():
             method, path = door.split()
             sent: dict[str, Any] = {}
             if body is not None:
-                version = {} if "acknowledge" in door else {"base_version": ticket.version}
+                plain = any(name in door for name in UNVERSIONED)
+                version = {} if plain else {"base_version": ticket.version}
                 sent["data" if door.endswith("/page") else "json"] = {**body, **version}
             if "data" in sent:
                 sent["headers"] = {"content-type": "application/x-www-form-urlencoded"}
-            found[door] = await client.request(method, path.format(ticket_id=ticket.id), **sent)
+            path = path.format(ticket_id=ticket.id, solution_id=proposed)
+            answer = found[door] = await client.request(method, path, **sent)
+            if answer.status_code == 201:
+                proposed = answer.json()["id"]
     return found
 
 

@@ -1,8 +1,8 @@
 """Who sees which ticket, and who may act on it: the one place that decides (decision 22, R125).
 
 An engineer's own work is what they have, own, guide or belong to the emergency group of. A leader also sees
-what they were informed of (R23). What somebody may not see does not exist for them (404); what they see but
-is not theirs to do is refused (403).
+what they were informed of, and what they were asked to approve (R23). What somebody may not see does not
+exist for them (404); what they see but is not theirs to do is refused (403).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, or_, true
 
 from dispatch.leadership.store import was_informed
+from dispatch.solutions.store import was_asked
 from dispatch.tickets import store
 from dispatch.tickets.rules import Command, Ticket
 from dispatch.tickets.store import ticket as table
@@ -159,6 +160,12 @@ async def _visible(tx: Tx, viewer: Viewer, found: Ticket | None) -> Ticket:
         raise NoSuchTicket
     if sees(viewer, found):
         return found
-    if not (_is_within(viewer, found) and await was_informed(tx, found.id, viewer.person_id)):
+    if not (_is_within(viewer, found) and await _leads(tx, viewer, found)):
         raise NoSuchTicket
     return found
+
+
+async def _leads(tx: Tx, viewer: Viewer, found: Ticket) -> bool:
+    """Whether they were told of it, or asked about it, as its leadership."""
+    person_id = viewer.person_id
+    return await was_informed(tx, found.id, person_id) or await was_asked(tx, found.id, person_id)

@@ -23,6 +23,7 @@ from dispatch.desk.consumers import (
     on_request_solved,
     on_request_split,
 )
+from dispatch.incidents.consumers import consumers as incidents
 from dispatch.jobs import routes as jobs
 from dispatch.leadership import routes as leadership
 from dispatch.offers.loops import offer_loops
@@ -30,11 +31,13 @@ from dispatch.organisation import routes as organisation
 from dispatch.phone import routes as phone
 from dispatch.progress.consumers import on_answer_given
 from dispatch.promises.consumers import consumers as promises
+from dispatch.solutions import routes as solutions
 from dispatch.supply.consumers import on_parts_reserved, on_parts_short
 from dispatch.tables import metadata
 from dispatch.tickets import pages as ticket_pages
 from dispatch.tickets import routes as tickets
 from dispatch.tickets.consumers import on_request_reclassified, on_request_registered
+from dispatch.urgent import routes as urgent
 from shared.context import ServiceContext
 from shared.events.intake import (
     AnswerGiven,
@@ -65,6 +68,8 @@ for feature in (
     tickets,
     ticket_pages,
     leadership,
+    solutions,
+    urgent,
     acceptance,
     board,
     phone,
@@ -92,6 +97,7 @@ service: Final = Service(
         on(PartsReserved, on_parts_reserved),
         on(PartsShort, on_parts_short),
         *promises,
+        *incidents,
     ),
     loops=_loops,
     metadata=metadata,

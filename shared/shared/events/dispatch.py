@@ -28,6 +28,8 @@ JobKind = Literal[
     "inspection",
 ]
 """What is to be done, by its own checklist (R26, R31, R32)."""
+SolutionFlag = Literal["safety", "incident", "vip", "cost"]
+"""What makes a solution a major one, whatever the severity (decision 21)."""
 ReopenedBy = Literal["dispatcher", "customer", "desk"]
 """Who came back; `desk`: the service desk found that the ticket was no duplicate."""
 
@@ -224,6 +226,40 @@ class WorkNoted(Payload):
     minutes: int | None = None
     """Of work, more than was known before."""
     remote: bool | None = None
+
+
+class SolutionProposed(Payload):
+    """How it is to be solved (R23); what was proposed in words stays with us."""
+
+    type: ClassVar[str] = "dispatch.solution_proposed.v1"
+
+    solution_id: UUID
+    episode: int
+    by: PersonId | None = None
+    """None where an account that is no employee's did it, like everywhere below."""
+    flags: tuple[SolutionFlag, ...] = ()
+    """What makes it a major one; leadership decides then. Empty: nobody has to."""
+    grounds: tuple[Code, ...] = ()
+    """Codes of the urgent policy, as the proposer ticked them."""
+    cost: int | None = None
+    """In minor units."""
+    currency: Code | None = None
+    """Of ISO 4217."""
+    leader_ids: tuple[PersonId, ...] = ()
+    """Who is asked."""
+    supersedes: UUID | None = None
+    """The proposal that it takes the place of."""
+
+
+class SolutionDecided(Payload):
+    """Leadership approved or rejected a major solution, or it was withdrawn before (R23)."""
+
+    type: ClassVar[str] = "dispatch.solution_decided.v1"
+
+    solution_id: UUID
+    episode: int
+    verdict: Literal["approved", "rejected", "withdrawn"]
+    by: PersonId | None = None
 
 
 class TicketPaused(Payload):

@@ -99,7 +99,8 @@ class Desk(Hearing):
         """Forget everything, the organisation too."""
         tables = (
             "organisation", "person", "early_event", "phone_command", "requisition", "request_told",
-            "customer_told", "job_catalogue", "promise", "event_log", "outbox", "inbox",
+            "customer_told", "job_catalogue", "promise", "urgent_policy",
+            "incident_told", "incident_link", "event_log", "outbox", "inbox",
         )  # fmt: skip
         await empty(self.admin, ", ".join(tables))
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from dispatch.desk import store
 from dispatch.jobs import store as jobs
 from dispatch.phone import store as phones
+from dispatch.solutions import store as solutions
 from dispatch.tickets import rules
 from dispatch.tickets import store as tickets
 from dispatch.tickets.record import Change, record
@@ -64,3 +65,4 @@ async def forget(tx: Tx, erased: Sequence[Event[CustomerErased]]) -> None:
         await store.forget_words(tx, [each.id for each in theirs])
         await jobs.forget(tx, [each.id for each in theirs])
         await phones.forget(tx, [each.id for each in theirs])
+        await solutions.forget(tx, [each.id for each in theirs])

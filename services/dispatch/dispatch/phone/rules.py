@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 from dispatch.leadership.rules import ACKNOWLEDGED
 from dispatch.progress.rules import INFORMED
+from dispatch.solutions.rules import DECIDED, PROPOSED
 from dispatch.tickets.rules import MOVES, Command, State
 
 Outcome = Literal["applied", "already", "conflict", "refused"]
@@ -21,7 +22,7 @@ Outcome = Literal["applied", "already", "conflict", "refused"]
 
 ADDS: Final[frozenset[Command]] = frozenset({"request_parts", "inform_customer", "tick", "log_work"})
 """What commutes: it adds to a ticket, and takes nothing back that somebody else may have done."""
-_ADDITIONS: Final = frozenset({ACKNOWLEDGED, INFORMED, "parts_requested", "work_noted"})
+_ADDITIONS: Final = frozenset({ACKNOWLEDGED, INFORMED, PROPOSED, DECIDED, "parts_requested", "work_noted"})
 """What a history says of additions."""
 _SAID: Final[Mapping[Command, str]] = {
     "accept": "assignment_accepted",

@@ -19,6 +19,7 @@ from dispatch.leadership.rules import Notice, is_awaited, may_acknowledge
 from dispatch.organisation.store import list_people, load_names
 from dispatch.phone.rules import LEADS_TO
 from dispatch.phone.store import list_of_ticket
+from dispatch.solutions.parts import load_part
 from dispatch.tickets import commands
 from dispatch.tickets.dossier import load_dossier, words
 from dispatch.tickets.rules import MOVES, Command, Ticket
@@ -191,6 +192,8 @@ async def show(request: Request, tx: ReadTx, caller: Caller, ticket_id: UUID) ->
         possible=possible,
         **await _phone(tx, viewer, ticket),
         **_leadership(viewer, ticket, dossier.notice),
+        solution_part=await load_part(tx, ticket, caller),
+        solution_back=f"/dispatch/tickets/{ticket.id}/page#solution",
         engineers=[each for each in engineers if each.id != ticket.engineer_id],
         tell=words,
         spoken=current_language().locale.language,

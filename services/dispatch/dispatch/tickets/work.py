@@ -17,6 +17,8 @@ from dispatch.jobs.actions import finish, log_work, tick
 from dispatch.leadership.rules import ACKNOWLEDGED
 from dispatch.progress.actions import send
 from dispatch.progress.rules import INFORMED
+from dispatch.solutions.actions import require_approved, require_may_begin
+from dispatch.solutions.rules import DECIDED, PROPOSED
 from dispatch.supply.store import save_requisitions
 from dispatch.tickets import commands, rules
 from dispatch.tickets.actions import reopen
@@ -34,8 +36,8 @@ from shared.http.problem import invalid
 from shared.i18n import N_
 
 # Nobody at work waits for these: leadership knows (R23), the customer has heard how it goes (R62), something
-# was ticked or written down (R26), perhaps by two phones at once.
-_ASIDE: Final = (ACKNOWLEDGED, INFORMED, "work_noted")
+# was ticked or written down (R26), perhaps by two phones at once; what waits for leadership is asked anyway.
+_ASIDE: Final = (ACKNOWLEDGED, INFORMED, "work_noted", PROPOSED, DECIDED)
 
 
 class AssignedMeanwhile(AftercareError):
@@ -143,6 +145,7 @@ async def _arrive(tx: Tx, ticket: Ticket, command: commands.Arrive, viewer: View
 
 
 async def _begin_work(tx: Tx, ticket: Ticket, command: commands.BeginWork, viewer: Viewer) -> Change:
+    await require_may_begin(tx, ticket)
     await end_visits(tx, [ticket.id], "kept")  # from afar at the time that was agreed, too
     return Change(ticket, rules.begin_work(ticket))
 
@@ -211,6 +214,7 @@ async def _plan_work(tx: Tx, ticket: Ticket, command: commands.PlanWork, viewer:
 
 
 async def _resolve(tx: Tx, ticket: Ticket, command: commands.Resolve, viewer: Viewer) -> Change:
+    await require_approved(tx, ticket)
     before = await tick(tx, ticket, command.items, viewer) if command.items else ()
     now = before[-1].ticket if before else ticket
     done = await finish(tx, now, command.fault_code, command.cause_code)
