@@ -16,6 +16,7 @@ from dispatch.availability import routes as availability
 from dispatch.availability.loops import leave_loops
 from dispatch.board import feeds
 from dispatch.board import routes as board
+from dispatch.days import routes as days
 from dispatch.desk.consumers import (
     on_customer_changed,
     on_customer_erased,
@@ -72,6 +73,7 @@ for feature in (
     urgent,
     acceptance,
     board,
+    days,
     phone,
     invariants,
 ):

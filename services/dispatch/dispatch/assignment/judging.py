@@ -18,7 +18,8 @@ from uuid import UUID
 
 from dispatch.assignment.decisions import Candidate
 from dispatch.assignment.policy import Policy
-from dispatch.assignment.staff import Job, Loads, Place, Staff, kilometres, lasts_until
+from dispatch.assignment.staff import Job, Loads, Place, Staff, lasts_until
+from dispatch.assignment.ways import Spot, driving, road_kilometres, way
 from dispatch.assignment.words import Finding
 from dispatch.organisation.roster import day_of, earliest
 from dispatch.organisation.rules import Person, Region
@@ -272,16 +273,15 @@ class Jury:
         if place is None and centre and centre.latitude is not None and centre.longitude is not None:
             place = (centre.latitude, centre.longitude)
         if place is not None and self._job.place is not None:
-            km = kilometres(place, self._job.place) * travel.road_factor
+            km = road_kilometres(place, self._job.place, travel)
             cost = round(km / self._weights.km_per_ticket)
-            takes = timedelta(hours=km / travel.km_per_hour)
-            return Way(cost, takes, Finding("distance", {"km": round(km), "cost": cost}))
+            return Way(cost, driving(km, travel), Finding("distance", {"km": round(km), "cost": cost}))
         city = centre.city if centre else None
+        takes = way(Spot(None, city), Spot(None, self._job.city), travel)
         if city == self._job.city:
-            return Way(0, timedelta(minutes=travel.same_city_minutes), Finding("same_city", {"cost": 0}))
+            return Way(0, takes, Finding("same_city", {"cost": 0}))
         cost = self._weights.other_city
-        finding = Finding("other_city", {"city": city, "cost": cost})
-        return Way(cost, timedelta(minutes=travel.other_city_minutes), finding)
+        return Way(cost, takes, Finding("other_city", {"city": city, "cost": cost}))
 
     def _cost(self, person: Person) -> tuple[int, datetime]:
         """What sending somebody costs but for their load, in open tickets, and when they could set out."""
