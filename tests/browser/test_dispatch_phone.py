@@ -11,11 +11,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import Browser, BrowserContext, FilePayload, Page, Route, expect
 
 from chaos.proxy import FaultProxy
 from contracts.browsing import beyond, enter
 from contracts.dispatching import DUTY_LEAD_G, JUNIOR_A, JUNIOR_B, SAMPLE, Desk, dispatching, heard, post
+from contracts.photos import UPRIGHT, corners, taken
 from contracts.serving import Port
 from shared.clock import clock, uuid7
 from shared.events.sla import ClockStarted
@@ -168,3 +169,105 @@ async def test_a_job_that_went_to_somebody_else_meanwhile_is_shown_as_a_conflict
         await expect(card).to_have_count(0)
     now = await phones.desk.ticket(ticket.request_id)
     assert now.engineer_id == other
+
+
+async def at_work(desk: Desk) -> Any:
+    """An urgent ticket whose engineer has begun to work; its row."""
+    ticket = await urgent_job(desk)
+    engineer, version = desk.acting(ticket.engineer_id, "engineer"), ticket.version
+    for step in ("accept", "depart", "arrive", "begin"):
+        version = (await post(engineer, ticket.id, step, version))["version"]
+    return await desk.ticket(ticket.request_id)
+
+
+async def draw(page: Page) -> None:
+    """Two strokes with a finger."""
+    sheet = page.locator("[data-sheet]")
+    await sheet.scroll_into_view_if_needed()
+    box = await sheet.bounding_box()
+    assert box is not None
+    for stroke in ([(0.1, 0.6), (0.3, 0.2), (0.5, 0.7)], [(0.55, 0.5), (0.9, 0.4)]):
+        (x, y), *rest = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in stroke]
+        await page.mouse.move(x, y)
+        await page.mouse.down()
+        for x, y in rest:
+            await page.mouse.move(x, y, steps=5)
+        await page.mouse.up()
+
+
+async def photograph(page: Page) -> None:
+    await page.locator("#photo_caption").fill("The seal")
+    photo: FilePayload = {"name": "seal.jpg", "mimeType": "image/jpeg", "buffer": taken(orientation=6)}
+    await page.locator("[data-camera]").last.set_input_files(photo)
+    await expect(page.locator("[data-queue] img")).to_have_count(1)
+
+
+async def sign(page: Page) -> None:
+    """What was done is written down first: it is what the customer signs."""
+    await page.get_by_text("Let the customer sign").click()
+    await page.get_by_role("button", name="Keep the signature").click()
+    await expect(page.locator("[data-trouble]")).to_contain_text("what was done")
+    await page.locator("#work_note").fill("Seal replaced in the cellar")
+    await page.locator("#signer").fill("Wang Fang")
+    await draw(page)
+    await page.get_by_role("button", name="Keep the signature").click()
+    await expect(page.locator("[data-queue] li")).to_have_count(2)
+
+
+async def finish(page: Page) -> None:
+    for box in await page.locator("#resolve input[name=items][required]").all():
+        await box.check()
+    await page.get_by_role("button", name="Finished").click()
+
+
+async def lose_answers(page: Page) -> list[str]:
+    """The first answer to each photo and signature is lost on its way; to which ones it was."""
+    lost: list[str] = []
+
+    async def lose(route: Route) -> None:
+        if route.request.url in lost:
+            await route.continue_()
+        else:
+            await route.fetch()
+            lost.append(route.request.url)
+            await route.abort()
+
+    for pattern in ("**/photos/*", "**/signatures/*"):
+        await page.route(pattern, lose)
+    return lost
+
+
+async def test_photos_and_a_signature_wait_on_the_phone_and_arrive_once(phones: Phones) -> None:
+    """R28, R33: the phone is put away in between, and the first answers are lost."""
+    ticket = await at_work(phones.desk)
+    here = f"/dispatch/tickets/{ticket.id}/page"
+    async with phones.phone(ticket.engineer_id) as (context, page):
+        phones.network.refuse()
+        phones.network.reset()
+        await page.goto(here)
+        await photograph(page)
+        await sign(page)
+        await expect(page.locator("#phone")).to_contain_text("Photos and signatures not sent yet: 2 (0.1 MB)")
+        await finish(page)
+        await expect(page.locator("#phone")).to_contain_text("Kept on this phone, not sent yet: 1")
+        await page.close()
+
+        page = await context.new_page()
+        lost = await lose_answers(page)
+        phones.network.heal()
+        await page.goto("/dispatch/app")
+        for _ in range(3):  # a lost answer is asked for again after a while, or when a network comes
+            await page.evaluate("dispatchEvent(new Event('online'))")
+        await expect(page.locator("#phone")).to_be_hidden()
+        assert len(lost) == 2
+        await page.unroute_all()
+        await page.goto(here)
+        await expect(page.locator("#shown .photos img")).to_have_count(1)
+        await expect(page.locator("#shown svg.signature")).to_have_count(1)
+        await expect(page.locator("#shown")).to_contain_text("Wang Fang")
+        assert await beyond(page) <= 0
+    await is_at(phones.desk, ticket, "resolved")
+    [photo] = await phones.desk.rows("SELECT * FROM photo")
+    [signature] = await phones.desk.rows("SELECT * FROM signature")
+    assert corners(photo.content) == UPRIGHT
+    assert signature.work_note == "Seal replaced in the cellar"

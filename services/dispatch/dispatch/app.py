@@ -24,6 +24,7 @@ from dispatch.desk.consumers import (
     on_request_solved,
     on_request_split,
 )
+from dispatch.evidence import routes as evidence
 from dispatch.incidents.consumers import consumers as incidents
 from dispatch.jobs import routes as jobs
 from dispatch.leadership import routes as leadership
@@ -75,6 +76,7 @@ for feature in (
     board,
     days,
     phone,
+    evidence,
     invariants,
 ):
     router.include_router(feature.router)

@@ -11,6 +11,7 @@ from dispatch.acceptance import store
 from dispatch.acceptance.actions import NoSuchLink, answer, come_back
 from dispatch.acceptance.proof import make_proof, proves
 from dispatch.acceptance.rules import may_come_back
+from dispatch.evidence.store import newest_signature
 from dispatch.tickets.dossier import load_dossier
 from dispatch.tickets.store import load_ticket
 from shared.errors import AftercareError
@@ -48,6 +49,7 @@ async def show(request: Request, tx: ReadTx, token: str) -> Response:
         acceptance=found,
         may_come_back=may_come_back(found, ticket.state, ticket.episode),
         dossier=await load_dossier(tx, ticket),
+        signature=await newest_signature(tx, ticket.id, found.episode),
         proof=make_proof(token, tx.now, settings_of(request)),
     )
 

@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from dispatch.desk import store
+from dispatch.evidence import store as evidence
 from dispatch.jobs import store as jobs
 from dispatch.phone import store as phones
 from dispatch.solutions import store as solutions
@@ -66,3 +67,4 @@ async def forget(tx: Tx, erased: Sequence[Event[CustomerErased]]) -> None:
         await jobs.forget(tx, [each.id for each in theirs])
         await phones.forget(tx, [each.id for each in theirs])
         await solutions.forget(tx, [each.id for each in theirs])
+        await evidence.forget(tx, [each.id for each in theirs])

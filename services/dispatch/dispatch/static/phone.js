@@ -12,22 +12,64 @@
   // --- What is kept ---
 
   const database = new Promise((resolve, reject) => {
-    const opening = indexedDB.open("aftercare-phone", 1);
-    opening.onupgradeneeded = () => opening.result.createObjectStore("deeds", { keyPath: "order", autoIncrement: true });
-    opening.onsuccess = () => resolve(opening.result);
+    const opening = indexedDB.open("aftercare-phone", 2);
+    opening.onupgradeneeded = () => {
+      const there = opening.result.objectStoreNames;
+      // "deeds" are commands, "pieces" what goes after them: photos and signatures with their bytes.
+      for (const name of ["deeds", "pieces"]) if (!there.contains(name)) opening.result.createObjectStore(name, { keyPath: "order", autoIncrement: true });
+    };
+    opening.onsuccess = () => {
+      opening.result.onversionchange = () => opening.result.close(); // a newer page waits for this one
+      resolve(opening.result);
+    };
     opening.onerror = () => reject(opening.error);
   });
 
-  async function store(mode, ask) {
-    const transaction = (await database).transaction("deeds", mode);
-    const asked = ask(transaction.objectStore("deeds"));
+  async function store(mode, ask, name = "deeds") {
+    const transaction = (await database).transaction(name, mode);
+    const asked = ask(transaction.objectStore(name));
     return new Promise((resolve, reject) => {
       transaction.oncomplete = () => resolve(asked.result);
-      transaction.onerror = transaction.onabort = () => reject(transaction.error);
+      transaction.onerror = transaction.onabort = () => reject(transaction.error ?? asked.error);
     });
   }
 
-  const kept = async () => (await store("readonly", (deeds) => deeds.getAll())).filter((deed) => deed.person === person);
+  const mine = (all) => all.filter((each) => each.person === person);
+  const kept = async () => mine(await store("readonly", (deeds) => deeds.getAll()));
+  const loose = new Map(); // by id: pieces that the full storage of the phone did not take
+  const pieces = async () => [...mine(await store("readonly", (all) => all.getAll(), "pieces")), ...loose.values()];
+
+  /** What comes next follows the last command of its ticket that was not sent yet, else the ticket as it was seen. */
+  async function basis(ticket, seen) {
+    const before = (await kept()).filter((deed) => deed.ticket_id === ticket).pop();
+    return before ? { after: before.id } : { base_version: Number(seen) };
+  }
+
+  /** Keeps a photo or a signature; whether the phone had room for it. Without room it stays in this page. */
+  async function keepPiece(ticket, seen, said) {
+    const piece = { person, id: crypto.randomUUID(), ticket_id: ticket, device_time: new Date().toISOString(), ...(await basis(ticket, seen)), ...said };
+    let roomy = true;
+    try {
+      await store("readwrite", (all) => all.add(piece), "pieces");
+      void navigator.storage?.persist?.(); // not to be thrown away when the phone runs short
+    } catch {
+      roomy = false;
+      loose.set(piece.id, piece);
+    }
+    await show();
+    void send();
+    return roomy;
+  }
+
+  async function dropPiece(piece) {
+    loose.delete(piece.id);
+    if (piece.order !== undefined) await store("readwrite", (all) => all.delete(piece.order), "pieces");
+  }
+
+  async function markPiece(piece, marks) {
+    Object.assign(piece, marks);
+    if (piece.order !== undefined) await store("readwrite", (all) => all.put(piece), "pieces");
+  }
 
   /** Keeps what a form asks for; it follows what was kept of the same ticket before. */
   async function keep(form, ticket) {
@@ -35,9 +77,8 @@
     const fields = Object.fromEntries([...data].filter(([, value]) => typeof value === "string"));
     if (data.has("items")) fields.items = data.getAll("items"); // boxes, of which many may be ticked
     const { csrf, back, base_version: seen, ...said } = fields;
-    const before = (await kept()).filter((deed) => deed.ticket_id === ticket).pop();
-    const basis = before ? { after: before.id } : { base_version: Number(seen) };
-    const deed = { person, id: crypto.randomUUID(), ticket_id: ticket, done_at: new Date().toISOString(), form: said, ...basis };
+    const on = await basis(ticket, seen);
+    const deed = { person, id: crypto.randomUUID(), ticket_id: ticket, done_at: new Date().toISOString(), form: said, ...on };
     await store("readwrite", (deeds) => deeds.add(deed));
   }
 
@@ -46,10 +87,22 @@
   const ticketOf = (form) => /\/dispatch\/tickets\/([^/]+)\/page$/.exec(form.action)?.[1];
   const stateAfter = (state, deeds) => deeds.reduce((now, { form }) => moves[form.command] ?? now, state);
 
+  let following = false; // whether commands wait that others have to follow
+
+  const megabytes = (all) => Math.max(0.1, all.reduce((sum, { size }) => sum + (size ?? 0), 0) / 1e6).toFixed(1);
+
   async function show() {
-    const deeds = await kept();
-    const texts = [navigator.onLine ? "" : root.dataset.away, deeds.length ? root.dataset.waiting.replace("{}", deeds.length) : ""];
+    const [deeds, all] = [await kept(), await pieces()];
+    const [waits, refused] = [all.filter(({ problem }) => !problem), all.filter(({ problem }) => problem)];
+    following = deeds.length > 0;
+    const texts = [
+      navigator.onLine ? "" : root.dataset.away,
+      deeds.length ? root.dataset.waiting.replace("{}", deeds.length) : "",
+      waits.length ? root.dataset.pictures.replace("{}", waits.length).replace("{size}", megabytes(waits)) : "",
+      refused.length ? root.dataset.refusals.replace("{}", refused.length) : "",
+    ];
     root.hidden = !texts.some(Boolean);
+    dispatchEvent(new CustomEvent("aftercare:pieces", { detail: all }));
     root.firstElementChild.textContent = texts.filter(Boolean).join(" ");
     for (const part of document.querySelectorAll("[data-ticket]")) showTicket(part, deeds.filter((deed) => deed.ticket_id === part.dataset.ticket));
   }
@@ -82,7 +135,7 @@
   /** Without a network, or behind something that waits for one, a form is kept instead of sent. */
   function submit(event) {
     const ticket = ticketOf(event.target);
-    if (!ticket || !event.target.elements.command || (navigator.onLine && root.hidden)) return;
+    if (!ticket || !event.target.elements.command || (navigator.onLine && !following)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     void taken(event.target, ticket);
@@ -120,11 +173,48 @@
     }
   }
 
+  const FINAL = [400, 403, 404, 409, 410, 413, 415, 422]; // of these the same again would say the same
+
+  function photoOf({ blob, kind, caption, device_time }) {
+    const form = new FormData();
+    for (const [name, value] of Object.entries({ kind, caption, device_time, sent_at: new Date().toISOString() })) form.set(name, value);
+    form.set("photo", blob, "photo");
+    return form;
+  }
+
+  function signatureOf({ signer, work_note, strokes, device_time, after, base_version }) {
+    return JSON.stringify({ signer, work_note, strokes, device_time, after, base_version, sent_at: new Date().toISOString() });
+  }
+
+  /** Sends one photo or signature; by its id the server takes it once, however often it comes. */
+  async function bring(piece, csrf) {
+    const isPhoto = piece.what === "photo";
+    const headers = { accept: "application/json", "x-csrf-token": csrf, ...(isPhoto ? {} : { "content-type": "application/json" }) };
+    const path = `/dispatch/tickets/${piece.ticket_id}/${isPhoto ? "photos" : "signatures"}/${piece.id}`;
+    const response = await fetch(path, { method: "PUT", headers, body: isPhoto ? photoOf(piece) : signatureOf(piece) });
+    if (response.ok) return dropPiece(piece);
+    if (!FINAL.includes(response.status)) throw new Error(`${response.status}`);
+    const { title, detail } = await response.json().catch(() => ({}));
+    const problem = detail || title || `${response.status}`;
+    // Of an erased customer nothing stays on the phone either.
+    await markPiece(piece, response.status === 410 ? { problem, blob: null, strokes: null, signer: "", work_note: "", caption: "" } : { problem });
+  }
+
+  async function bringAll(csrf) {
+    for (const piece of await pieces()) {
+      if (piece.problem) continue;
+      await bring(piece, csrf);
+      await show();
+    }
+    dispatchEvent(new CustomEvent("aftercare:brought"));
+  }
+
   let waiting;
   const send = () =>
     navigator.locks.request("aftercare-phone", async () => {
       clearTimeout(waiting);
-      if (!navigator.onLine || !(await kept()).length) return;
+      const ahead = (await kept()).length;
+      if (!navigator.onLine || !(ahead || (await pieces()).some(({ problem }) => !problem))) return;
       try {
         const csrf = await token();
         if (!csrf) {
@@ -133,7 +223,8 @@
           return;
         }
         for (let deeds = await kept(); deeds.length; deeds = await kept()) await post(deeds.slice(0, MOST), csrf);
-        location.assign("/dispatch/app");
+        await bringAll(csrf); // after the commands that they belong to
+        if (ahead) location.assign("/dispatch/app");
       } catch {
         waiting = setTimeout(send, AGAIN);
       }
@@ -152,6 +243,7 @@
     worker.active?.postMessage({ keep: ["/dispatch/app", ...links, ...files] });
   }
 
+  window.aftercarePhone = { keepPiece, dropPiece, show, kept };
   document.addEventListener("submit", submit, true);
   document.addEventListener("submit", ({ target }) => target.action.endsWith("/sign-out") && caches.delete("aftercare-pages"));
   document.addEventListener("htmx:sendError", unsent);

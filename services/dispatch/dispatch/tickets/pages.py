@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dispatch.access import ASSIGNERS, READERS, WORKERS, Viewer, find_ticket, may
 from dispatch.assignment.objections import SpeaksAgainst
+from dispatch.evidence.store import list_photos, list_signatures
 from dispatch.leadership.rules import Notice, is_awaited, may_acknowledge
 from dispatch.organisation.store import list_people, load_names
 from dispatch.phone.rules import LEADS_TO
@@ -194,6 +195,8 @@ async def show(request: Request, tx: ReadTx, caller: Caller, ticket_id: UUID) ->
         **_leadership(viewer, ticket, dossier.notice),
         solution_part=await load_part(tx, ticket, caller),
         solution_back=f"/dispatch/tickets/{ticket.id}/page#solution",
+        photos=await list_photos(tx, ticket.id),
+        signatures=await list_signatures(tx, ticket.id),
         engineers=[each for each in engineers if each.id != ticket.engineer_id],
         tell=words,
         spoken=current_language().locale.language,
