@@ -47,14 +47,14 @@ def told(value: object, chinese: bool = False) -> dict[str, str]:
         (
             {"channel": "fax"},
             "/channel",
-            "Input should be 'email', 'web' or 'phone'",
+            "must be 'email', 'web' or 'phone'",
             "应为 'email', 'web' 或 'phone'",
         ),
-        ({"event": "zz"}, "/event", "Input should be 'rang' or 'answered'", "应为 'rang' 或 'answered'"),
+        ({"event": "zz"}, "/event", "must be 'rang' or 'answered'", "应为 'rang' 或 'answered'"),
         (
             {"by": {"kind": "fax"}},
             "/by",
-            "kind should be one of: 'mail', 'call'",
+            "kind must be one of: 'mail', 'call'",
             "kind 应为以下之一：'mail', 'call'",
         ),
         (None, "", "must be a JSON object", "必须是 JSON 对象"),
@@ -65,7 +65,7 @@ def told(value: object, chinese: bool = False) -> dict[str, str]:
         ({"by": {"kind": "mail", "pages": "x"}}, "/by/pages", "must be a whole number", "必须是整数"),
         ({"steps": []}, "/steps", "should have at least 1 items", "至少 1 项"),
         ({"lines": 1}, "/lines", "must be a JSON array", "必须是 JSON 数组"),
-        ({"length": "-PT5M"}, "/length", "Input should be greater than 0 sec", "应大于 0秒"),
+        ({"length": "-PT5M"}, "/length", "must be greater than 0 sec", "应大于 0秒"),
     ],
 )
 def test_values_are_named_whole_and_types_as_json_has_them(

@@ -179,7 +179,7 @@ def _surroundings(
         "here_again": target_of(request),
         "now": clock.now() if clock.synced else None,
         "live_url": pages.live_url,
-        "zone": ZONE.key,
+        "house_zone": ZONE.key,
     }
 
 

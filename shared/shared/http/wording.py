@@ -24,21 +24,21 @@ _DAY: Final = N_("must be a day, like 2026-03-02")
 _TIME: Final = N_("must be a time of day, like 09:00:00")
 _LENGTH: Final = N_("must be a length of time, like PT30M")
 _UUID: Final = N_("must be a UUID")
-_ONE_OF: Final = N_("Input should be {expected}")
+_ONE_OF: Final = N_("must be {expected}")
 _OR: Final = N_(" or ")  # i18n: between the last two of several values
 
 _WORDS: Final[Mapping[str, str]] = {
-    "missing": N_("Field required"),
-    "extra_forbidden": N_("Extra inputs are not permitted"),
+    "missing": N_("is required"),
+    "extra_forbidden": N_("is not known here"),
     "literal_error": _ONE_OF,
     "enum": _ONE_OF,
-    "union_tag_invalid": N_("{discriminator} should be one of: {expected_tags}"),
+    "union_tag_invalid": N_("{discriminator} must be one of: {expected_tags}"),
     "union_tag_not_found": N_("{discriminator} is required"),
-    "greater_than": N_("Input should be greater than {gt}"),
-    "greater_than_equal": N_("Input should be greater than or equal to {ge}"),
-    "less_than": N_("Input should be less than {lt}"),
-    "less_than_equal": N_("Input should be less than or equal to {le}"),
-    "multiple_of": N_("Input should be a multiple of {multiple_of}"),
+    "greater_than": N_("must be greater than {gt}"),
+    "greater_than_equal": N_("must be {ge} or more"),
+    "less_than": N_("must be less than {lt}"),
+    "less_than_equal": N_("must be {le} or less"),
+    "multiple_of": N_("must be a multiple of {multiple_of}"),
     "string_too_short": N_("should have at least {min_length} characters"),
     "string_too_long": N_("should have at most {max_length} characters"),
     "too_short": N_("should have at least {min_length} items"),
