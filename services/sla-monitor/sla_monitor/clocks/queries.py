@@ -58,6 +58,7 @@ def _list(direction: str) -> Any:
             SELECT {_SHOWN} FROM clock JOIN subject ON subject.id = subject_id
             WHERE (CAST(:outcome AS text) IS NULL OR outcome = :outcome)
               AND (CAST(:promise AS text) IS NULL OR promise = :promise)
+              AND (CAST(:region AS text) IS NULL OR region = :region)
               AND (CAST(:id AS uuid) IS NULL OR (deadline, clock.id) {later} (:deadline, :id))
               AND {WITHIN}
             ORDER BY deadline {direction}, clock.id {direction} LIMIT :limit
@@ -75,6 +76,7 @@ async def list_clocks(
     viewer: Principal,
     outcome: Outcome | None,
     promise: str | None,
+    region: str | None,
     after: tuple[Any, ...] | None,
     limit: int,
 ) -> Sequence[Any]:
@@ -86,6 +88,7 @@ async def list_clocks(
         {
             "outcome": outcome,
             "promise": promise,
+            "region": region,
             "deadline": deadline,
             "id": id,
             "limit": limit,

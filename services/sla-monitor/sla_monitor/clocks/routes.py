@@ -30,9 +30,10 @@ async def clocks(
     paging: Paged,
     state: Annotated[Outcome | None, Query(description="The outcome so far.")] = None,
     promise: Annotated[Code | None, Query(description="Only clocks of this promise.")] = None,
+    region: Annotated[Code | None, Query(description="Only clocks of this region.")] = None,
 ) -> Page[ClockShown]:
     """Clocks: those that run by deadline, the soonest first; others the latest first."""
-    rows = await queries.list_clocks(tx, viewer, state, promise, paging.after, paging.limit + 1)
+    rows = await queries.list_clocks(tx, viewer, state, promise, region, paging.after, paging.limit + 1)
     shown = [ClockShown.of(row) for row in rows]
     return paging.page(shown, key=lambda clock: (clock.deadline, clock.id))
 

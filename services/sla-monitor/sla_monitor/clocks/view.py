@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 from urllib.parse import parse_qs, urlencode
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from sqlalchemy import ARRAY, Text, TextClause, bindparam, text
 
 from shared.errors import AftercareError
@@ -55,6 +55,12 @@ class Filters(BaseModel):
     severity: Annotated[tuple[Severity, ...], Field(max_length=_MOST)] = ()
     channel: Annotated[tuple[Channel, ...], Field(max_length=_MOST)] = ()
     promise: Codes = ()
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _without_blanks(cls, sent: Any) -> Any:
+        """A form sends what was not chosen as nothing."""
+        return [each for each in sent if each != ""] if isinstance(sent, list | tuple) else sent
 
     @classmethod
     def read(cls, query: str) -> Filters:
