@@ -1,119 +1,90 @@
-"""Every door of a ticket, tried by whoever may see other tickets only (decision 22, R125)."""
+"""Every door of dispatch, tried by everybody with every kind of ticket and what belongs to it (R125).
+
+`tests/contracts/dispatch_objects.toml` has a row per route; what each cell answers follows from its rule.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
-from uuid import UUID
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import AsyncMock
 
-import httpx
 import pytest
 import pytest_asyncio
+from sqlalchemy import true
 
-from contracts.authorization import doors_of
-from contracts.dispatching import DUTY_LEAD_G, JUNIOR_A, SAMPLE, Desk, dispatching
-from shared.http.auth import Role
+from contracts.authorization import read_table
+from contracts.dispatch_objects import PICTURE, dispatch_world
+from contracts.dispatching import dispatching
+from contracts.objects import World, faults, read_rows
+from dispatch.evidence.rules import Picture
 
-OVERSEERS: tuple[Role, ...] = ("dispatcher", "operations", "admin")
-# Bodies that would do: without one, a wrong body would be refused before anybody looked for the ticket.
-VISIT = {"starts_at": "2199-01-02T09:00:00+08:00", "ends_at": "2199-01-02T11:00:00+08:00"}
-SOLUTION = "/dispatch/tickets/{ticket_id}/solutions/{solution_id}"
-UNVERSIONED = ("acknowledge", "solutions")
-BODIES: dict[str, dict[str, Any] | None] = {
-    "GET /dispatch/tickets/{ticket_id}/solutions": None,
-    "GET /dispatch/tickets/{ticket_id}": None,
-    "GET /dispatch/tickets/{ticket_id}/page": None,
-    "POST /dispatch/tickets/{ticket_id}/solutions": {"text": "Seal the pump."},
-    "POST /dispatch/tickets/{ticket_id}/solutions/page": {"do": "propose", "text": "Seal the pump."},
-    f"POST {SOLUTION}/verdict": {"verdict": "approved"},
-    f"POST {SOLUTION}/withdraw": {},
-    "POST /dispatch/tickets/{ticket_id}/accept": {},
-    "POST /dispatch/tickets/{ticket_id}/acknowledge": {},
-    "POST /dispatch/tickets/{ticket_id}/acknowledge/page": {},
-    "POST /dispatch/tickets/{ticket_id}/arrive": {},
-    "POST /dispatch/tickets/{ticket_id}/assign": {"person_id": str(JUNIOR_A), "reason": "She is near."},
-    "POST /dispatch/tickets/{ticket_id}/begin": {},
-    "POST /dispatch/tickets/{ticket_id}/cancel": {"reason": "other", "note": "Nobody needs it."},
-    "POST /dispatch/tickets/{ticket_id}/checklist": {"items": ["tested"]},
-    "POST /dispatch/tickets/{ticket_id}/decline": {"reason": "Too far."},
-    "POST /dispatch/tickets/{ticket_id}/depart": {},
-    "POST /dispatch/tickets/{ticket_id}/inform": {"text": "We are on our way."},
-    "POST /dispatch/tickets/{ticket_id}/page": {"command": "accept"},
-    "POST /dispatch/tickets/{ticket_id}/pause": {"waiting_for": "vendor"},
-    "POST /dispatch/tickets/{ticket_id}/parts": {"lines": [{"part_number": "P", "quantity": 1}]},
-    "POST /dispatch/tickets/{ticket_id}/plan": {"job_kind": "training"},
-    "POST /dispatch/tickets/{ticket_id}/reopen": {"reason": "It leaks again."},
-    "POST /dispatch/tickets/{ticket_id}/resolve": {"work_note": "Sealed the pump."},
-    "POST /dispatch/tickets/{ticket_id}/resume": {},
-    "POST /dispatch/tickets/{ticket_id}/visits": VISIT,
-    "POST /dispatch/tickets/{ticket_id}/work-logs": {
-        "began_at": VISIT["starts_at"],
-        "ended_at": VISIT["ends_at"],
-        "text": "Sealed the pump.",
-    },
-}
-OUTSIDE: dict[str, tuple[UUID, tuple[Role, ...], dict[str, Any]]] = {
-    "another region": (DUTY_LEAD_G, OVERSEERS, {"regions": frozenset({"north"})}),
-    "another product line": (DUTY_LEAD_G, OVERSEERS, {"product_lines": frozenset({"fans"})}),
-    "another customer level": (DUTY_LEAD_G, OVERSEERS, {"customer_levels": frozenset({"vip"})}),
-    "an engineer's own work": (UUID(int=9), ("engineer",), {}),
-}
-INSIDE = {"regions": frozenset({"east"}), "product_lines": frozenset({"pumps"})}
+CONTRACTS = Path(__file__).parents[1] / "contracts"
+ROLES = read_table(CONTRACTS / "authorization.toml")
+ROWS = read_rows(CONTRACTS / "dispatch_objects.toml")
+LIST = "GET /dispatch/tickets"
+BOARD = "GET /dispatch/board"
+INFORM = "POST /dispatch/tickets/{ticket_id}/inform"
 
 
 @pytest_asyncio.fixture(scope="module")
-async def desk(postgres_url: str) -> AsyncIterator[Desk]:
-    async with dispatching(postgres_url) as running:
-        await running.put(SAMPLE, 0)
-        yield running
+async def world(postgres_url: str) -> AsyncIterator[World]:
+    async with dispatching(postgres_url) as desk:
+        with pytest.MonkeyPatch.context() as patch:  # else each photo takes a process
+            developed = AsyncMock(return_value=Picture(PICTURE, PICTURE, 2, 2))
+            patch.setattr("dispatch.evidence.pictures.Darkroom.develop", developed)
+            yield await dispatch_world(desk)
 
 
-async def answers(
-    desk: Desk, ticket: Any, who: UUID, *roles: Role, **limits: Any
-) -> dict[str, httpx.Response]:
-    """What every door says to one person; the version is always the ticket's."""
-    found: dict[str, httpx.Response] = {}
-    proposed = UUID(int=0)
-    async with desk.acting(who, *roles, **limits) as client:
-        for door, body in BODIES.items():
-            method, path = door.split()
-            sent: dict[str, Any] = {}
-            if body is not None:
-                plain = any(name in door for name in UNVERSIONED)
-                version = {} if plain else {"base_version": ticket.version}
-                sent["data" if door.endswith("/page") else "json"] = {**body, **version}
-            if "data" in sent:
-                sent["headers"] = {"content-type": "application/x-www-form-urlencoded"}
-            path = path.format(ticket_id=ticket.id, solution_id=proposed)
-            answer = found[door] = await client.request(method, path, **sent)
-            if answer.status_code == 201:
-                proposed = answer.json()["id"]
-    return found
+def test_the_table_is_sorted() -> None:
+    assert list(ROWS) == sorted(ROWS)
 
 
-def test_every_door_of_a_ticket_is_tried(desk: Desk) -> None:
-    doors = {door.name for door in doors_of(desk.served.app) if "{ticket_id}" in door.name}
-    assert doors == set(BODIES)
+async def test_every_door_opens_for_whom_it_must_and_for_nobody_else(world: World) -> None:
+    found = await faults(world, ROWS, ROLES)
+    assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("outside", OUTSIDE)
-async def test_a_ticket_out_of_sight_does_not_exist(desk: Desk, outside: str) -> None:
-    ticket = await desk.ticket(await desk.ask("urgent", product_line="pumps"))
-    who, roles, limits = OUTSIDE[outside]
-    found = await answers(desk, ticket, who, *roles, **limits)
-    assert {door: answer.status_code for door, answer in found.items()} == dict.fromkeys(
-        BODIES, 404
-    ) | forbidden(roles)
-    assert (await desk.ticket(ticket.request_id)).version == ticket.version
+async def test_a_route_without_a_row_is_told_what_to_add(world: World) -> None:
+    rows = {name: row for name, row in ROWS.items() if name not in (INFORM, BOARD)}
+    board, inform = await faults(world, rows, ROLES, only=[LIST])
+    assert board == f'{BOARD} has no row; add to the table of objects: "{BOARD}" = {{}}'
+    assert inform.startswith(f'{INFORM} has no row; add to the table of objects: "{INFORM}" = {{ may = "<one')
+    assert inform.endswith('json = { text = "…", base_version = "$version" } }')
 
 
-def forbidden(roles: tuple[Role, ...]) -> dict[str, int]:
-    """What an engineer may do to no ticket at all is refused before one is looked for."""
-    refused = () if "admin" in roles else ("assign", "cancel", "reopen")
-    return {f"POST /dispatch/tickets/{{ticket_id}}/{each}": 403 for each in refused}
+async def test_a_row_without_a_route_or_of_an_unknown_kind_is_noticed(world: World) -> None:
+    [row] = ROWS[INFORM]
+    rows = ROWS | {"GET /dispatch/gone": [row], INFORM: [replace(row, of="moon", may="wish")]}
+    gone, kind, rule = await faults(world, rows, ROLES, only=[LIST])
+    assert gone == "GET /dispatch/gone has a row but no route: delete the row"
+    assert kind.startswith(f"{INFORM}: there are no things of the kind moon; there are conflict, customer,")
+    assert rule.startswith(f"{INFORM}: there is no rule wish; there are approve,")
 
 
-async def test_the_same_doors_find_it_for_whom_it_is(desk: Desk) -> None:
-    ticket = await desk.ticket(await desk.ask("urgent", product_line="pumps"))
-    found = await answers(desk, ticket, DUTY_LEAD_G, *OVERSEERS, **INSIDE)
-    assert {door for door, answer in found.items() if answer.status_code in (404, 422)} == set()
+async def test_a_door_that_lets_in_whom_it_must_not_and_what_they_changed_are_noticed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dispatch.access.may", lambda viewer, ticket, command: True)
+    assert await faults(world, ROWS, ROLES, only=[INFORM]) == [
+        f"{INFORM} as a colleague who guides it, own ticket: expected 403, observed let in",
+        f"{INFORM}: somebody was refused, and changed event_log, history, ticket",
+    ]
+
+
+async def test_a_ticket_that_exists_for_whom_it_must_not_is_noticed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dispatch.access.was_informed", AsyncMock(return_value=True))
+    found = await faults(world, ROWS, ROLES, only=[INFORM])
+    cell = f"{INFORM} as an engineer of another ticket, own ticket: expected 404, observed 403"
+    assert cell in "\n".join(found)
+
+
+async def test_a_list_that_tells_of_what_is_not_to_be_seen_is_noticed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dispatch.tickets.routes.visible_to", lambda viewer: true())
+    found = await faults(world, ROWS, ROLES, only=[LIST])
+    assert f"{LIST} as a dispatcher of another region, none nothing: tells of" in "\n".join(found)

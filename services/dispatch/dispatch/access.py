@@ -39,6 +39,12 @@ class NoSuchTicket(AftercareError):
     kind = "not_found"
 
 
+class NoSuchCustomer(AftercareError):
+    """There is no such customer, or none of the tickets that you see is theirs."""
+
+    kind = "not_found"
+
+
 class NotYourTask(AftercareError):
     """You see this ticket, but only its engineer, its owner or a dispatcher may do this."""
 
@@ -72,6 +78,10 @@ class Viewer:
             principal.product_lines,
             principal.customer_levels,
         )
+
+    @property
+    def is_limited(self) -> bool:
+        return any(each is not None for each in (self.regions, self.product_lines, self.customer_levels))
 
     @property
     def employee_id(self) -> PersonId | None:
@@ -169,3 +179,9 @@ async def _leads(tx: Tx, viewer: Viewer, found: Ticket) -> bool:
     """Whether they were told of it, or asked about it, as its leadership."""
     person_id = viewer.person_id
     return await was_informed(tx, found.id, person_id) or await was_asked(tx, found.id, person_id)
+
+
+async def require_customer(tx: Tx, viewer: Viewer, customer_id: UUID) -> None:
+    """`NoSuchCustomer` for who is limited to a part, unless something of that customer's lies within it."""
+    if viewer.is_limited and not await store.has_ticket(tx, customer_id, visible_to(viewer)):
+        raise NoSuchCustomer

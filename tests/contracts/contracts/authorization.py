@@ -155,6 +155,7 @@ def callers(settings: Settings) -> list[Caller]:
     made = [
         Caller("nobody", known=False),
         Caller("an expired token", _bearer("admin", settings, timedelta(hours=-1)), known=False),
+        Caller("an altered token", _altered(settings), known=False),
         Caller("a token of nobody's making", {"authorization": "Bearer a.b.c"}, known=False),
     ]
     for role in sorted(ROLES):
@@ -170,6 +171,13 @@ def callers(settings: Settings) -> list[Caller]:
 def _bearer(role: Role, settings: Settings, lifetime: timedelta) -> dict[str, str]:
     token = mint(Principal(f"some.{role}", frozenset({role})), settings, lifetime)
     return {"authorization": f"Bearer {token}"}
+
+
+def _altered(settings: Settings) -> dict[str, str]:
+    """What an administrator's token says, signed for somebody else."""
+    header, said, _ = _bearer("admin", settings, timedelta(hours=1))["authorization"].split(".")
+    signature = _bearer("engineer", settings, timedelta(hours=1))["authorization"].rpartition(".")[2]
+    return {"authorization": f"{header}.{said}.{signature}"}
 
 
 def _session(role: Role, settings: Settings) -> tuple[dict[str, str], dict[str, str]]:

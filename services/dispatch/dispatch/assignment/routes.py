@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field, StringConstraints
 
-from dispatch.access import OVERSEERS
+from dispatch.access import OVERSEERS, Viewer, require_customer
 from dispatch.assignment import store
 from dispatch.assignment.actions import note_preferences, publish_policy
 from dispatch.assignment.policy import SHIPPED, Policy
@@ -87,7 +87,7 @@ async def publish(
     tx: WriteTx, caller: Caller, seen: IfMatch, response: Response, body: NextPolicy
 ) -> PublishedPolicy:
     """Publish the next version, for every decision from now on; `If-Match: "0"` for the first one."""
-    if any(limit is not None for limit in (caller.regions, caller.product_lines, caller.customer_levels)):
+    if Viewer.of(caller).is_limited:
         raise ForTheWholeHouse
     version = await publish_policy(tx, body.policy, body.note, seen, caller.id)
     show_version(response, version)
@@ -104,8 +104,9 @@ async def policies(tx: ReadTx, paging: Paged) -> Page[PolicyView]:
 
 
 @router.get("/customers/{customer_id}/wishes", dependencies=[Depends(allow(*OVERSEERS))])
-async def wishes(tx: ReadTx, customer_id: UUID) -> Wishes:
+async def wishes(tx: ReadTx, caller: Caller, customer_id: UUID) -> Wishes:
     """Whom a customer prefers, and whom they asked not to be sent."""
+    await require_customer(tx, Viewer.of(caller), customer_id)
     found = await store.list_preferences(tx, customer_id)
     return Wishes(wishes=[Wish(person_id=row["person_id"], preference=row["preference"]) for row in found])
 
@@ -113,6 +114,7 @@ async def wishes(tx: ReadTx, customer_id: UUID) -> Wishes:
 @router.put("/customers/{customer_id}/wishes", dependencies=[Depends(allow(*OVERSEERS))])
 async def put_wishes(tx: WriteTx, caller: Caller, customer_id: UUID, body: Wishes) -> Wishes:
     """Note them, instead of what was noted before; who is blocked is not sent by the rules any more."""
+    await require_customer(tx, Viewer.of(caller), customer_id)
     noted = {each.person_id: each.preference for each in body.wishes}
     await note_preferences(tx, customer_id, noted, caller.id)
     return body

@@ -201,6 +201,12 @@ async def list_tickets(
     return [ticket_of(row) for row in await tx.execute(chosen.order_by(ticket.c.id.desc()).limit(limit))]
 
 
+async def has_ticket(tx: Tx, customer_id: UUID, seen_by: ColumnElement[bool]) -> bool:
+    """Whether one of a customer's tickets, open or ended, is to be seen."""
+    chosen = select(ticket.c.id).where(ticket.c.customer_id == customer_id, seen_by)
+    return (await tx.execute(chosen.limit(1))).first() is not None
+
+
 async def save_tickets(tx: Tx, fresh: Sequence[Ticket], changed: Sequence[Ticket]) -> None:
     """Insert those that are new and update the others, which the caller has locked."""
     await insert_rows(tx, ticket, [_row_of(each) for each in fresh])
