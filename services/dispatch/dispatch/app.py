@@ -33,6 +33,7 @@ from dispatch.organisation import routes as organisation
 from dispatch.phone import routes as phone
 from dispatch.progress.consumers import on_answer_given
 from dispatch.promises.consumers import consumers as promises
+from dispatch.reach import routes as reach
 from dispatch.solutions import routes as solutions
 from dispatch.supply.consumers import on_parts_reserved, on_parts_short
 from dispatch.tables import metadata
@@ -77,6 +78,7 @@ for feature in (
     days,
     phone,
     evidence,
+    reach,
     invariants,
 ):
     router.include_router(feature.router)

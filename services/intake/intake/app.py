@@ -18,6 +18,7 @@ from intake.channels.doors import router as doors
 from intake.channels.mail.loops import mail_doors
 from intake.channels.routes import router as channels
 from intake.channels.webhook import router as webhook
+from intake.contacts.routes import router as contacts
 from intake.customers.pages import router as customer_pages
 from intake.customers.routes import router as customers
 from intake.desk import feeds
@@ -78,6 +79,7 @@ for feature in (
     places,
     customers,
     customer_pages,
+    contacts,
     devices,
     sends,
     asides,

@@ -77,6 +77,16 @@ def work(who: Principal | None, thing: Thing) -> Verdict:
     return "let in" if who.roles & {"dispatcher", "admin"} or who.id in thing.workers else "403"
 
 
+def reach(who: Principal | None, thing: Thing) -> Verdict:
+    """Its engineer, and nobody for them, whatever else they are."""
+    assert who
+    if "engineer" not in who.roles:
+        return "403"
+    if not is_seen(who, thing):
+        return "404"
+    return "let in" if who.id in thing.workers else "403"
+
+
 def lead(who: Principal | None, thing: Thing) -> Verdict:
     """A leader who was informed, or an administrator for them."""
     assert who
@@ -173,6 +183,6 @@ def unlimited(who: Principal | None, thing: Thing) -> Verdict:
 
 _ALL: Final[tuple[Rule, ...]] = (
     enter, watch, serve, see, give, serve_customer, work, propose, take_back, approve, lead, keep, ask,
-    place, manage, oversee, link, link_with_proof, unlimited,
+    place, manage, oversee, link, link_with_proof, unlimited, reach,
 )  # fmt: skip
 RULES: Final[dict[str, Rule]] = {rule.__name__: rule for rule in _ALL}

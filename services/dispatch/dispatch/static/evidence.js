@@ -189,6 +189,12 @@
     if (target.closest("[data-sign]")) void sign();
     else if (target.closest("[data-wipe]")) wipe(here().querySelector("[data-sheet]"));
   });
+  // Telephones of one maker know no `geo:` addresses, but have their own for the same.
+  const isApple = /iPhone|iPad|Macintosh/.test(navigator.userAgent);
+  document.addEventListener("click", (event) => {
+    const link = isApple && event.target.closest("a[data-apple]");
+    if (link) link.href = link.dataset.apple;
+  }, true);
   document.addEventListener("input", ({ target }) => target.id === "work_note" && void showNote());
   document.addEventListener("toggle", ({ target }) => {
     if (target.id !== "sign" || !target.open) return;

@@ -102,6 +102,7 @@
       refused.length ? root.dataset.refusals.replace("{}", refused.length) : "",
     ];
     root.hidden = !texts.some(Boolean);
+    document.body.toggleAttribute("data-offline", !navigator.onLine);
     dispatchEvent(new CustomEvent("aftercare:pieces", { detail: all }));
     root.firstElementChild.textContent = texts.filter(Boolean).join(" ");
     for (const part of document.querySelectorAll("[data-ticket]")) showTicket(part, deeds.filter((deed) => deed.ticket_id === part.dataset.ticket));
