@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page, expect
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, expect
 from sqlalchemy import text
 
 from contracts.browsing import beyond, enter
@@ -19,10 +20,11 @@ from feedback.app import service as feedback
 from parts.app import service as parts
 from parts.catalogue.actions import save_catalogue
 from parts.stock.actions import receive_delivery
-from shared.clock import uuid7
+from shared.clock import clock, uuid7
 from shared.db import Database
 from shared.events.dispatch import PartsRequested, TicketClosed
 from shared.events.terms import PartLine, Site
+from shared.i18n import ZONE
 from shared.inbox import Receiver
 
 ENGINEER = UUID(int=1)
@@ -164,3 +166,24 @@ async def test_an_answer_shows_on_the_dashboard_while_one_looks(counter: Counter
         newest = page.locator("[data-feed='feedback.answers'] tr").first
         await expect(newest).to_contain_text("<b>Slow</b>")
         await expect(newest).to_contain_text("not counted")
+
+
+async def test_the_storekeeper_says_on_a_live_row_when_short_parts_come(counter: Counter) -> None:
+    """R73: dispatchers see it, and no form."""
+    at = (clock.now() + timedelta(days=2)).astimezone(ZONE)
+    async with counter.page(width=390) as page:
+        await counter.sign_in(page, "/parts/desk")
+        await counter.ask("PUMP-404", 1)
+        row = row_of(page)
+        await row.locator("[name=expected_at]").fill(at.strftime("%Y-%m-%dT%H:%M"))
+        await row.get_by_role("button", name="Note").click()
+        await expect(row).to_contain_text(at.strftime("%H:%M"))
+        assert await beyond(page) <= 0
+    async with counter.page() as page:
+        await enter(page, "/parts/desk", counter.served.token("dispatcher"))
+        await expect(row_of(page)).to_contain_text(at.strftime("%H:%M"))
+        await expect(row_of(page).locator("form")).to_be_hidden()
+
+
+def row_of(page: Page) -> Locator:
+    return page.locator("tr", has_text="PUMP-404")

@@ -318,6 +318,7 @@ async def test_every_operation_has_a_name_of_its_own_and_every_input_an_example(
         for operation in methods.values()
     ]
     assert sorted(names) == [
+        "parts_expect_parts",
         "parts_invariants",
         "parts_read_requisition",
         "parts_read_stock",
@@ -326,6 +327,6 @@ async def test_every_operation_has_a_name_of_its_own_and_every_input_an_example(
         "parts_save_catalogue",
         "parts_use_parts",
     ]
-    for model in ("CataloguedPart", "Warehouse", "DeliveredLine"):
+    for model in ("CataloguedPart", "Warehouse", "DeliveredLine", "Expectation"):
         for field in schema["components"]["schemas"][model]["properties"].values():
             assert field["examples"]

@@ -35,7 +35,7 @@ from dispatch.progress.consumers import on_answer_given
 from dispatch.promises.consumers import consumers as promises
 from dispatch.reach import routes as reach
 from dispatch.solutions import routes as solutions
-from dispatch.supply.consumers import on_parts_reserved, on_parts_short
+from dispatch.supply.consumers import on_parts_expected, on_parts_reserved, on_parts_short
 from dispatch.tables import metadata
 from dispatch.tickets import pages as ticket_pages
 from dispatch.tickets import routes as tickets
@@ -52,7 +52,7 @@ from shared.events.intake import (
     RequestSolved,
     RequestSplit,
 )
-from shared.events.parts import PartsReserved, PartsShort
+from shared.events.parts import PartsExpected, PartsReleased, PartsReserved, PartsShort
 from shared.http.pages import Link, Site
 from shared.i18n import N_
 from shared.inbox import on
@@ -102,6 +102,8 @@ service: Final = Service(
         on(CustomerErased, on_customer_erased),
         on(PartsReserved, on_parts_reserved),
         on(PartsShort, on_parts_short),
+        on(PartsExpected, on_parts_expected),
+        on(PartsReleased, on_parts_expected),
         *promises,
         *incidents,
     ),

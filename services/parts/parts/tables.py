@@ -56,6 +56,7 @@ requisition = Table(
     Column("state", Text, nullable=False),
     Column("held_until", DateTime(timezone=True)),
     Column("version", Integer, nullable=False),
+    Column("expected_at", DateTime(timezone=True)),
     comment="`ticket_version` is that of the ticket when it asked: a close before it does not end it.",
 )
 

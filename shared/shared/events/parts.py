@@ -30,6 +30,15 @@ class PartsShort(Payload):
     missing: tuple[PartLine, ...]
 
 
+class PartsExpected(Payload):
+    """Somebody knows when what is short will be there."""
+
+    type: ClassVar[str] = "parts.parts_expected.v1"
+
+    ticket_id: UUID
+    expected_at: datetime
+
+
 class PartsUsed(Payload):
     """Pieces were built in."""
 

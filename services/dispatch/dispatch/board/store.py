@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import case, func, select, text
@@ -11,7 +12,7 @@ from sqlalchemy import case, func, select, text
 from dispatch.organisation.store import load_names
 from dispatch.promises.rules import Deadlines
 from dispatch.promises.store import deadlines, version_of_owed
-from dispatch.supply.store import requisition
+from dispatch.supply.store import load_arrivals, requisition
 from dispatch.tables import among
 from dispatch.tickets.rules import Ticket
 from dispatch.tickets.store import IS_OPEN, ticket, ticket_of
@@ -39,6 +40,7 @@ class OpenTicket:
     order  the rows' place: decisions first, then by severity and age; what waits for its customer last
     parts  `short`, `requested` or `reserved`, the worst of them; None when nothing was asked for
     owed   what is promised and by when
+    parts_at  when what is short will be there, where that is known
     """
 
     ticket: Ticket
@@ -48,6 +50,7 @@ class OpenTicket:
     visit: tuple[Any, Any] | None
     parts: str | None
     owed: Deadlines
+    parts_at: datetime | None
 
     @property
     def due(self) -> str:
@@ -83,6 +86,7 @@ async def _shown(tx: Tx, rows: Sequence[Any]) -> list[OpenTicket]:
     visits = await _visits(tx, ids)
     parts = await _parts(tx, ids)
     owed = await deadlines(tx, ids)
+    arrivals = await load_arrivals(tx, ids)
     return [
         OpenTicket(
             ticket_of(row),
@@ -92,6 +96,7 @@ async def _shown(tx: Tx, rows: Sequence[Any]) -> list[OpenTicket]:
             visits.get(row.id),
             parts.get(row.id),
             owed[row.id],
+            arrivals.get(row.id),
         )
         for row in rows
     ]
@@ -116,7 +121,7 @@ async def _parts(tx: Tx, ids: Collection[Any]) -> Mapping[Any, str]:
 _VERSION: Final = text(
     """
     SELECT count(*), sum(version), sum(number), (SELECT count(*) FROM requisition),
-           (SELECT sum(version) FROM requisition), (SELECT max(version) FROM organisation)
+           (SELECT sum(version + expected_version) FROM requisition), (SELECT max(version) FROM organisation)
     FROM ticket WHERE state NOT IN ('closed', 'cancelled')
     """
 )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from dispatch.supply.store import save_requisitions
+from dispatch.supply.store import save_expected, save_requisitions
 from shared.db import Tx
 from shared.events import Event
-from shared.events.parts import PartsReserved, PartsShort
+from shared.events.parts import PartsExpected, PartsReleased, PartsReserved, PartsShort
 
 
 async def on_parts_reserved(tx: Tx, events: Sequence[Event[PartsReserved]]) -> None:
@@ -44,6 +44,23 @@ async def on_parts_short(tx: Tx, events: Sequence[Event[PartsShort]]) -> None:
                 "missing": [line.model_dump() for line in event.data.missing],
                 "held_until": None,
                 "version": event.version,
+                "told_at": event.time,
+            }
+            for event in events
+        ],
+    )
+
+
+async def on_parts_expected(tx: Tx, events: Sequence[Event[PartsExpected] | Event[PartsReleased]]) -> None:
+    """The parts desk knows when what is short comes; what nobody wants any more is not waited for."""
+    await save_expected(
+        tx,
+        [
+            {
+                "id": UUID(event.subject),
+                "ticket_id": event.data.ticket_id,
+                "expected_at": event.data.expected_at if isinstance(event.data, PartsExpected) else None,
+                "expected_version": event.version,
                 "told_at": event.time,
             }
             for event in events

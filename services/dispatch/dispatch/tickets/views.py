@@ -111,6 +111,8 @@ class RequisitionView(BaseModel):
     lines: list[PartsLine]
     missing: list[PartsLine]
     held_until: datetime | None
+    expected_at: datetime | None
+    """When what is missing will be there; null where nobody knows."""
 
 
 class ItemView(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
@@ -15,8 +16,10 @@ from shared.db import Tx
 from shared.errors import AftercareError
 from shared.events import Event
 from shared.events.dispatch import PartsRequested, TicketCancelled, TicketClosed
-from shared.events.parts import PartsReleased, PartsReserved, PartsShort, PartsUsed
+from shared.events.parts import PartsExpected, PartsReleased, PartsReserved, PartsShort, PartsUsed
 from shared.events.terms import PartLine
+from shared.http.problem import invalid
+from shared.i18n import N_
 from shared.outbox.emit import emit
 
 Ended = Event[TicketClosed] | Event[TicketCancelled]
@@ -29,6 +32,13 @@ NO_CAUSE: Causes = {}
 
 class NotHeld(AftercareError):
     """Only parts that are held can be built in; read the requisition again."""
+
+    kind = "conflict"
+    shown: ClassVar = ("state",)
+
+
+class NotShort(AftercareError):
+    """Only parts that are short are expected; read the requisition again."""
 
     kind = "conflict"
     shown: ClassVar = ("state",)
@@ -84,6 +94,21 @@ async def use(tx: Tx, requisition: Requisition) -> Requisition:
     payload = PartsUsed(ticket_id=used.ticket_id, lines=_told(used.lines))
     emit(tx, payload, subject=used.id, sequence=used.version)
     return used
+
+
+async def expect(tx: Tx, requisition: Requisition, expected_at: datetime) -> Requisition:
+    """Somebody knows when what is short comes; the requisition is locked. Raises `NotShort`."""
+    if requisition.state != "short":
+        raise NotShort(state=requisition.state)
+    if not tx.now < expected_at <= tx.now + rules.LATEST:
+        raise invalid(
+            "body", ("expected_at",), N_("parts are expected within the next year"), "expected_time"
+        )
+    expected = rules.expect(requisition, expected_at)
+    await store.save(tx, [expected])
+    payload = PartsExpected(ticket_id=expected.ticket_id, expected_at=expected_at)
+    emit(tx, payload, subject=expected.id, sequence=expected.version)
+    return expected
 
 
 async def give_back(tx: Tx, requisition: Requisition) -> Requisition:

@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from parts.requisitions import actions, store
 from parts.requisitions.rules import Requisition, State
@@ -16,11 +16,13 @@ from shared.http.auth import Caller, Principal, Role, allow
 from shared.http.etag import IfMatch, show_version
 from shared.http.idempotency import idempotent
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
+from shared.sent import Sent
 
 router = APIRouter(route_class=ServiceRoute)
 
 _SEE_ALL: frozenset[Role] = frozenset({"storekeeper", "dispatcher", "operations", "admin"})
 _readers = [Depends(allow("engineer", *_SEE_ALL))]
+_keepers = [Depends(allow("storekeeper", "admin")), Depends(idempotent())]
 _users = [Depends(allow("engineer", "storekeeper", "admin")), Depends(idempotent())]
 
 
@@ -40,6 +42,8 @@ class RequisitionView(BaseModel):
     warehouse: str | None = Field(examples=["SH-1"])
     state: State
     held_until: datetime | None
+    expected_at: datetime | None
+    """When what is short will be there; null where nobody knows, and once it is held."""
     lines: list[RequisitionLine]
 
 
@@ -52,6 +56,7 @@ def _shown(requisition: Requisition, response: Response) -> RequisitionView:
         warehouse=requisition.warehouse,
         state=requisition.state,
         held_until=requisition.held_until,
+        expected_at=requisition.expected_at,
         lines=[
             RequisitionLine(part_number=part, quantity=quantity)
             for part, quantity in requisition.lines.items()
@@ -88,6 +93,20 @@ async def read_requisition(id: UUID, tx: ReadTx, principal: Caller, response: Re
 async def use_parts(tx: WriteTx, seen: Seen, response: Response) -> RequisitionView:
     """The parts are built in: they leave the stock."""
     return _shown(await actions.use(tx, seen), response)
+
+
+class Expectation(Sent):
+    """When the parts that are short will be there."""
+
+    expected_at: AwareDatetime = Field(examples=["2026-11-26T09:00:00+08:00"])
+
+
+@router.post("/requisitions/{id}/expected", dependencies=_keepers)
+async def expect_parts(
+    tx: WriteTx, seen: Seen, response: Response, expectation: Expectation
+) -> RequisitionView:
+    """Say when what is short will be there; dispatch plans the visit after it."""
+    return _shown(await actions.expect(tx, seen, expectation.expected_at), response)
 
 
 @router.post("/requisitions/{id}/release", dependencies=_users)

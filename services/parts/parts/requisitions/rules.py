@@ -10,6 +10,8 @@ from uuid import UUID
 
 from parts.stock.rules import Shelf
 
+LATEST: Final = timedelta(days=365)
+"""Whoever names a later day has mistyped the year."""
 HOLD: Final = timedelta(days=7)
 """How long parts wait for the engineer before others may have them."""
 
@@ -25,6 +27,7 @@ class Requisition:
     ticket_version  the ticket's when it asked
     warehouse       None where the engineer's centre has none
     lines           pieces by part number
+    expected_at     when what is short will be there, where somebody said so
     """
 
     id: UUID
@@ -36,6 +39,7 @@ class Requisition:
     state: State = "short"
     held_until: datetime | None = None
     version: int = 0
+    expected_at: datetime | None = None
 
     def pieces(self) -> dict[Shelf, int]:
         """Pieces by shelf; no warehouse is one where nothing lies."""
@@ -84,6 +88,11 @@ def use(requisition: Requisition) -> Requisition:
     return _next(requisition, "used")
 
 
+def expect(requisition: Requisition, expected_at: datetime) -> Requisition:
+    """Somebody knows when what is short will be there."""
+    return replace(requisition, expected_at=expected_at, version=requisition.version + 1)
+
+
 def release(requisition: Requisition) -> Requisition:
     """The parts are for others; it asked for them in vain if it was short."""
     return _next(requisition, "released")
@@ -98,7 +107,8 @@ def is_over(requisition: Requisition, closed: Mapping[UUID, int]) -> bool:
 
 
 def _next(requisition: Requisition, state: State, held_until: datetime | None = None) -> Requisition:
-    return replace(requisition, state=state, held_until=held_until, version=requisition.version + 1)
+    version = requisition.version + 1
+    return replace(requisition, state=state, held_until=held_until, version=version, expected_at=None)
 
 
 def in_order(requisitions: Iterable[Requisition]) -> Sequence[Requisition]:

@@ -16,7 +16,8 @@ from shared.errors import AftercareError
 
 _MOVE_ON: Final = (
     "ON CONFLICT (id) DO UPDATE SET"
-    " state = EXCLUDED.state, held_until = EXCLUDED.held_until, version = EXCLUDED.version"
+    " state = EXCLUDED.state, held_until = EXCLUDED.held_until, version = EXCLUDED.version,"
+    " expected_at = EXCLUDED.expected_at"
 )
 _CLOSE_LATER: Final = (
     "ON CONFLICT (ticket_id) DO UPDATE SET version = EXCLUDED.version"
@@ -53,6 +54,7 @@ async def save(tx: Tx, requisitions: Sequence[Requisition]) -> None:
             "state": each.state,
             "held_until": each.held_until,
             "version": each.version,
+            "expected_at": each.expected_at,
         }
         for each in requisitions
     ]
