@@ -177,7 +177,7 @@ async def test_an_expert_writes_json_and_hears_what_is_wrong_with_it(room: Room)
         await text.fill(json.dumps(whole))
         await text.blur()
         await expect(page.locator(".findings .error, .findings li.error").first).to_contain_text(
-            "Input should be"
+            "must be 'ticket'"
         )
         room.said.clear()  # the browser notes the 422
         whole["promises"][4] |= {"about": "ticket", "enabled": False}
