@@ -19,6 +19,7 @@ from shared.http.auth import ROLES
 PAGES_OF_CUSTOMERS = {
     "GET /",
     "GET /dispatch/acceptance/{token}",
+    "GET /dispatch/visit/{token}",
     "GET /feedback/survey/{token}",
     "GET /intake/form",
     "GET /intake/help",
@@ -27,6 +28,7 @@ PAGES_OF_CUSTOMERS = {
     "GET /sign-in",
     "GET /sla/service-policy",
     "POST /dispatch/acceptance/{token}",
+    "POST /dispatch/visit/{token}",
     "POST /feedback/survey/{token}",
     "POST /intake/form",
     "POST /intake/help/{id}",

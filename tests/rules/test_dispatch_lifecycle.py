@@ -35,6 +35,7 @@ from shared.events.dispatch import (
     TicketReopened,
     TicketResolved,
     VisitAgreed,
+    VisitCancelled,
     WorkNoted,
 )
 from shared.events.terms import PartLine, Severity, Site
@@ -107,11 +108,16 @@ def opened(decision: Decision | None = None, severity: Severity = "general") -> 
 VISIT = VisitAgreed(
     visit_id=UUID(int=7), engineer_id=ENGINEER, starts_at=NOW, ends_at=NOW + timedelta(hours=2)
 )
+NO_VISIT = VisitCancelled(
+    **VISIT.model_dump(include={"visit_id", "engineer_id", "starts_at", "ends_at"}), reason="ill"
+)
 DO: dict[Command, Callable[[Ticket], Steps]] = {
     "assign": lambda ticket: rules.place(ticket, assigned(OTHER, ticket.severity)),
     "accept": rules.accept,
     "decline": lambda ticket: rules.decline(ticket, "on leave"),
     "agree_visit": lambda ticket: rules.agree_visit(ticket, VISIT),
+    "offer_visit": lambda ticket: rules.offer_visit(ticket, ENGINEER),
+    "cancel_visit": lambda ticket: rules.cancel_visit(ticket, NO_VISIT),
     "depart": rules.depart,
     "arrive": lambda ticket: rules.arrive(ticket, None),
     "begin_work": rules.begin_work,
@@ -170,6 +176,31 @@ def test_the_straight_way_ends_accepted() -> None:
     done = after("accept", "agree_visit", "depart", "arrive", "request_parts", "resolve", "accept_result")
     assert (done.state, done.owner_id, done.ended_as) == ("closed", ENGINEER, "accepted")
     assert done.allowed == {"reopen"}
+
+
+def test_an_appointment_outlives_its_engineer_r24() -> None:
+    """Who has to accept yet still has to; then it is agreed as it was."""
+    given = rules.place(rules.take_away(after("accept", "agree_visit"), "ill")[-1].ticket, assigned(OTHER))
+    kept_for_them = rules.choose_visit(given[-1].ticket, VISIT)[-1].ticket
+    assert kept_for_them.state == "assigned"
+    assert rules.accept(kept_for_them, visit_agreed=True)[-1].ticket.state == "visit_agreed"
+
+
+@pytest.mark.parametrize(
+    ("waiting_for", "state", "paused_in"),
+    [("parts", "waiting", "visit_agreed"), ("customer", "visit_agreed", None)],
+)
+def test_a_customer_who_chooses_a_time_ends_the_waiting_for_them_alone(
+    waiting_for: str, state: str, paused_in: str | None
+) -> None:
+    waiting = rules.pause(after("accept"), waiting_for, "", None, ENGINEER)[-1].ticket  # type: ignore[arg-type]
+    chosen = rules.choose_visit(waiting, VISIT)[-1].ticket
+    assert (chosen.state, chosen.paused_in) == (state, paused_in)
+
+
+def test_who_waits_goes_on_waiting_though_the_visit_is_cancelled() -> None:
+    waiting = rules.cancel_visit(after("accept", "agree_visit", "pause"), NO_VISIT)[-1].ticket
+    assert (waiting.state, waiting.paused_in) == ("waiting", "accepted")
 
 
 def test_nothing_is_resolved_before_somebody_came_or_worked_from_afar_r26() -> None:

@@ -136,14 +136,14 @@ async def test_a_form_that_was_tampered_with_changes_nothing(desk: Desk, filled:
 
 async def test_each_sees_the_steps_that_are_theirs(desk: Desk) -> None:
     ticket = await desk.ticket(await desk.ask("important"))
-    working = {"accept", "decline", "inform_customer", "plan_work"}
+    working = {"accept", "decline", "inform_customer", "offer_visit", "plan_work"}
     for who, role, commands in (
         (SENIOR_C, "engineer", working),  # and, hidden, what may come later
         (SUPERVISOR_F, "engineer", set()),
         (
             DUTY_LEAD_G,
             "dispatcher",
-            {"accept", "decline", "inform_customer", "assign", "cancel", "plan_work"},
+            {*working, "assign", "cancel"},
         ),
         (DUTY_LEAD_G, "operations", {"assign"}),
     ):

@@ -108,7 +108,7 @@ async def test_an_engineer_is_at_one_place_at_a_time(desk: Desk) -> None:
     body = {"base_version": versions[1], **times(hours=4, length=2)}
     answer = await expert.post(f"/dispatch/tickets/{second.id}/visits", json=body)
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/visit-overlaps")
-    await post(expert, first.id, "visits", now["version"], **times(hours=10))
+    await post(expert, first.id, "visits", now["version"], **times(hours=10), reason="Two at once")
     await post(expert, second.id, "visits", versions[1], **times(hours=4, length=2))
 
 
@@ -118,7 +118,8 @@ async def test_a_wrong_state_says_what_is_possible(desk: Desk) -> None:
     body = {"base_version": ticket.version, "work_note": "done before it began"}
     problem = (await engineer.post(f"/dispatch/tickets/{ticket.id}/resolve", json=body)).json()
     assert (problem["status"], problem["state"]) == (409, "assigned")
-    assert problem["allowed"] == ["accept", "assign", "cancel", "decline", "inform_customer", "plan_work"]
+    allowed = ["accept", "assign", "cancel", "decline", "inform_customer", "offer_visit", "plan_work"]
+    assert problem["allowed"] == allowed
 
 
 async def test_a_command_needs_the_version_it_was_decided_on(desk: Desk) -> None:

@@ -41,6 +41,8 @@ from dispatch.tickets import pages as ticket_pages
 from dispatch.tickets import routes as tickets
 from dispatch.tickets.consumers import on_request_reclassified, on_request_registered
 from dispatch.urgent import routes as urgent
+from dispatch.visits import pages as visit_pages
+from dispatch.visits import routes as visits
 from shared.context import ServiceContext
 from shared.events.intake import (
     AnswerGiven,
@@ -73,6 +75,8 @@ for feature in (
     leadership,
     solutions,
     urgent,
+    visits,
+    visit_pages,
     acceptance,
     board,
     days,

@@ -173,6 +173,19 @@ class TicketAmended(Payload):
     planned_minutes: int | None = None
 
 
+VisitBy = Literal["customer", "engineer", "dispatcher"]
+"""Who agreed, moved or cancelled a visit."""
+
+
+class VisitOffered(Payload):
+    """The customer was sent a link by which to choose a time."""
+
+    type: ClassVar[str] = "dispatch.visit_offered.v1"
+
+    by: PersonId | None = None
+    """None where an account that is no employee's did it."""
+
+
 class VisitAgreed(Payload):
     """A time was agreed with the customer (R58)."""
 
@@ -184,6 +197,29 @@ class VisitAgreed(Payload):
     ends_at: datetime
     at_customers_wish: bool = False
     """A later time that the customer asked for pauses the on-site clock."""
+    moved_from: datetime | None = None
+    """When it would have begun, where another time was agreed before."""
+    by: VisitBy | None = None
+    """None where the appointment stays and another engineer comes, and in what was told before."""
+    reason: Note | None = None
+    """Why it was moved."""
+    customer_absent: bool = False
+    """The engineer came at the time before, and the customer was not there."""
+
+
+class VisitCancelled(Payload):
+    """What was agreed does not take place, and no other time is agreed yet."""
+
+    type: ClassVar[str] = "dispatch.visit_cancelled.v1"
+
+    visit_id: UUID
+    engineer_id: PersonId
+    starts_at: datetime
+    ends_at: datetime
+    by: VisitBy | None = None
+    """None where the engineer changed, and who comes instead is not free then."""
+    reason: Note
+    customer_absent: bool = False
 
 
 class EngineerDeparted(Payload):

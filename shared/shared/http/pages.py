@@ -122,7 +122,7 @@ class Pages:
         )
         environment.policies["ext.i18n.trimmed"] = True
         environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
-        for form in ("date", "time", "moment", "duration", "number", "percent", "money"):
+        for form in ("date", "day", "time", "moment", "duration", "number", "percent", "money"):
             environment.filters[form] = partial(_written, form)
         environment.globals |= {"asset": partial(self._asset, service), "live": _live, "languages": LANGUAGES}
         return environment

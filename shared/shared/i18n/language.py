@@ -52,6 +52,11 @@ class Language:
     def date(self, instant: datetime) -> str:
         return format_date(instant.astimezone(ZONE), "medium", locale=self.locale)
 
+    def day(self, instant: datetime) -> str:
+        """The weekday first: among the days of a week or two it is what people go by."""
+        pattern = "EEEE M月d日" if self.locale.language == "zh" else "EEEE d MMMM"
+        return format_datetime(instant, pattern, tzinfo=ZONE, locale=self.locale)
+
     def time(self, instant: datetime) -> str:
         return format_time(instant, "HH:mm", tzinfo=ZONE, locale=self.locale)
 

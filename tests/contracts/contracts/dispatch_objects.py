@@ -40,7 +40,12 @@ async def dispatch_world(desk: Desk) -> World:
     north = {"site": BEIJING, "product_line": "fans", "customer_level": "vip"}
     requests = {"own": own_request, "foreign": await desk.ask("urgent", **north)}
     links = [await _resolved(desk), await _resolved(desk)]
-    things: dict[str, tuple[Thing, ...]] = {"nothing": NOTHING, "link": _links(desk, links)}
+    offers = [await _offered(desk), await _offered(desk)]
+    things: dict[str, tuple[Thing, ...]] = {
+        "nothing": NOTHING,
+        "link": _links(desk, links),
+        "visit_link": _links(desk, offers),
+    }
     for kind, (make, nobodys) in KINDS.items():
         # What was made before may have moved the ticket on.
         own, foreign = await desk.ticket(requests["own"]), await desk.ticket(requests["foreign"])
@@ -184,6 +189,13 @@ async def _resolved(desk: Desk) -> str:
     for command in ("accept", "begin"):
         version = (await post(engineer, ticket.id, command, version))["version"]
     await post(engineer, ticket.id, "resolve", version, work_note="Sealed it.", items=[*REPAIRED])
+    return (await desk.link_to(ticket.id)).rpartition("/")[2]
+
+
+async def _offered(desk: Desk) -> str:
+    """The link by which a customer chooses the time of a visit."""
+    ticket = await desk.ticket(await desk.ask("general", product_line="pumps"))
+    await post(desk.acting(ticket.engineer_id, "engineer"), ticket.id, "visit-link", ticket.version)
     return (await desk.link_to(ticket.id)).rpartition("/")[2]
 
 

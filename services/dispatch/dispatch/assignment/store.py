@@ -66,13 +66,7 @@ async def lock_staff(tx: Tx, customers: Collection[UUID] = ()) -> tuple[Staff, L
     the row of the organisation is the one lock of all decisions. Two statements, four after an import.
     `NobodyToOwn` before the first import.
     """
-    row = await lock_organisation(tx)
-    staff = _known.get(row.import_id)
-    if staff is None or staff[0] != row.version:
-        staff = (row.version, await _load_staff(tx))
-        if len(_known) >= MOST_KNOWN:
-            _known.clear()
-        _known[row.import_id] = staff
+    staff = await _staff_of(tx, await lock_organisation(tx))
     # A statement of its own: it sees what was committed while the one before waited for the lock.
     found = (
         await tx.execute(_STANDING, {"now": tx.now, "until": tx.now + HORIZON, "customers": list(customers)})
@@ -81,7 +75,25 @@ async def lock_staff(tx: Tx, customers: Collection[UUID] = ()) -> tuple[Staff, L
         Counter(dict(zip(found.people or (), found.working or (), strict=True))),
         Counter(dict(zip(found.people or (), found.supervising or (), strict=True))),
     )
-    return staff[1].at(_situation(found, tx.now)), loads
+    return staff.at(_situation(found, tx.now)), loads
+
+
+async def read_staff(tx: Tx) -> Staff:
+    """Everybody as they were imported last, without the situation; nothing is locked. `NobodyToOwn`."""
+    row = (await tx.execute(_SEEN)).first()
+    if row is None:
+        raise NobodyToOwn
+    return await _staff_of(tx, row)
+
+
+async def _staff_of(tx: Tx, row: Any) -> Staff:
+    staff = _known.get(row.import_id)
+    if staff is None or staff[0] != row.version:
+        staff = (row.version, await _load_staff(tx))
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        _known[row.import_id] = staff
+    return staff[1]
 
 
 async def lock_organisation(tx: Tx) -> Any:
@@ -92,7 +104,8 @@ async def lock_organisation(tx: Tx) -> Any:
     return row
 
 
-_HELD: Final = select(organisation.c.import_id, organisation.c.version).with_for_update()
+_SEEN: Final = select(organisation.c.import_id, organisation.c.version)
+_HELD: Final = _SEEN.with_for_update()
 _known: Final[dict[UUID, tuple[int, Staff]]] = {}
 """By import, the version and the people in it: read once, because they change with an import alone."""
 MOST_KNOWN: Final = 8  # a process reads one database; tests read many

@@ -16,7 +16,7 @@ from dispatch.supply.store import load_arrivals, requisition
 from dispatch.tables import among
 from dispatch.tickets.rules import Ticket
 from dispatch.tickets.store import IS_OPEN, ticket, ticket_of
-from dispatch.visits.store import visit
+from dispatch.visits.store import list_lapsed, visit
 from shared.db import Tx
 from shared.events.terms import PersonId
 
@@ -41,6 +41,7 @@ class OpenTicket:
     parts  `short`, `requested` or `reserved`, the worst of them; None when nothing was asked for
     owed   what is promised and by when
     parts_at  when what is short will be there, where that is known
+    visit_lapsed  what was agreed cannot be kept, and nothing else is agreed yet
     """
 
     ticket: Ticket
@@ -51,6 +52,7 @@ class OpenTicket:
     parts: str | None
     owed: Deadlines
     parts_at: datetime | None
+    visit_lapsed: bool = False
 
     @property
     def due(self) -> str:
@@ -87,6 +89,7 @@ async def _shown(tx: Tx, rows: Sequence[Any]) -> list[OpenTicket]:
     parts = await _parts(tx, ids)
     owed = await deadlines(tx, ids)
     arrivals = await load_arrivals(tx, ids)
+    lapsed = await list_lapsed(tx, ids)
     return [
         OpenTicket(
             ticket_of(row),
@@ -97,6 +100,7 @@ async def _shown(tx: Tx, rows: Sequence[Any]) -> list[OpenTicket]:
             parts.get(row.id),
             owed[row.id],
             arrivals.get(row.id),
+            row.id in lapsed,
         )
         for row in rows
     ]

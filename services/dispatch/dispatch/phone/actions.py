@@ -112,7 +112,9 @@ async def _try(tx: Tx, deed: Deed, viewer: Viewer, sent_at: datetime, public_url
             raise Overtaken
         earliest = await store.last_moment(tx, ticket.id)
         at = happened_at(deed.done_at, sent_at, tx.now, earliest) if command.name in _DATED else None
-        asked = Asked(viewer, Precondition(frozenset({str(ticket.version)})), public_url, at=at)
+        asked = Asked(
+            viewer, Precondition(frozenset({str(ticket.version)})), public_url, at=at, from_phone=True
+        )
         version, outcome = (await perform(tx, ticket.id, command, asked)).version, "applied"
     await store.settle(tx, viewer.id, deed.id, outcome, version)
     return Taken(deed.id, outcome, version, None)

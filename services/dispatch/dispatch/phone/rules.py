@@ -20,14 +20,20 @@ from dispatch.tickets.rules import MOVES, Command, State
 Outcome = Literal["applied", "already", "conflict", "refused"]
 """Done now; was done already; cannot be done any more as it was meant; could never be done as it was sent."""
 
-ADDS: Final[frozenset[Command]] = frozenset({"request_parts", "inform_customer", "tick", "log_work"})
+ADDS: Final[frozenset[Command]] = frozenset(
+    {"request_parts", "inform_customer", "tick", "log_work", "offer_visit"}
+)
 """What commutes: it adds to a ticket, and takes nothing back that somebody else may have done."""
-_ADDITIONS: Final = frozenset({ACKNOWLEDGED, INFORMED, PROPOSED, DECIDED, "parts_requested", "work_noted"})
+_ADDITIONS: Final = frozenset(
+    {ACKNOWLEDGED, INFORMED, PROPOSED, DECIDED, "parts_requested", "work_noted", "visit_offered"}
+)
 """What a history says of additions."""
 _SAID: Final[Mapping[Command, str]] = {
     "accept": "assignment_accepted",
     "decline": "assignment_declined",
     "agree_visit": "visit_agreed",
+    "offer_visit": "visit_offered",
+    "cancel_visit": "visit_cancelled",
     "depart": "engineer_departed",
     "arrive": "engineer_arrived",
     "begin_work": "ticket_progressed",
@@ -39,9 +45,14 @@ _SAID: Final[Mapping[Command, str]] = {
 }
 """What a history calls a command that was carried out."""
 LEADS_TO: Final[Mapping[Command, State]] = {
-    name: move.to[0] for name, move in MOVES.items() if len(move.to) == 1 and name != "assign"
+    name: move.to[0]
+    for name, move in MOVES.items()
+    if name == "accept" or (len(move.to) == 1 and name != "assign")
 }
-"""Where a command leads whatever the ticket is: what a phone without a network may count on."""
+"""Where a command leads whatever the ticket is: what a phone without a network may count on.
+
+Who accepts may find a visit agreed: what they can do then is the same.
+"""
 
 
 Line = Mapping[str, Any]

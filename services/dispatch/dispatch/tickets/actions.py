@@ -25,7 +25,6 @@ from dispatch.tickets import rules, store
 from dispatch.tickets.record import Change, record
 from dispatch.tickets.rules import BEFORE_WORK, WORKING, Step, Steps, Ticket
 from dispatch.tickets.taking import take_back
-from dispatch.visits.store import end_visits
 from shared.clock import uuid7
 from shared.db import Tx
 from shared.events import Event
@@ -237,9 +236,7 @@ async def give_away(
     gone, idle = set(left), {*left, *benched}
     pressing = [tickets[index] for index in in_order([ticket.job for ticket in tickets])]
     changes = [_taken_over(ticket, gone, idle, staff, loads, why) for ticket in pressing]
-    changed = [change for change in changes if change.steps]
-    await end_visits(tx, [change.after.id for change in changed if change.decision], "cancelled")
-    await record(tx, changed, by)
+    await record(tx, changes, by)
 
 
 def _taken_over(

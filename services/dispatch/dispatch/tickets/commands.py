@@ -48,6 +48,25 @@ class AgreeVisit(_Command):
     starts_at: AwareDatetime
     ends_at: AwareDatetime
     at_customers_wish: bool = False
+    reason: Why | None = None
+    """Why another time than the one that was agreed: the customer reads it."""
+    customer_absent: bool = False
+    """Nobody was there at the time that was agreed."""
+
+
+class OfferVisit(_Command):
+    """The customer gets a link by which to choose a time of the engineer's."""
+
+    name: ClassVar[Name] = "offer_visit"
+
+
+class CancelVisit(_Command):
+    """The visit does not take place, and no other time is agreed yet; the customer reads why."""
+
+    name: ClassVar[Name] = "cancel_visit"
+    reason: Why
+    customer_absent: bool = False
+    """The engineer came, and nobody was there."""
 
 
 class Depart(_Command):
@@ -205,6 +224,8 @@ Command: TypeAlias = (
     Accept
     | Decline
     | AgreeVisit
+    | OfferVisit
+    | CancelVisit
     | Depart
     | Arrive
     | BeginWork

@@ -54,6 +54,11 @@ class Dossier:
         return notice_in(self.history)
 
     @property
+    def visit_lapsed(self) -> bool:
+        """Whether the time that was agreed last cannot be kept, and nothing else is agreed yet."""
+        return self.ticket.is_open and bool(self.visits) and self.visits[0]["state"] == "lapsed"
+
+    @property
     def transfers(self) -> int:
         """How often it went to another engineer than before (R128)."""
         given = [row["facts"]["engineer_id"] for row in self.history if row["what"] == "ticket_assigned"]
@@ -94,7 +99,8 @@ def _people(
     for row in history:
         for name, value in row["facts"].items():
             if name in ("engineer_id", "supervisor_id", "owner_id", "previous_owner_id", "leader_id", "by"):
-                yield UUID(value)
+                if known := _person(value):  # who moved a visit is told by what they are
+                    yield known
             elif name in ("leader_ids", "member_ids"):
                 yield from map(UUID, value)
     for row in (*history, *decisions):

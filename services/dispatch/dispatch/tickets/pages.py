@@ -55,6 +55,8 @@ class Filled(BaseModel):
         "accept",
         "decline",
         "agree_visit",
+        "offer_visit",
+        "cancel_visit",
         "depart",
         "arrive",
         "begin_work",
@@ -77,6 +79,7 @@ class Filled(BaseModel):
     starts_at: datetime | None = None
     minutes: Annotated[int, Field(ge=5, le=24 * 60)] = 120
     at_customers_wish: bool = False
+    customer_absent: bool = False
     part_number: str = ""
     quantity: int = 1
     text: str = ""
@@ -113,6 +116,8 @@ MAKE: Final[dict[str, type[commands.Command]]] = {
     "accept": commands.Accept,
     "decline": commands.Decline,
     "agree_visit": commands.AgreeVisit,
+    "offer_visit": commands.OfferVisit,
+    "cancel_visit": commands.CancelVisit,
     "depart": commands.Depart,
     "arrive": commands.Arrive,
     "begin_work": commands.BeginWork,
@@ -133,6 +138,7 @@ MAKE: Final[dict[str, type[commands.Command]]] = {
 # What a form calls as the command does; the other commands are put together below.
 _PLAIN: Final[dict[str, tuple[str, ...]]] = {
     "decline": ("reason",),
+    "cancel_visit": ("reason", "customer_absent"),
     "tick": ("items",),
     "plan_work": ("job_kind", "planned_minutes"),
     "inform_customer": ("text",),
@@ -146,7 +152,9 @@ def _fields(filled: Filled) -> dict[str, Any]:
     match filled.command:
         case "agree_visit":
             begins, ends = _span(filled.starts_at, filled.minutes)
-            return {"starts_at": begins, "ends_at": ends, "at_customers_wish": filled.at_customers_wish}
+            said = {"reason": filled.reason or None, "customer_absent": filled.customer_absent}
+            wish = {"at_customers_wish": filled.at_customers_wish}
+            return {"starts_at": begins, "ends_at": ends, **wish, **said}
         case "pause":
             expected_at = _here(filled.expected_at)
             return {"waiting_for": filled.waiting_for, "note": filled.note, "expected_at": expected_at}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dispatch.assignment.rules import Decision, Kept
 from dispatch.assignment.store import save_decisions
 from dispatch.tickets import store
 from dispatch.tickets.rules import Steps, Ticket
+from dispatch.visits.carrying import carry
+from dispatch.visits.letters import tell_customers
 from shared.db import Tx
 from shared.events import Event
 from shared.outbox.emit import emit
@@ -36,14 +38,16 @@ class Change:
         return self.before
 
 
-async def record(tx: Tx, changes: Sequence[Change], by: str | None) -> None:
+async def record(tx: Tx, changes: Sequence[Change], by: str | None) -> list[Change]:
     """Store `changes` and tell of them; at most five statements whatever their number.
 
-    `by` is the principal who asked for it, None for the service itself.
+    Returns those that change something, as they were recorded. `by` is the principal who asked for it, None
+    for the service itself. What was agreed with the customer stays though the engineer changes, or is said to
+    be agreed anew: a few statements more, for all of them.
     """
-    changes = [change for change in changes if change.steps]
+    changes = await _with_visits(tx, [change for change in changes if change.steps])
     if not changes:
-        return
+        return []
     fresh = [change.after for change in changes if change.before is None]
     changed = [change.after for change in changes if change.before is not None]
     await store.save_tickets(tx, fresh, changed)
@@ -64,3 +68,21 @@ async def record(tx: Tx, changes: Sequence[Change], by: str | None) -> None:
                 time=step.at,
                 cause=change.cause,
             )
+    await tell_customers(tx, [step for change in changes for step in change.steps])
+    return changes
+
+
+async def _with_visits(tx: Tx, changes: list[Change]) -> list[Change]:
+    """Each change of engineer with what becomes of the visit that was agreed."""
+    given = [
+        change.after
+        for change in changes
+        if change.before and change.before.engineer_id not in (None, change.after.engineer_id)
+    ]
+    carried = await carry(tx, [ticket for ticket in given if ticket.is_open])
+    return [
+        replace(change, steps=(*change.steps, carried[change.after.id]))
+        if change.after.id in carried
+        else change
+        for change in changes
+    ]

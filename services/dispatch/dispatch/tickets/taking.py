@@ -25,7 +25,6 @@ from dispatch.assignment.rules import (
 from dispatch.tickets import rules, store
 from dispatch.tickets.record import Change
 from dispatch.tickets.rules import Ticket
-from dispatch.visits.store import end_visits
 from shared.db import Tx
 
 _TAKEN: Final = Finding("taken_for_urgent")
@@ -43,7 +42,7 @@ async def take_back(
 
     Returns the better decisions by place, and what becomes of the tickets that were taken for them (never one
     of `but`): they are given to somebody else in the same transaction. `loads` has what `decisions` gave out,
-    and afterwards what this did. No statement unless somebody is full, else two.
+    and afterwards what this did. No statement unless somebody is full, else one.
     """
     allowed = staff.situation.policy.take_back
     short = {
@@ -65,7 +64,6 @@ async def take_back(
             taken.append(found[work.key])
             del held[work.key]
             loads.add(made[index])
-    await end_visits(tx, [ticket.id for ticket in taken], "cancelled")
     return made, [_given_on(ticket, staff, loads) for ticket in taken]
 
 

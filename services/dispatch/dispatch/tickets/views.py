@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from dispatch.leadership.routes import NoticeView
 from dispatch.tickets.dossier import Dossier, words
 from dispatch.tickets.rules import Command, State, Ticket
+from dispatch.visits.rules import VisitState
 from shared.events.dispatch import EndedAs, JobKind, WaitingFor
 from shared.events.terms import Kind, Level, PersonId, Severity, Site, Tier
 from shared.i18n.language import current_language
@@ -97,7 +98,7 @@ class VisitView(BaseModel):
     starts_at: datetime
     ends_at: datetime
     at_customers_wish: bool
-    state: Literal["agreed", "moved", "kept", "cancelled"]
+    state: VisitState
 
 
 class PartsLine(BaseModel):

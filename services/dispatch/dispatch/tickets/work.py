@@ -25,12 +25,12 @@ from dispatch.tickets.actions import reopen
 from dispatch.tickets.record import Change, record
 from dispatch.tickets.rules import AlreadyWithThem, Ticket
 from dispatch.tickets.store import last_change
-from dispatch.visits.rules import LATEST, fault_of_visit, is_plausible
-from dispatch.visits.store import end_visits, save_visit
+from dispatch.visits.actions import agree, call_off, require_reason
+from dispatch.visits.rules import LATEST, is_plausible
+from dispatch.visits.store import agreed_visits, end_visits
 from shared.clock import uuid7
 from shared.db import Tx
 from shared.errors import AftercareError
-from shared.events.dispatch import VisitAgreed
 from shared.http.etag import Precondition
 from shared.http.problem import invalid
 from shared.i18n import N_
@@ -57,6 +57,7 @@ class Asked:
 
     to_the_letter  the version is an ETag, so what was read must be what there is, whatever has changed
     at             when it was done, where that was before it came to be known here
+    from_phone     a phone brings it, whose page may be older than what pages ask for now
     """
 
     viewer: Viewer
@@ -64,6 +65,7 @@ class Asked:
     public_url: str
     to_the_letter: bool = False
     at: datetime | None = None
+    from_phone: bool = False
 
 
 async def perform(tx: Tx, ticket_id: UUID, command: commands.Command, asked: Asked) -> Ticket:
@@ -74,10 +76,12 @@ async def perform(tx: Tx, ticket_id: UUID, command: commands.Command, asked: Ask
         if command.name == "assign" and not asked.to_the_letter:
             _require_untaken(ticket, asked.seen)
         asked.seen.require(ticket.version)
+    if isinstance(command, commands.AgreeVisit) and not asked.from_phone:
+        await require_reason(tx, ticket, command)
     change = await _DO[type(command)](tx, ticket, command, asked.viewer)
     if asked.at is not None:
         change = replace(change, steps=tuple(replace(each, at=each.at or asked.at) for each in change.steps))
-    await record(tx, [change], asked.viewer.id)
+    [change] = await record(tx, [change], asked.viewer.id) or [change]
     match command:
         case commands.Resolve():
             await ask_customer(tx, change.after, asked.public_url)
@@ -106,7 +110,8 @@ async def _is_decided_on(tx: Tx, ticket: Ticket, seen: Precondition) -> bool:
 
 
 async def _accept(tx: Tx, ticket: Ticket, command: commands.Accept, viewer: Viewer) -> Change:
-    return Change(ticket, rules.accept(ticket))
+    agreed = await agreed_visits(tx, [ticket.id])
+    return Change(ticket, rules.accept(ticket, visit_agreed=ticket.id in agreed))
 
 
 async def _decline(tx: Tx, ticket: Ticket, command: commands.Decline, viewer: Viewer) -> Change:
@@ -119,18 +124,15 @@ async def _decline(tx: Tx, ticket: Ticket, command: commands.Decline, viewer: Vi
 
 
 async def _agree_visit(tx: Tx, ticket: Ticket, command: commands.AgreeVisit, viewer: Viewer) -> Change:
-    if fault := fault_of_visit(command.starts_at, command.ends_at, tx.now):
-        raise invalid("body", (fault[0],), fault[1], "visit_time")
-    agreed = VisitAgreed(
-        visit_id=uuid7(),
-        engineer_id=ticket.given_to,
-        starts_at=command.starts_at,
-        ends_at=command.ends_at,
-        at_customers_wish=command.at_customers_wish,
-    )
-    await end_visits(tx, [ticket.id], "moved")
-    await save_visit(tx, ticket.id, agreed)
-    return Change(ticket, rules.agree_visit(ticket, agreed))
+    return await agree(tx, ticket, command, viewer)
+
+
+async def _offer_visit(tx: Tx, ticket: Ticket, command: commands.OfferVisit, viewer: Viewer) -> Change:
+    return Change(ticket, rules.offer_visit(ticket, viewer.employee_id))
+
+
+async def _cancel_visit(tx: Tx, ticket: Ticket, command: commands.CancelVisit, viewer: Viewer) -> Change:
+    return await call_off(tx, ticket, command, viewer)
 
 
 async def _depart(tx: Tx, ticket: Ticket, command: commands.Depart, viewer: Viewer) -> Change:
@@ -237,7 +239,6 @@ async def _assign(tx: Tx, ticket: Ticket, command: commands.Assign, viewer: View
     by_hand = Finding("by_hand", {"reason": command.reason})
     overruled = (each.overruled() for each in against)
     decision = give_to(ticket.job, person, staff, loads, by_hand, *overruled)
-    await end_visits(tx, [ticket.id], "cancelled")
     return Change(ticket, rules.place(ticket, decision), decision)
 
 
@@ -245,6 +246,8 @@ _DO: Final[Mapping[type[commands.Command], Callable[[Tx, Ticket, Any, Viewer], A
     commands.Accept: _accept,
     commands.Decline: _decline,
     commands.AgreeVisit: _agree_visit,
+    commands.OfferVisit: _offer_visit,
+    commands.CancelVisit: _cancel_visit,
     commands.Depart: _depart,
     commands.Arrive: _arrive,
     commands.BeginWork: _begin_work,

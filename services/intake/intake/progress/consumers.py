@@ -20,6 +20,7 @@ _OF_TICKETS: Final[Mapping[type[Payload], tuple[str, ...]]] = {
     dispatch.AssignmentDeclined: (),
     dispatch.AssignmentWithdrawn: (),
     dispatch.VisitAgreed: ("starts_at", "ends_at"),
+    dispatch.VisitCancelled: (),
     dispatch.EngineerDeparted: (),
     dispatch.EngineerArrived: (),
     dispatch.TicketProgressed: ("remote",),

@@ -155,6 +155,8 @@ class _Telling:
                 self.state = "open"
             case "visit_agreed":
                 self._agreed(each)
+            case "visit_cancelled":
+                self._called_off(each)
             case "engineer_arrived":
                 self.window = None
             case "ticket_closed" | "ticket_cancelled":
@@ -186,6 +188,13 @@ class _Telling:
         self.window = (begins, ends) if begins and ends else None
         line = Line(each.kind, N_("A visit was agreed on."), each.at, self.window)
         self._add(line, instead=each.kind, unless=_AFTER)
+
+    def _called_off(self, each: Happened) -> None:
+        """Another time is agreed on; whoever is on the way comes back."""
+        self.window = None
+        if self.state in ("visit_agreed", "travelling", "on_site"):
+            self.state = "assigned"
+        self._add(Line(each.kind, N_("The visit that was agreed on does not take place."), each.at))
 
     def _ended(self, each: Happened) -> None:
         reason = each.facts.get("reason")

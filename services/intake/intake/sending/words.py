@@ -15,7 +15,8 @@ ACKNOWLEDGEMENT: Final = "acknowledgement"
 _WRITTEN: Final = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _LATIN: Final = re.compile(r"[A-Za-z]")
 
-# By template and language. {title}, {number} and {until} are facts, {text} is what a person wrote.
+# By template and language. {title}, {number} and {until} are facts, {text} is what a person wrote; of a visit
+# {was} is when it would have begun, {when} from when to when it is, and {because} why.
 _TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
     "please_accept": {
         "zh-CN": "您好！您反映的问题{about}我们已处理完毕。请打开下面的链接，确认问题是否已解决：\n{link}\n"
@@ -28,6 +29,30 @@ _TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "请打开下面的链接，告诉我们问题是否已解决：\n{link}",
         "en": "Hello! We have not heard yet whether your request{about} is solved. Please tell us on this "
         "page:\n{link}",
+    },
+    "visit_times": {
+        "zh-CN": "您好！关于您反映的问题{about}，我们将安排工程师上门。"
+        "请打开下面的链接选择方便的上门时间：\n{link}",
+        "en": "Hello! An engineer comes to you about your request{about}. Please choose a time on this "
+        "page:\n{link}",
+    },
+    "visit_moved": {
+        "zh-CN": "您好！您反映的问题{about}的上门时间有变：原定{was}，改为{when}（{zone}）。{because}\n"
+        "如果新的时间不方便，请打开下面的链接另选时间：\n{link}",
+        "en": "Hello! The visit about your request{about} has been moved from {was} to {when}, {zone}."
+        "{because}\nIf the new time does not suit you, please choose another one on this page:\n{link}",
+    },
+    "visit_cancelled": {
+        "zh-CN": "您好！您反映的问题{about}原定{was}（{zone}）的上门服务已取消。{because}\n"
+        "请打开下面的链接选择新的上门时间：\n{link}",
+        "en": "Hello! The visit about your request{about} on {was}, {zone}, does not take place.{because}\n"
+        "Please choose another time on this page:\n{link}",
+    },
+    "visit_lapsed": {
+        "zh-CN": "您好！您反映的问题{about}已更换工程师，原定{was}（{zone}）的上门时间无法保留，"
+        "非常抱歉。\n请打开下面的链接选择新的上门时间：\n{link}",
+        "en": "Hello! Another engineer takes care of your request{about}, and the visit on {was}, {zone}, "
+        "cannot take place. We are sorry.\nPlease choose another time on this page:\n{link}",
     },
     "survey": {
         "zh-CN": "您好！感谢您使用我们的售后服务。请花一分钟评价本次服务：\n{link}",
@@ -47,7 +72,18 @@ _TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 _BY_PEOPLE: Final = frozenset({"progress", "incident"})
-_NEEDS_LINK: Final = frozenset({"please_accept", "please_accept_reminder", "survey"})
+_NEEDS_LINK: Final = frozenset(
+    {
+        "please_accept",
+        "please_accept_reminder",
+        "survey",
+        "visit_times",
+        "visit_moved",
+        "visit_cancelled",
+        "visit_lapsed",
+    }
+)
+_BECAUSE: Final = {"zh-CN": "原因：{reason}。", "en": " The reason: {reason}"}
 _PROMISES: Final = {
     "zh-CN": ("我们会尽快回复您。", "我们将在{until}（{zone}）前回复您。"),
     "en": ("We answer as soon as we can.", "We answer by {until} {zone}."),
@@ -97,6 +133,7 @@ def text_of(
         "link": link or "",
         "about": about,
         "promise": _promise(facts, language),
+        **_of_visit(facts, language),
     }
     return _filled(wanted, found)
 
@@ -107,6 +144,20 @@ def _promise(facts: Mapping[str, str], language: str) -> str:
         return soon
     by = Language(language).moment(datetime.fromisoformat(facts["until"]))
     return _filled(until, {"until": by, "zone": ZONE_NAMES[language]})
+
+
+def _of_visit(facts: Mapping[str, str], language: str) -> dict[str, str]:
+    """The times of a visit as they are read, and why it is another one."""
+    read = Language(language)
+    told = {"zone": ZONE_NAMES[language], "because": "", "was": "", "when": ""}
+    if facts.get("reason"):
+        told["because"] = _filled(_BECAUSE[language], facts)
+    if facts.get("was"):
+        told["was"] = read.moment(datetime.fromisoformat(facts["was"]))
+    if facts.get("starts_at") and facts.get("ends_at"):
+        begins, ends = (datetime.fromisoformat(facts[name]) for name in ("starts_at", "ends_at"))
+        told["when"] = f"{read.moment(begins)}–{read.time(ends)}"
+    return told
 
 
 def _filled(text: str, facts: Mapping[str, str]) -> str:

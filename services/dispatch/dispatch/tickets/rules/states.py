@@ -28,6 +28,8 @@ Command = Literal[
     "accept",
     "decline",
     "agree_visit",
+    "offer_visit",
+    "cancel_visit",
     "depart",
     "arrive",
     "begin_work",
@@ -78,9 +80,11 @@ def _move(within: Iterable[State], *to: State, back: bool = False) -> Move:
 
 MOVES: Final[Mapping[Command, Move]] = {
     "assign": _move(UNRESOLVED, "assigned"),
-    "accept": _move(("assigned",), "accepted"),
+    "accept": _move(("assigned",), "accepted", "visit_agreed"),  # where the one before had agreed a visit
     "decline": _move(("assigned",), "assigned", "needs_decision"),  # the next one, as long as there is one
     "agree_visit": _move(("accepted", "visit_agreed", "on_site", "working", "waiting"), "visit_agreed"),
+    "offer_visit": _move(("assigned", "accepted", "visit_agreed", "waiting")),
+    "cancel_visit": _move(("accepted", "visit_agreed", "travelling", "on_site"), "accepted"),
     "depart": _move(("accepted", "visit_agreed"), "travelling"),
     "arrive": _move(("travelling",), "on_site"),
     "begin_work": _move(("accepted", "visit_agreed", "on_site"), "working"),  # R26: at the site or from afar

@@ -5,23 +5,56 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from dispatch.tickets.rules.assigning import awaken, step
+from dispatch.tickets.rules.states import State
 from dispatch.tickets.rules.ticket import Steps, Ticket
 from shared.events import dispatch as events
 from shared.events.terms import PartLine, PersonId
 
+_BY_VISIT: Final[frozenset[State]] = frozenset({"accepted", "visit_agreed", "travelling", "on_site"})
+"""Where a ticket may be because a visit was agreed."""
 
-def accept(ticket: Ticket) -> Steps:
-    return (step(ticket, events.AssignmentAccepted(engineer_id=ticket.given_to), state="accepted"),)
+
+def accept(ticket: Ticket, *, visit_agreed: bool = False) -> Steps:
+    """Taken; where a visit is agreed already, it is kept."""
+    state: State = "visit_agreed" if visit_agreed else "accepted"
+    return (step(ticket, events.AssignmentAccepted(engineer_id=ticket.given_to), state=state),)
 
 
 def agree_visit(ticket: Ticket, visit: events.VisitAgreed) -> Steps:
     """A time was agreed; whoever waited does not any more."""
     steps = awaken(ticket)
     return (*steps, step(steps[-1].ticket if steps else ticket, visit, state="visit_agreed"))
+
+
+def choose_visit(ticket: Ticket, visit: events.VisitAgreed) -> Steps:
+    """The customer chose a time, or it stays though the engineer changed.
+
+    Who has to accept yet still has to, and what waits for somebody else than the customer still does.
+    """
+    if ticket.state == "assigned":
+        return (step(ticket, visit),)
+    if ticket.state == "waiting" and ticket.waiting_for != "customer":
+        return (step(ticket, visit, paused_in="visit_agreed"),)
+    return agree_visit(ticket, visit)
+
+
+def offer_visit(ticket: Ticket, by: PersonId | None) -> Steps:
+    """The customer may choose a time now."""
+    return (step(ticket, events.VisitOffered(by=by)),)
+
+
+def cancel_visit(ticket: Ticket, cancelled: events.VisitCancelled) -> Steps:
+    """Nothing is agreed any more; who waits goes on waiting, who is on the way comes back."""
+    if ticket.state == "waiting":
+        back = "accepted" if ticket.paused_in in _BY_VISIT else ticket.paused_in
+        return (step(ticket, cancelled, paused_in=back),)
+    if ticket.state in _BY_VISIT:
+        return (step(ticket, cancelled, state="accepted"),)
+    return (step(ticket, cancelled),)
 
 
 def depart(ticket: Ticket) -> Steps:
