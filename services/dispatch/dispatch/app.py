@@ -16,6 +16,7 @@ from dispatch.availability import routes as availability
 from dispatch.availability.loops import leave_loops
 from dispatch.board import feeds
 from dispatch.board import routes as board
+from dispatch.days import pages as day_pages
 from dispatch.days import routes as days
 from dispatch.desk.consumers import (
     on_customer_changed,
@@ -80,6 +81,7 @@ for feature in (
     acceptance,
     board,
     days,
+    day_pages,
     phone,
     evidence,
     reach,

@@ -78,7 +78,8 @@ async def dispatch_world(desk: Desk) -> World:
 def _times() -> dict[str, str]:
     now = clock.now()
     hours = {"now": 0, "begins": 30 * 24, "ends": 30 * 24 + 2, "yesterday": -24, "until": -23}
-    return {name: (now + timedelta(hours=each)).isoformat() for name, each in hours.items()}
+    times = {name: (now + timedelta(hours=each)).isoformat() for name, each in hours.items()}
+    return {**times, "today": str(now.date())}
 
 
 def _facts(row: Any) -> dict[str, Any]:

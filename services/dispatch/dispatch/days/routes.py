@@ -110,13 +110,13 @@ async def days(
     return paging.page(views, key=lambda each: (each.display_name, each.person_id))
 
 
-def asked_day(day: date | None, now: datetime) -> date:
-    """The day that is meant, near enough to be planned or told of."""
+def asked_day(day: date | None, now: datetime, source: str = "query", name: str = "date") -> date:
+    """The day that is meant, near enough to be planned or told of. `InvalidInput`."""
     today = day_of(now)
     day = day or today
     if not today - LONGEST_AGO <= day <= today + timedelta(days=store.MOST_DAYS):
         detail = N_("days are planned 31 days ahead, and told of for a year")
-        raise invalid("query", ("date",), detail, "day_out_of_reach")
+        raise invalid(source, (name,), detail, "day_out_of_reach")
     return day
 
 

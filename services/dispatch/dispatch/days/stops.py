@@ -19,7 +19,7 @@ from dispatch.tickets.rules import WORKING, State, Ticket
 from shared.events.terms import PersonId
 
 UNDER_WAY: Final[tuple[State, ...]] = ("travelling", "on_site", "working")
-_MINUTE: Final = timedelta(minutes=1)
+_STEP: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def worker_of(known: Known, person_id: PersonId, day: date) -> Worker:
     working = None
     if shift is not None:
         working = joined([*shift.intervals(begins, ends), *known.on_call.get(person_id, ())])
-    since = whole_minute(known.now) if begins <= known.now < ends else None
+    since = rounded(known.now) if begins <= known.now < ends else None
     return Worker(person_id, _start(staff, person_id), working, known.leave.get(person_id, ()), since)
 
 
@@ -76,10 +76,10 @@ def _spot(north: float | None, east: float | None, city: str) -> Spot:
     return Spot(None if north is None or east is None else (north, east), city)
 
 
-def whole_minute(instant: datetime) -> datetime:
-    """`instant`, or the next whole minute after it."""
-    whole = instant.replace(second=0, microsecond=0)
-    return whole if whole == instant else whole + _MINUTE
+def rounded(instant: datetime) -> datetime:
+    """The next full five minutes: nobody sets out to the second."""
+    full = instant.replace(minute=instant.minute // 5 * 5, second=0, microsecond=0)
+    return full if full == instant else full + _STEP
 
 
 def stops_of(known: Known, person_id: PersonId, day: date) -> list[Stop]:
@@ -133,7 +133,7 @@ def _under_way(known: Known, ticket: Ticket, person_id: PersonId, visit: Visit |
     if ticket.arrivals == 0:  # from afar: at the desk
         stop = replace(stop, spot=_start(known.staff, person_id))
     began = went.get("engineer_arrived" if ticket.arrivals else "ticket_progressed", known.now)
-    return replace(stop, taken=(began, max(began + stop.length, whole_minute(known.now))))
+    return replace(stop, taken=(began, max(began + stop.length, rounded(known.now))))
 
 
 def _open(known: Known, ticket: Ticket) -> Stop:

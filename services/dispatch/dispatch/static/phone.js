@@ -241,7 +241,7 @@
     if (location.pathname !== "/dispatch/app" || !navigator.onLine) return;
     const links = [...document.querySelectorAll(".job a.title")].map((link) => link.pathname);
     const files = [...document.querySelectorAll("script[src], link[rel=stylesheet], link[rel=icon], img[src]")].map((file) => file.src || file.href);
-    worker.active?.postMessage({ keep: ["/dispatch/app", ...links, ...files] });
+    worker.active?.postMessage({ keep: ["/dispatch/app", ...links, "/dispatch/app/day", ...files] });
   }
 
   window.aftercarePhone = { keepPiece, dropPiece, show, kept };

@@ -5,7 +5,7 @@ const FILES = "aftercare-files";
 const PATIENCE = 4000; // milliseconds; a network that takes longer is none to somebody at a door
 
 const isFile = ({ pathname }) => pathname.includes("/static/");
-const isPage = ({ pathname }) => pathname === "/dispatch/app" || /^\/dispatch\/tickets\/[^/]+\/page$/.test(pathname);
+const isPage = ({ pathname }) => ["/dispatch/app", "/dispatch/app/day"].includes(pathname) || /^\/dispatch\/tickets\/[^/]+\/page$/.test(pathname);
 
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
