@@ -9,11 +9,12 @@ from uuid import UUID
 
 import pytest_asyncio
 
-from contracts.dispatching import DUTY_LEAD_G, SAMPLE, Desk, dispatching, heard
+from contracts.dispatching import DUTY_LEAD_G, SAMPLE, Desk, dispatching, heard, post, times
 from dispatch.board.store import version_of_open
 from dispatch.supply.store import load_arrivals
 from shared.clock import clock, uuid7
 from shared.events.parts import PartsExpected, PartsReleased, PartsReserved, PartsShort
+from shared.events.sla import ClockStarted
 from shared.events.terms import PartLine
 
 DAY = timedelta(days=1)
@@ -101,3 +102,30 @@ async def test_the_last_of_the_parts_counts_and_is_shown_wherever_the_ticket_is(
         assert f'datetime="{later.isoformat()}" data-here' in shown, path
     said = (await engineer.get(f"/dispatch/tickets/{ticket.id}")).json()["requisitions"]
     assert len({each["expected_at"] for each in said}) == 2
+
+
+async def test_a_visit_that_no_longer_fits_is_said_to_and_nobody_is_moved(desk: Desk) -> None:
+    """R73, R54: to the engineer, on the ticket and on the board, as soon as it is known."""
+    ticket = await desk.ticket(await desk.ask())
+    engineer = desk.acting(ticket.engineer_id, "engineer")
+    version = (await post(engineer, ticket.id, "accept", ticket.version))["version"]
+    await post(engineer, ticket.id, "visits", version, **times(hours=3))
+    path = f"/dispatch/tickets/{ticket.id}"
+    assert (await engineer.get(path)).json()["visit_window"]["fights"] == []
+    await desk.receive(
+        heard(PartsShort(ticket_id=ticket.id, missing=LINES), (requisition := uuid7()), 1),
+        heard(PartsExpected(ticket_id=ticket.id, expected_at=clock.now() + DAY), requisition, 2),
+    )
+    about = {"about": ticket.id, "about_kind": "ticket", "promise": "on_site"}
+    due = clock.now() + timedelta(hours=2)
+    await desk.receive(heard(ClockStarted(**about, deadline=due, started_at=clock.now()), uuid7()))
+    window = (await engineer.get(path)).json()["visit_window"]
+    assert (window["since"], window["until"], len(window["fights"])) == (None, None, 3)
+    at_work = await desk.browser(ticket.engineer_id, "engineer")
+    lead = await desk.browser(DUTY_LEAD_G, "dispatcher")
+    for browser, page in ((at_work, "/dispatch/app"), (lead, "/dispatch/board"), (lead, f"{path}/page")):
+        shown = (await browser.get(page)).text
+        assert shown.count("after the agreed visit ends") == 1, page
+        assert shown.count("The agreed visit begins") == 1, page
+    [visit] = await desk.rows("SELECT state, engineer_id FROM visit")
+    assert (visit.state, visit.engineer_id) == ("agreed", ticket.engineer_id)

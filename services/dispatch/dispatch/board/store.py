@@ -17,6 +17,7 @@ from dispatch.tables import among
 from dispatch.tickets.rules import Ticket
 from dispatch.tickets.store import IS_OPEN, ticket, ticket_of
 from dispatch.visits.store import list_lapsed, visit
+from dispatch.visits.window import Fight, fights_of, limits_of
 from shared.db import Tx
 from shared.events.terms import PersonId
 
@@ -53,6 +54,11 @@ class OpenTicket:
     owed: Deadlines
     parts_at: datetime | None
     visit_lapsed: bool = False
+
+    @property
+    def fights(self) -> Sequence[Fight]:
+        """Why a visit cannot be as it is agreed or promised; nobody is moved by it."""
+        return tuple(fights_of(limits_of(self.owed, self.parts_at, self.visit)))
 
     @property
     def due(self) -> str:

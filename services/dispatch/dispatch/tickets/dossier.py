@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from dispatch.supply.store import list_requisitions
 from dispatch.tickets.rules import Ticket
 from dispatch.tickets.store import list_history
 from dispatch.visits.store import list_visits
+from dispatch.visits.window import Fight, NoWindow, Window, limits_of, window_of
 from shared.db import Tx
 from shared.events.terms import PersonId
 from shared.i18n import gettext
@@ -57,6 +59,23 @@ class Dossier:
     def visit_lapsed(self) -> bool:
         """Whether the time that was agreed last cannot be kept, and nothing else is agreed yet."""
         return self.ticket.is_open and bool(self.visits) and self.visits[0]["state"] == "lapsed"
+
+    @property
+    def parts_at(self) -> datetime | None:
+        """When the last of what is short will be there, where that is known."""
+        expected = (row["expected_at"] for row in self.requisitions if row["expected_at"])
+        return max(expected, default=None)
+
+    @property
+    def window(self) -> Window | NoWindow:
+        """When a visit can be, what was agreed with it; why it cannot."""
+        agreed = (row for row in self.visits if row["state"] == "agreed")
+        appointment = next(((row["starts_at"], row["ends_at"]) for row in agreed), None)
+        return window_of(limits_of(self.owed, self.parts_at, appointment))
+
+    @property
+    def fights(self) -> Sequence[Fight]:
+        return self.window.fights if isinstance(self.window, NoWindow) else ()
 
     @property
     def transfers(self) -> int:

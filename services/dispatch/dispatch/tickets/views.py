@@ -12,6 +12,7 @@ from dispatch.leadership.routes import NoticeView
 from dispatch.tickets.dossier import Dossier, words
 from dispatch.tickets.rules import Command, State, Ticket
 from dispatch.visits.rules import VisitState
+from dispatch.visits.window import NoWindow, Window
 from shared.events.dispatch import EndedAs, JobKind, WaitingFor
 from shared.events.terms import Kind, Level, PersonId, Severity, Site, Tier
 from shared.i18n.language import current_language
@@ -147,6 +148,23 @@ class PromiseView(BaseModel):
     stands: bool
 
 
+class WindowView(BaseModel):
+    """When a visit can be: after the parts, as agreed, until the promise is due; null is no such limit.
+
+    `fights` says which limits leave no instant, and why; empty where one is left.
+    """
+
+    since: datetime | None
+    until: datetime | None
+    fights: list[str]
+
+    @classmethod
+    def of(cls, found: Window | NoWindow) -> WindowView:
+        if isinstance(found, NoWindow):
+            return cls(since=None, until=None, fights=[each.said() for each in found.fights])
+        return cls(since=found.since, until=found.until, fights=[])
+
+
 class WorkView(BaseModel):
     """The job: its checklist in this episode, and the work logs of all of them."""
 
@@ -171,6 +189,7 @@ class TicketDetail(TicketSummary):
     work: WorkView
     promises: list[PromiseView]
     """Running, missed or standing still; the earliest first."""
+    visit_window: WindowView
     transfers: int
     """How often it went to another engineer than before (R128)."""
 
@@ -188,6 +207,7 @@ class TicketDetail(TicketSummary):
                 PromiseView(code=each.code, due_at=each.due_at, stands=each.stands)
                 for each in dossier.owed.clocks
             ],
+            visit_window=WindowView.of(dossier.window),
             transfers=dossier.transfers,
         )
 
