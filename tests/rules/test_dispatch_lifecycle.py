@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
-from hypothesis import settings
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from contracts.ticket_lives import (
+    ASKED,
+    DO,
+    DUTY_LEAD,
+    ENGINEER,
+    LEADER,
+    NO_VISIT,
+    NOW,
+    OTHER,
+    VISIT,
+    after,
+    assigned,
+    kept,
+    names,
+    nobody,
+    opened,
+    regraded,
+)
 from dispatch.acceptance.rules import CLOSE_AFTER, REMIND_AFTER, Acceptance, due, next_at
-from dispatch.assignment.rules import Assignment, Candidate, Decision, Kept, NobodyAvailable
 from dispatch.progress.rules import INFORMED
 from dispatch.tickets import rules
 from dispatch.tickets.rules import (
@@ -20,7 +35,6 @@ from dispatch.tickets.rules import (
     AT_WORK,
     MOVES,
     STATES,
-    WORKING,
     Command,
     State,
     Steps,
@@ -34,128 +48,7 @@ from shared.events.dispatch import (
     TicketProgressed,
     TicketReopened,
     TicketResolved,
-    VisitAgreed,
-    VisitCancelled,
-    WorkNoted,
 )
-from shared.events.terms import PartLine, Severity, Site
-
-NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
-ENGINEER, SUPERVISOR, LEADER, DUTY_LEAD, OTHER = (UUID(int=number) for number in range(1, 6))
-ASKED = Ticket(
-    id=UUID(int=100),
-    number=1,
-    request_id=UUID(int=101),
-    request_version=1,
-    customer_id=UUID(int=102),
-    customer_level="standard",
-    kind="fault",
-    severity="general",
-    difficulty=1,
-    skills=(),
-    product_line=None,
-    site=Site(region="east", city="shanghai"),
-    title="The pump makes a noise",
-    state="opened",
-    owner_id=UUID(int=0),
-    engineer_id=None,
-    supervisor_id=None,
-    group_ids=(),
-    declined_ids=(),
-    tier=None,
-    centre=None,
-    same_city=None,
-    episode=1,
-    arrivals=0,
-    opened_at=NOW,
-    version=0,
-)
-
-
-def assigned(engineer: UUID = ENGINEER, severity: Severity = "general") -> Assignment:
-    urgent = severity == "urgent"
-    return Assignment(
-        owner_id=LEADER if urgent else engineer,
-        group_ids=(LEADER, engineer) if urgent else (),
-        leadership_ids=(DUTY_LEAD,) if urgent else (),
-        findings=(),
-        candidates=(Candidate(engineer, "junior", 0, ()),),
-        engineer_id=engineer,
-        supervisor_id=SUPERVISOR if severity == "important" else None,
-        tier="junior",
-        centre="shanghai",
-        same_city=True,
-    )
-
-
-def kept(severity: Severity) -> Kept:
-    same = assigned(ENGINEER, severity)
-    return Kept(
-        same.owner_id, same.group_ids, same.leadership_ids, (), (), ENGINEER, same.supervisor_id, True
-    )
-
-
-def nobody(severity: Severity = "general") -> NobodyAvailable:
-    group = (LEADER, ENGINEER) if severity == "urgent" else ()
-    return NobodyAvailable(DUTY_LEAD, group, (DUTY_LEAD,) if group else (), (), ())
-
-
-def opened(decision: Decision | None = None, severity: Severity = "general") -> Ticket:
-    asked = replace(ASKED, severity=severity)
-    return rules.open_ticket(asked, decision or assigned(severity=severity))[-1].ticket
-
-
-VISIT = VisitAgreed(
-    visit_id=UUID(int=7), engineer_id=ENGINEER, starts_at=NOW, ends_at=NOW + timedelta(hours=2)
-)
-NO_VISIT = VisitCancelled(
-    **VISIT.model_dump(include={"visit_id", "engineer_id", "starts_at", "ends_at"}), reason="ill"
-)
-DO: dict[Command, Callable[[Ticket], Steps]] = {
-    "assign": lambda ticket: rules.place(ticket, assigned(OTHER, ticket.severity)),
-    "accept": rules.accept,
-    "decline": lambda ticket: rules.decline(ticket, "on leave"),
-    "agree_visit": lambda ticket: rules.agree_visit(ticket, VISIT),
-    "offer_visit": lambda ticket: rules.offer_visit(ticket, ENGINEER),
-    "cancel_visit": lambda ticket: rules.cancel_visit(ticket, NO_VISIT),
-    "depart": rules.depart,
-    "arrive": lambda ticket: rules.arrive(ticket, None),
-    "begin_work": rules.begin_work,
-    "pause": lambda ticket: rules.pause(ticket, "customer", "away", None, ENGINEER),
-    "resume": rules.resume,
-    "request_parts": lambda ticket: rules.request_parts(
-        ticket, UUID(int=8), (PartLine(part_number="P", quantity=1),)
-    ),
-    "tick": lambda ticket: rules.note_work(
-        ticket, WorkNoted(what="checklist", episode=ticket.episode, items=("tested",))
-    ),
-    "log_work": lambda ticket: rules.note_work(
-        ticket, WorkNoted(what="work_log", episode=ticket.episode, minutes=30)
-    ),
-    "plan_work": lambda ticket: rules.amend(ticket, job_kind="training"),
-    "inform_customer": lambda ticket: rules.inform_customer(ticket, ENGINEER, NOW),
-    "resolve": lambda ticket: rules.resolve(ticket, None, "done", True),
-    "accept_result": rules.accept_result,
-    "reject_result": lambda ticket: rules.reject_result(ticket, "it leaks"),
-    "close_unconfirmed": rules.close_unconfirmed,
-    "cancel": lambda ticket: rules.cancel(ticket, "withdrawn", "bought another one", DUTY_LEAD),
-    "reopen": lambda ticket: rules.reopen(
-        ticket, assigned(OTHER, ticket.severity), "it leaks again", "dispatcher", DUTY_LEAD
-    ),
-}
-
-
-def after(*commands: Command, ticket: Ticket | None = None) -> Ticket:
-    """A ticket that went through `commands`, each of them allowed."""
-    now = ticket or opened()
-    for command in commands:
-        rules.require(now, command)
-        now = DO[command](now)[-1].ticket
-    return now
-
-
-def names(steps: Steps) -> list[str]:
-    return [step.what for step in steps]
 
 
 def test_every_state_says_what_is_possible() -> None:
@@ -324,12 +217,6 @@ def test_the_three_ends_differ_decision_10() -> None:
     assert rules.close_unconfirmed(resolved)[-1].ticket.ended_as == "unconfirmed"
 
 
-def regraded(ticket: Ticket, severity: Severity, decision: Decision | Kept) -> Steps:
-    return rules.regrade(
-        ticket, decision, severity=severity, kind="fault", request_version=2, by=OTHER, reason="worse"
-    )
-
-
 def test_before_work_a_graver_ticket_goes_to_others() -> None:
     steps = regraded(opened(), "urgent", assigned(OTHER, "urgent"))
     assert names(steps) == [
@@ -365,88 +252,6 @@ def test_every_command_leads_where_the_table_says_from_wherever_it_is_possible()
             ahead.append(now)
     assert {state for state, _ in seen} == set(STATES) - {"opened"}
     assert {back for _, back in seen} == {None, *AT_WORK}
-
-
-class Life(RuleBasedStateMachine):
-    """Any commands in any order, by the table: each step is one version, and the promises hold after each."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ticket = opened()
-
-    def take(self, steps: Steps) -> None:
-        versions = [step.ticket.version for step in steps]
-        assert versions == list(range(self.ticket.version + 1, self.ticket.version + 1 + len(steps)))
-        self.ticket = steps[-1].ticket
-
-    @invariant()
-    def what_waits_and_what_ended_says_so(self) -> None:
-        ticket = self.ticket
-        assert (ticket.state == "waiting") == (ticket.waiting_for is not None)
-        assert (ticket.waiting_for is None) == (ticket.paused_in is None)
-        assert (ticket.ended_as is None) == ticket.is_open
-
-    @invariant()
-    def somebody_owns_it(self) -> None:
-        assert self.ticket.owner_id != UUID(int=0)
-
-    @invariant()
-    def who_works_is_known(self) -> None:
-        if self.ticket.state != "cancelled":
-            assert (self.ticket.engineer_id is None) == (self.ticket.state in ("opened", "needs_decision"))
-        assert self.ticket.state not in WORKING or self.ticket.given_to
-
-    @invariant()
-    def severity_has_its_people(self) -> None:
-        assert bool(self.ticket.group_ids) == (self.ticket.severity == "urgent")
-        if self.ticket.severity == "important" and self.ticket.engineer_id:
-            assert self.ticket.supervisor_id not in (None, self.ticket.engineer_id)
-
-    @precondition(lambda self: self.ticket.is_open)
-    @rule()
-    def regrade(self) -> None:
-        graver: dict[Severity, Severity] = {
-            "general": "important",
-            "important": "urgent",
-            "urgent": "general",
-        }
-        severity = graver[self.ticket.severity]
-        decision: Decision | Kept = assigned(OTHER, severity)
-        if self.ticket.state not in rules.BEFORE_WORK:
-            decision = replace(kept(severity), engineer_id=self.ticket.given_to)
-        self.take(regraded(self.ticket, severity, decision))
-
-    @precondition(lambda self: not self.ticket.is_open)
-    @rule()
-    def stay_ended(self) -> None:
-        assert self.ticket.allowed == {"reopen"}
-
-    @precondition(lambda self: self.ticket.state in WORKING)
-    @rule()
-    def leave(self) -> None:
-        taken = rules.take_away(self.ticket, "on leave")
-        self.take((*taken, *rules.place(taken[-1].ticket, assigned(OTHER, self.ticket.severity))))
-
-    @precondition(lambda self: self.ticket.state == "needs_decision")
-    @rule()
-    def find_nobody(self) -> None:
-        steps = rules.place(self.ticket, nobody(self.ticket.severity))
-        if steps:
-            self.take(steps)
-
-
-def _rule_for(command: Command) -> object:
-    def run(self: Life) -> None:
-        self.take(DO[command](self.ticket))
-
-    run.__name__ = f"do_{command}"
-    return precondition(lambda self: command in self.ticket.allowed)(rule()(run))
-
-
-for each in DO:
-    setattr(Life, f"do_{each}", _rule_for(each))
-TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 
 
 def question(reminders: int = 0, *, asked_at: datetime = NOW) -> Acceptance:
