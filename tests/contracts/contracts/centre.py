@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from datetime import timedelta
 from functools import partial
+from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
 from contracts.centre_hands import (
+    CHANCE,
     ENGINEERS,
     LEADS,
     MEETING,
@@ -92,95 +94,95 @@ class Centre(Hands):
         self.dies(lambda: self.desk.receive(message), when)
         self.tell(message)
 
-    @rule(data=st.data())
-    def tell_again(self, data: st.DataObject) -> None:
+    @rule(chance=CHANCE)
+    def tell_again(self, chance: Random) -> None:
         if self.sent:
-            self.tell(*data.draw(st.lists(st.sampled_from(self.sent), min_size=1, max_size=3)))
+            self.tell(*chance.choices(self.sent, k=chance.randint(1, 3)))
 
-    @rule(data=st.data(), severity=st.sampled_from(SEVERITIES), version=st.integers(2, 5))
-    def judge_anew(self, data: st.DataObject, severity: str, version: int) -> None:
+    @rule(chance=CHANCE, severity=st.sampled_from(SEVERITIES), version=st.integers(2, 5))
+    def judge_anew(self, chance: Random, severity: str, version: int) -> None:
         if self.oracle.asked:
-            self.tell(heard(reclassified(severity), data.draw(st.sampled_from(self.oracle.asked)), version))
+            self.tell(heard(reclassified(severity), chance.choice(self.oracle.asked), version))
 
-    @rule(data=st.data())
-    def merge(self, data: st.DataObject) -> None:
+    @rule(chance=CHANCE)
+    def merge(self, chance: Random) -> None:
         if len(self.oracle.asked) > 1:
-            main, other = data.draw(st.permutations(self.oracle.asked))[:2]
+            main, other = chance.sample(self.oracle.asked, 2)
             self.tell(heard(RequestMerged(main_id=main, by=person(24)), other, 9))
 
-    @rule(data=st.data())
-    def solve(self, data: st.DataObject) -> None:
+    @rule(chance=CHANCE)
+    def solve(self, chance: Random) -> None:
         if self.oracle.asked:
-            request_id = data.draw(st.sampled_from(self.oracle.asked))
+            request_id = chance.choice(self.oracle.asked)
             solved = RequestSolved(request_id=request_id, solved_at=clock.now(), by=person(24))
             self.tell(heard(solved, request_id, 8))
 
     # --- People ---
 
-    @rule(data=st.data(), stale=st.sampled_from((0, 0, 0, 2)))
-    def work(self, data: st.DataObject, stale: int) -> None:
+    @rule(chance=CHANCE, stale=st.sampled_from((0, 0, 0, 2)))
+    def work(self, chance: Random, stale: int) -> None:
         """The engineer does something, perhaps on an old page."""
-        if ticket := self.ticket(data, *NEXT):
+        if ticket := self.ticket(chance, *NEXT):
             ticket.version = max(1, ticket.version - stale)
-            self.sensible(self.run(self.next_of(data, ticket)()))
+            self.sensible(self.run(self.next_of(chance, ticket)()))
 
-    @rule(data=st.data())
-    def decline(self, data: st.DataObject) -> None:
-        if ticket := self.ticket(data, "assigned"):
+    @rule(chance=CHANCE)
+    def decline(self, chance: Random) -> None:
+        if ticket := self.ticket(chance, "assigned"):
             declined = self.call(ticket.engineer_id, "engineer", ticket, "decline", reason="no time")
             self.sensible(self.run(declined))
 
-    @rule(data=st.data(), hours=st.integers(1, 6))
-    def agree(self, data: st.DataObject, hours: int) -> None:
-        if ticket := self.ticket(data, *MEETING):
+    @rule(chance=CHANCE, hours=st.integers(1, 6))
+    def agree(self, chance: Random, hours: int) -> None:
+        if ticket := self.ticket(chance, *MEETING):
             self.sensible(self.run(self.visit(ticket, hours)))
 
     @rule(
-        data=st.data(),
+        chance=CHANCE,
         people=st.lists(st.sampled_from(ENGINEERS), min_size=1, max_size=4),
         overrule=st.booleans(),
     )
-    def assign_at_the_same_moment(self, data: st.DataObject, people: list[UUID], overrule: bool) -> None:
+    def assign_at_the_same_moment(self, chance: Random, people: list[UUID], overrule: bool) -> None:
         """Dispatchers who saw the same version: one of them wins at most."""
-        if ticket := self.ticket(data):
+        if ticket := self.ticket(chance):
             calls = (
                 self.assign(ticket, each, LEADS[n % 2], overrule=overrule) for n, each in enumerate(people)
             )
             answers = [self.sensible(each) for each in self.run(together(*calls))]
             assert answers.count(200) <= 1
 
-    @rule(data=st.data(), who=st.sampled_from(ENGINEERS), hours=st.integers(1, 2))
-    def do_everything_at_the_same_moment(self, data: st.DataObject, who: UUID, hours: int) -> None:
+    @rule(chance=CHANCE, who=st.sampled_from(ENGINEERS), hours=st.integers(1, 2))
+    def do_everything_at_the_same_moment(self, chance: Random, who: UUID, hours: int) -> None:
         """On several tickets: all are given to one engineer, agreed for one hour, worked on, told of anew."""
         calls: list[Any] = []
         for ticket in self.tickets()[:5]:
-            deed = data.draw(st.sampled_from(("assign", "assign", "visit", "work", "tell", "nothing")))
+            deed = chance.choice(("assign", "assign", "visit", "work", "tell", "nothing"))
             if deed == "assign":
                 calls.append(self.assign(ticket, who, DUTY_LEAD_G, overrule=False))
             elif deed == "visit" and ticket.state in MEETING:
                 calls.append(self.visit(ticket, hours))
             elif deed == "work" and ticket.state in NEXT:
-                calls.append(self.next_of(data, ticket)())
+                calls.append(self.next_of(chance, ticket)())
             elif deed == "tell":
-                severity = data.draw(st.sampled_from(SEVERITIES))
+                severity = chance.choice(SEVERITIES)
                 self.sent.append(heard(reclassified(severity), ticket.request_id, 6))
                 calls.append(self.receiver.receive(self.sent[-1:], "live"))
         for answer in self.run(together(*calls)):
             if answer is not None:
                 self.sensible(answer)
 
-    @rule(data=st.data(), command=st.sampled_from(("cancel", "reopen")))
-    def end_or_begin_again(self, data: st.DataObject, command: str) -> None:
-        if ticket := self.ticket(data):
+    @rule(chance=CHANCE, command=st.sampled_from(("cancel", "reopen")))
+    def end_or_begin_again(self, chance: Random, command: str) -> None:
+        if ticket := self.ticket(chance):
             body = {"reason": "other", "note": "x"} if command == "cancel" else {"reason": "again"}
             sent = self.call(DUTY_LEAD_G, "dispatcher", ticket, command, **body)
             self.sensible(self.run(sent))
 
-    @rule(data=st.data(), turns=st.integers(0, 60))
-    def be_cut_off(self, data: st.DataObject, turns: int) -> None:
+    @rule(chance=CHANCE, turns=st.integers(0, 60))
+    def be_cut_off(self, chance: Random, turns: int) -> None:
         """A call that ends somewhere in the middle has done all of it, or nothing."""
-        if ticket := self.ticket(data, *NEXT):
-            call = self.next_of(data, ticket)
+        if ticket := self.ticket(chance, *NEXT):
+            call = self.next_of(chance, ticket)
 
             async def cut() -> None:
                 task = asyncio.ensure_future(call())
@@ -192,11 +194,11 @@ class Centre(Hands):
 
             self.run(cut())
 
-    @rule(data=st.data(), when=WHEN)
-    def die_and_ask_again(self, data: st.DataObject, when: When) -> None:
+    @rule(chance=CHANCE, when=WHEN)
+    def die_and_ask_again(self, chance: Random, when: When) -> None:
         """A command whose process dies around the commit is asked again with the same key: done once."""
-        if ticket := self.ticket(data, *NEXT):
-            call = self.next_of(data, ticket, key=str(uuid7()))
+        if ticket := self.ticket(chance, *NEXT):
+            call = self.next_of(chance, ticket, key=str(uuid7()))
             if not self.dies(call, when):
                 return
             [now] = [each for each in self.tickets() if each.id == ticket.id]
@@ -209,11 +211,11 @@ class Centre(Hands):
                 [then] = [each for each in self.tickets() if each.id == ticket.id]
                 assert then == now, "a command was done twice"
 
-    @rule(data=st.data(), twice=st.booleans(), when=st.none() | WHEN, nth=st.integers(0, 3))
-    def come_back_with_a_phone(self, data: st.DataObject, twice: bool, when: When | None, nth: int) -> None:
+    @rule(chance=CHANCE, twice=st.booleans(), when=st.none() | WHEN, nth=st.integers(0, 3))
+    def come_back_with_a_phone(self, chance: Random, twice: bool, when: When | None, nth: int) -> None:
         """What was done without a network arrives twice at one moment, or where a process dies."""
-        if ticket := self.ticket(data, *NEXT):
-            batch = {"sent_at": clock.now().isoformat(), "commands": self.deeds(data, ticket)}
+        if ticket := self.ticket(chance, *NEXT):
+            batch = {"sent_at": clock.now().isoformat(), "commands": self.deeds(chance, ticket)}
             phone = self.desk.acting(ticket.engineer_id, "engineer")
             if when:
                 self.dies(lambda: phone.post("/dispatch/app/commands", json=batch), when, nth)
@@ -252,9 +254,9 @@ class Centre(Hands):
 
     # --- The customer, and time ---
 
-    @rule(data=st.data(), verdict=st.sampled_from(("accept", "reject")))
-    def judge_the_result(self, data: st.DataObject, verdict: str) -> None:
-        ticket = self.ticket(data, "resolved")
+    @rule(chance=CHANCE, verdict=st.sampled_from(("accept", "reject")))
+    def judge_the_result(self, chance: Random, verdict: str) -> None:
+        ticket = self.ticket(chance, "resolved")
         if ticket is None:
             return
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
+from random import Random
 from types import SimpleNamespace
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
@@ -69,6 +70,8 @@ PHONE = {
     "plan": "plan_work",
 }
 """What a phone calls a command whose route is named otherwise."""
+CHANCE = st.integers(0, 2**32 - 1).map(Random)
+"""Decides the rest: how much there is to choose from depends on who comes first, and draws may not."""
 WHEN: st.SearchStrategy[When] = st.sampled_from(("before", "after"))
 
 
@@ -99,14 +102,14 @@ class Hands(RuleBasedStateMachine):
         rows = [SimpleNamespace(**row) for row in self.run(self.desk.admin.fetch(query))]
         return [row for row in rows if not states or row.state in states]
 
-    def ticket(self, data: st.DataObject, *states: str) -> Any:
+    def ticket(self, chance: Random, *states: str) -> Any:
         """One of the first of them; None where there is none."""
         found = self.tickets(*states)[:4]
-        return data.draw(st.sampled_from(found)) if found else None
+        return chance.choice(found) if found else None
 
-    def command(self, data: st.DataObject, state: str) -> str:
+    def command(self, chance: Random, state: str) -> str:
         sensible, any_of_them = NEXT.get(state, ()), (*PLAIN, *FULL)
-        return data.draw(st.sampled_from(sensible * 4 + any_of_them))
+        return chance.choice(sensible * 4 + any_of_them)
 
     async def call(
         self, who: UUID, role: Role, ticket: Any, command: str, *, key: str | None = None, **body: Any
@@ -116,9 +119,9 @@ class Hands(RuleBasedStateMachine):
         sent = {"base_version": ticket.version, **body}
         return await self.desk.acting(who, role).post(path, json=sent, headers=headers)
 
-    def next_of(self, data: st.DataObject, ticket: Any, key: str | None = None) -> Callable[[], Any]:
+    def next_of(self, chance: Random, ticket: Any, key: str | None = None) -> Callable[[], Any]:
         """Its engineer does what is next, or something that is not."""
-        command = self.command(data, ticket.state)
+        command = self.command(chance, ticket.state)
         body: dict[str, Any] = FULL.get(command, {})
         return lambda: self.call(ticket.engineer_id, "engineer", ticket, command, key=key, **body)
 
@@ -149,11 +152,11 @@ class Hands(RuleBasedStateMachine):
             self.sensible(answer)
         return bool(died)
 
-    def deeds(self, data: st.DataObject, ticket: Any) -> list[dict[str, Any]]:
+    def deeds(self, chance: Random, ticket: Any) -> list[dict[str, Any]]:
         """What was done on a phone, one after the other."""
-        names = [self.command(data, ticket.state) for _ in range(data.draw(st.integers(1, 3)))]
+        names = [self.command(chance, ticket.state) for _ in range(chance.randint(1, 3))]
         made: list[dict[str, Any]] = []
-        for name in data.draw(st.sampled_from((names, [*JOB]))):
+        for name in chance.choice((names, [*JOB])):
             basis = {"after": made[-1]["id"]} if made else {"base_version": ticket.version}
             deed = {"id": str(uuid7()), "ticket_id": str(ticket.id), "done_at": clock.now().isoformat()}
             made.append({**deed, **basis, "name": PHONE.get(name, name), "fields": FULL.get(name, {})})
