@@ -16,6 +16,7 @@ from dispatch.availability import routes as availability
 from dispatch.availability.loops import leave_loops
 from dispatch.board import feeds
 from dispatch.board import routes as board
+from dispatch.board import views as board_views
 from dispatch.days import pages as day_pages
 from dispatch.days import routes as days
 from dispatch.desk.consumers import (
@@ -135,6 +136,6 @@ service: Final = Service(
                 "/dispatch/app", N_("My work"), N_("Your jobs, the next one on top."), frozenset({"engineer"})
             ),
         ),
-        feeds=(feeds.BOARD, feeds.FIGURES, feeds.WORK),
+        feeds=(feeds.BOARD, feeds.FIGURES, board_views.GRID, board_views.QUEUE, feeds.WORK),
     ),
 )

@@ -107,6 +107,16 @@ class Jury:
         """How long it takes somebody to get there."""
         return self._way(person).takes
 
+    def length_of(self, person: Person) -> timedelta:
+        """The same and the work."""
+        return self._length(person)
+
+    def promised(self, person: Person) -> datetime:
+        """By when they would have to be there if they got it now."""
+        promise = self._policy.promises[self._job.severity]
+        same_city = self._staff.city_of(person) == self._job.city
+        return self._now + timedelta(hours=promise.same_city if same_city else promise.cross_region)
+
     def sets_out(self, person: Person) -> datetime | None:
         """When somebody could go, by their shift, their leave and their visits; None when too late."""
         return self._begins(person)
@@ -315,10 +325,7 @@ class Jury:
     def _is_late(self, person: Person, at: datetime) -> bool:
         if self._job.appointment is not None:
             return False
-        promise = self._policy.promises[self._job.severity]
-        same_city = self._staff.city_of(person) == self._job.city
-        hours = promise.same_city if same_city else promise.cross_region
-        return at + self._way(person).takes > self._now + timedelta(hours=hours)
+        return at + self._way(person).takes > self.promised(person)
 
     def _passed(self, person: Person, cost: int, at: datetime) -> Candidate:
         return Candidate(person.id, cast("Tier", person.tier), cost, tuple(self._scores(person, at)))

@@ -66,7 +66,18 @@ async def lock_staff(tx: Tx, customers: Collection[UUID] = ()) -> tuple[Staff, L
     the row of the organisation is the one lock of all decisions. Two statements, four after an import.
     `NobodyToOwn` before the first import.
     """
-    staff = await _staff_of(tx, await lock_organisation(tx))
+    return await _at(tx, await _staff_of(tx, await lock_organisation(tx)), customers)
+
+
+async def see_staff(tx: Tx, customers: Collection[UUID] = ()) -> tuple[Staff, Loads]:
+    """The same to look at: nobody waits, and what is read may be different when somebody decides.
+
+    `NobodyToOwn` before the first import.
+    """
+    return await _at(tx, await read_staff(tx), customers)
+
+
+async def _at(tx: Tx, staff: Staff, customers: Collection[UUID]) -> tuple[Staff, Loads]:
     # A statement of its own: it sees what was committed while the one before waited for the lock.
     found = (
         await tx.execute(_STANDING, {"now": tx.now, "until": tx.now + HORIZON, "customers": list(customers)})
