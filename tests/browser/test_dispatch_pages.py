@@ -20,12 +20,15 @@ from contracts.dispatching import (
     DUTY_LEAD_G,
     JUNIOR_A,
     REPAIRED,
+    RND_LEAD,
     SAMPLE,
     SENIOR_C,
     Desk,
     dispatching,
     heard,
     person,
+    post,
+    times,
 )
 from contracts.serving import Port
 from shared.clock import clock, uuid7
@@ -178,6 +181,45 @@ async def test_leadership_acknowledges_with_one_tap(
         await expect(card).to_contain_text("Sample general manager N")
         await expect(card.get_by_role("button")).to_have_count(0)
         await no_overflow(page)
+
+
+@pytest.mark.parametrize(
+    ("locale", "width", "at_it", "done", "nothing"),
+    [
+        ("en-GB", DESK, "We are at it", "Done", "Nobody waits for you"),
+        ("zh-CN", 390, "接手处理", "已完成", "没有人在等您"),
+    ],
+)
+async def test_a_department_does_what_it_is_asked_for(
+    room: Room, locale: str, width: int, at_it: str, done: str, nothing: str
+) -> None:
+    """R37: accepted and done with one click each, and the ticket goes on."""
+    request_id = await room.desk.ask(title="The pump leaks / 水泵漏水", product_line="pumps")
+    ticket = await room.desk.ticket(request_id)
+    engineer = room.desk.acting(ticket.engineer_id, "engineer")
+    version = (await post(engineer, ticket.id, "accept", ticket.version))["version"]
+    wish = {"department": "rnd", "what": "Which seal fits? / 哪种密封圈合适？", "blocking": True}
+    await post(engineer, ticket.id, "tasks", version, **wish, needed_by=times(hours=5)["starts_at"])
+    async with room.page(width=width, locale=locale) as page:
+        await room.open(page, "/dispatch/tasks", RND_LEAD, "department")
+        card = page.locator(".tasks li").first
+        await expect(card).to_contain_text("Which seal fits?")
+        await no_overflow(page)
+        if folder := os.environ.get("PICTURES"):
+            await page.screenshot(path=f"{folder}/tasks-{width}.png", full_page=True)
+        await card.get_by_role("button", name=at_it).click()
+        await expect(card.get_by_role("button", name=at_it)).to_have_count(0)
+        await card.get_by_role("link").first.click()
+        await expect(page.locator(".timeline")).to_contain_text("Sample R&D lead")
+        await no_overflow(page)
+        if folder := os.environ.get("PICTURES"):
+            await page.screenshot(path=f"{folder}/task-{width}.png", full_page=True)
+        await page.locator("#answer").fill("The black one")
+        await page.get_by_role("button", name=done).click()
+        await expect(page.locator(".timeline")).to_contain_text("The black one")
+        await page.goto("/dispatch/tasks")
+        await expect(page.get_by_text(nothing)).to_be_visible()
+    assert (await room.desk.ticket(request_id)).state == "accepted"
 
 
 async def test_an_engineer_does_a_job_with_one_thumb(room: Room) -> None:

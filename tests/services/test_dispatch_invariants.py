@@ -21,6 +21,10 @@ _FORBIDDING = """
     SELECT format('ALTER TABLE dispatch.ticket ALTER %I DROP NOT NULL', attname)
     FROM pg_attribute WHERE attrelid = 'dispatch.ticket'::regclass AND attname = 'owner_id'
 """
+TASK = """
+    INSERT INTO department_task VALUES (
+        '01930000-0000-7000-8000-00000000abcd', {ticket}, 1, 'rnd', 'Look into it', now(), true, 'asked',
+        {owner}, 'somebody', now(), '', now(), 1)"""
 # One deed that breaks each, on a ticket with a visit, and on another one that waits for its customer.
 BREAK: dict[str, str] = {
     "tickets_without_owner": "UPDATE ticket SET owner_id = NULL WHERE id = $1",
@@ -41,6 +45,10 @@ BREAK: dict[str, str] = {
         FROM visit WHERE ticket_id = $1""",
     "visits_of_tickets_that_ended": "UPDATE ticket SET state = 'closed' WHERE id = $1",
     "tickets_with_gaps_in_history": "DELETE FROM history WHERE ticket_id = $1 AND version = 1",
+    "open_tasks_nobody_here_answers_for": TASK.format(ticket="$1", owner="$4"),
+    "tasks_open_after_the_end": TASK.format(ticket="$1", owner="$3")
+    + "; UPDATE ticket SET state = 'closed' WHERE id = $1",
+    "finished_in_spite_of_a_task": TASK.format(ticket="$2", owner="$3"),
     "wrong_loads": "UPDATE capacity SET working = working + 1 WHERE person_id = $3",
     "events_about_unknown_requests": """
         INSERT INTO early_event VALUES ($4, $4, 1, '{}', now() - interval '2 minutes')""",

@@ -136,16 +136,16 @@ async def test_a_form_that_was_tampered_with_changes_nothing(desk: Desk, filled:
 
 async def test_each_sees_the_steps_that_are_theirs(desk: Desk) -> None:
     ticket = await desk.ticket(await desk.ask("important"))
-    working = {"accept", "decline", "inform_customer", "offer_visit", "plan_work"}
+    working = {"accept", "ask_department", "decline", "inform_customer", "offer_visit", "plan_work"}
     for who, role, commands in (
         (SENIOR_C, "engineer", working),  # and, hidden, what may come later
-        (SUPERVISOR_F, "engineer", set()),
+        (SUPERVISOR_F, "engineer", {"ask_department"}),
         (
             DUTY_LEAD_G,
             "dispatcher",
             {*working, "assign", "cancel"},
         ),
-        (DUTY_LEAD_G, "operations", {"assign"}),
+        (DUTY_LEAD_G, "operations", {"assign", "ask_department"}),
     ):
         browser = await desk.browser(who, role)  # type: ignore[arg-type]
         page = (await browser.get(f"/dispatch/tickets/{ticket.id}/page")).text

@@ -118,7 +118,10 @@ async def test_a_wrong_state_says_what_is_possible(desk: Desk) -> None:
     body = {"base_version": ticket.version, "work_note": "done before it began"}
     problem = (await engineer.post(f"/dispatch/tickets/{ticket.id}/resolve", json=body)).json()
     assert (problem["status"], problem["state"]) == (409, "assigned")
-    allowed = ["accept", "assign", "cancel", "decline", "inform_customer", "offer_visit", "plan_work"]
+    allowed = [
+        "accept", "ask_department", "assign", "cancel", "decline", "inform_customer", "offer_visit",
+        "plan_work",
+    ]  # fmt: skip
     assert problem["allowed"] == allowed
 
 

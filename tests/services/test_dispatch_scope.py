@@ -60,7 +60,7 @@ async def test_a_row_without_a_route_or_of_an_unknown_kind_is_noticed(world: Wor
     gone, kind, rule = await faults(world, rows, ROLES, only=[LIST])
     assert gone == "GET /dispatch/gone has a row but no route: delete the row"
     assert kind.startswith(f"{INFORM}: there are no things of the kind moon; there are conflict, customer,")
-    assert rule.startswith(f"{INFORM}: there is no rule wish; there are approve,")
+    assert rule.startswith(f"{INFORM}: there is no rule wish; there are answer, approve,")
 
 
 async def test_a_door_that_lets_in_whom_it_must_not_and_what_they_changed_are_noticed(

@@ -20,6 +20,7 @@ WHO: Final[dict[Role, str]] = {
     "storekeeper": _PERSON.format(23),
     "care": _PERSON.format(24),
     "knowledge": _PERSON.format(25),
+    "department": _PERSON.format(33),
     "admin": _PERSON.format(22),
     "adapter": "sample-adapter",
 }

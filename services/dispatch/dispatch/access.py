@@ -29,6 +29,8 @@ ASSIGNERS: Final[tuple[Role, ...]] = ("dispatcher", "operations", "admin")
 OVERSEERS: Final[tuple[Role, ...]] = ("dispatcher", "operations", "admin")
 READERS: Final[tuple[Role, ...]] = ("engineer", "dispatcher", "operations", "admin")
 WORKERS: Final[tuple[Role, ...]] = ("engineer", "dispatcher", "admin")
+HELP: Final[frozenset[Command]] = frozenset({"ask_department"})
+"""What everybody whose work it is may ask for, and who removes what blocks it (R25)."""
 
 _NOBODY: Final = UUID(int=0)
 
@@ -105,10 +107,11 @@ def involved_in(ticket: Ticket) -> frozenset[PersonId]:
 
 def sees(viewer: Viewer, ticket: Ticket) -> bool:
     """Whether `ticket` exists for `viewer`, who was not informed of it as a leader."""
-    return (viewer.oversees or viewer.person_id in involved_in(ticket)) and _is_within(viewer, ticket)
+    return (viewer.oversees or viewer.person_id in involved_in(ticket)) and is_within(viewer, ticket)
 
 
-def _is_within(viewer: Viewer, ticket: Ticket) -> bool:
+def is_within(viewer: Viewer, ticket: Ticket) -> bool:
+    """Whether a ticket lies within what somebody's account is limited to (R125)."""
     return (
         _within(viewer.regions, ticket.site.region)
         and _within(viewer.product_lines, ticket.product_line)
@@ -123,19 +126,25 @@ def _within(limit: frozenset[str] | None, value: str | None) -> bool:
 
 def visible_to(viewer: Viewer) -> ColumnElement[bool]:
     """`sees`, as a condition on the table of tickets."""
-    conditions: list[ColumnElement[bool]] = [true()]
+    conditions: list[ColumnElement[bool]] = [true(), *limits_of(viewer)]
     if not viewer.oversees:
         own = viewer.person_id
         person = (table.c.engineer_id, table.c.owner_id, table.c.supervisor_id)
         grouped = and_(table.c.severity == "urgent", table.c.group_ids.has_key(str(own)))
         conditions.append(or_(*(column == own for column in person), grouped))
+    return and_(*conditions)
+
+
+def limits_of(viewer: Viewer) -> list[ColumnElement[bool]]:
+    """`is_within`, as conditions on the table of tickets."""
+    conditions: list[ColumnElement[bool]] = []
     if viewer.regions is not None:
         conditions.append(table.c.region.in_(viewer.regions))
     if viewer.product_lines is not None:
         conditions.append(table.c.product_line.in_(viewer.product_lines))
     if viewer.customer_levels is not None:
         conditions.append(table.c.customer_level.in_(viewer.customer_levels))
-    return and_(*conditions)
+    return conditions
 
 
 def may(viewer: Viewer, ticket: Ticket, command: Command) -> bool:
@@ -144,6 +153,8 @@ def may(viewer: Viewer, ticket: Ticket, command: Command) -> bool:
         return viewer.may_assign
     if command in ("cancel", "reopen"):
         return viewer.dispatches
+    if command in HELP:
+        return viewer.may_assign or viewer.person_id in involved_in(ticket)
     return viewer.dispatches or viewer.person_id in (ticket.engineer_id, ticket.owner_id)
 
 
@@ -170,7 +181,7 @@ async def _visible(tx: Tx, viewer: Viewer, found: Ticket | None) -> Ticket:
         raise NoSuchTicket
     if sees(viewer, found):
         return found
-    if not (_is_within(viewer, found) and await _leads(tx, viewer, found)):
+    if not (is_within(viewer, found) and await _leads(tx, viewer, found)):
         raise NoSuchTicket
     return found
 

@@ -39,6 +39,8 @@ from dispatch.reach import routes as reach
 from dispatch.solutions import routes as solutions
 from dispatch.supply.consumers import on_parts_expected, on_parts_reserved, on_parts_short
 from dispatch.tables import metadata
+from dispatch.tasks import pages as task_pages
+from dispatch.tasks import routes as tasks
 from dispatch.tickets import pages as ticket_pages
 from dispatch.tickets import routes as tickets
 from dispatch.tickets.consumers import on_request_reclassified, on_request_registered
@@ -79,6 +81,8 @@ for feature in (
     urgent,
     visits,
     visit_pages,
+    tasks,
+    task_pages,
     acceptance,
     board,
     days,
@@ -131,6 +135,12 @@ service: Final = Service(
                 N_("People"),
                 N_("Who is away, who is on call, and who can what."),
                 frozenset(OVERSEERS),
+            ),
+            Link(
+                "/dispatch/tasks",
+                N_("Department tasks"),
+                N_("What other departments are asked for on tickets, the overdue first."),
+                frozenset({"department", *OVERSEERS}),
             ),
             Link(
                 "/dispatch/app", N_("My work"), N_("Your jobs, the next one on top."), frozenset({"engineer"})

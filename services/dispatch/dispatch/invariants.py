@@ -66,6 +66,15 @@ INVARIANTS: Final[Mapping[str, str]] = {
     "tickets_with_gaps_in_history": """
         SELECT count(*) FROM ticket WHERE version <> (
             SELECT count(*) FROM history WHERE ticket_id = ticket.id)""",
+    "open_tasks_nobody_here_answers_for": """
+        SELECT count(*) FROM department_task LEFT JOIN person ON person.id = owner_id AND active
+        WHERE state IN ('asked', 'accepted') AND person.id IS NULL""",
+    "tasks_open_after_the_end": f"""
+        SELECT count(*) FROM department_task AS task JOIN ticket ON ticket.id = ticket_id
+        WHERE task.state IN ('asked', 'accepted') AND NOT ticket.{_OPEN}""",
+    "finished_in_spite_of_a_task": """
+        SELECT count(*) FROM department_task AS task JOIN ticket ON ticket.id = ticket_id
+        WHERE task.state IN ('asked', 'accepted') AND blocking AND ticket.state = 'resolved'""",
     "wrong_loads": f"""
         SELECT count(*) FROM capacity
             LEFT JOIN (SELECT engineer_id, count(*) AS working FROM ticket WHERE {_AT_WORK}

@@ -307,6 +307,8 @@ class TicketPaused(Payload):
     note: Note = ""
     expected_at: datetime | None = None
     by: PersonId | None = None
+    task_id: UUID | None = None
+    """Of the task of another department that it waits for; its end ends the waiting."""
 
 
 class TicketResumed(Payload):

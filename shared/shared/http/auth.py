@@ -30,7 +30,17 @@ from shared.http.keys import Key, keys_for
 from shared.http.scope import settings_of
 from shared.settings import Settings
 
-Role = Literal["adapter", "engineer", "dispatcher", "operations", "storekeeper", "care", "knowledge", "admin"]
+Role = Literal[
+    "adapter",
+    "engineer",
+    "dispatcher",
+    "operations",
+    "storekeeper",
+    "care",
+    "knowledge",
+    "department",  # sales, product, R&D, supply chain, finance, logistics (R37, R124)
+    "admin",
+]
 ROLES: Final[frozenset[Role]] = frozenset(get_args(Role))
 
 ISSUER: Final = "aftercare"

@@ -12,7 +12,18 @@ from typing import Any, Final
 from uuid import UUID
 
 from contracts.dispatch_rules import GENERAL_MANAGER, RULES, is_seen
-from contracts.dispatching import DUTY_LEAD_G, REPAIRED, SAMPLE, SUPERVISOR_F, Desk, person, post
+from contracts.dispatching import (
+    DUTY_LEAD_G,
+    LOGISTICS,
+    REPAIRED,
+    RND_DEVELOPER,
+    RND_LEAD,
+    SAMPLE,
+    SUPERVISOR_F,
+    Desk,
+    person,
+    post,
+)
 from contracts.objects import Somebody, Thing, Whose, World
 from contracts.photos import encoded, scene
 from dispatch.acceptance.proof import make_proof
@@ -70,7 +81,8 @@ async def dispatch_world(desk: Desk) -> World:
         lambda who: [
             each.values["ticket_id"]
             for each in things["ticket"]
-            if each.whose != "none" and not is_seen(who, each)
+            # The tasks of a department name their tickets, of which it sees the head.
+            if each.whose != "none" and not is_seen(who, each) and "department" not in who.roles
         ],
     )
 
@@ -159,6 +171,19 @@ async def signature(desk: Desk, whose: Whose, row: Any) -> Thing:
     return Thing(whose, {"id": made["id"]}, **_facts(row))
 
 
+async def task(desk: Desk, whose: Whose, row: Any) -> Thing:
+    """What the engineer asks R&D for; who works on the ticket stands beside."""
+    wish = {"department": "rnd", "what": "Which seal?", "needed_by": _times()["begins"]}
+    address = f"/dispatch/tickets/{row.id}/tasks"
+    await sent(desk, row, "POST", address, json={"base_version": row.version, **wish})
+    [made, *_] = (await sent(desk, row, "GET", f"/dispatch/tickets/{row.id}"))["tasks"]
+    known = _facts(row)
+    beside = known.pop("workers") | known.pop("others")
+    answering = frozenset({str(RND_LEAD), str(RND_DEVELOPER)})
+    values = {"task_id": made["id"], "version": made["version"]}
+    return Thing(whose, values, **known, workers=answering, others=beside)
+
+
 async def sent(desk: Desk, row: Any, method: str, address: str, **what: Any) -> Any:
     """What the engineer of a ticket is answered, who does something that must succeed."""
     answer = await desk.acting(row.engineer_id, "engineer").request(method, address, **what)
@@ -176,6 +201,7 @@ KINDS: Final[dict[str, tuple[Make, dict[str, Any]]]] = {
     "photo": (photo, {"id": NO_ID}),
     "signature": (signature, {"id": NO_ID}),
     "solution": (solution, {"solution_id": NO_ID}),
+    "task": (task, {"task_id": NO_ID, "version": 1}),
     "ticket": (ticket, {"ticket_id": NO_ID, "version": 1}),
 }
 """How a thing is made that belongs to a ticket, and what to ask for where there is none.
@@ -234,6 +260,8 @@ def _callers(desk: Desk, own: Any, token: str) -> list[Somebody]:
         "who oversees another customer level": Principal(
             lead_g, frozenset(overseer), customer_levels=frozenset({"vip"})
         ),
+        "somebody of the department": Principal(str(RND_DEVELOPER), frozenset({"department"})),
+        "somebody of another department": Principal(str(LOGISTICS), frozenset({"department"})),
         "an administrator": Principal("admin", frozenset({"admin"})),
     }
     settings = desk.served.settings

@@ -125,6 +125,22 @@ def approve(who: Principal | None, thing: Thing) -> Verdict:
     return "let in" if who.id == GENERAL_MANAGER else "403"
 
 
+def answer(who: Principal | None, thing: Thing) -> Verdict:
+    """People of the department, and an administrator for them."""
+    assert who
+    if not is_seen(who, thing):
+        return "404"
+    return "let in" if "admin" in who.roles or who.id in thing.workers else "403"
+
+
+def need(who: Principal | None, thing: Thing) -> Verdict:
+    """Who works on the ticket, and whoever oversees."""
+    assert who
+    if not is_seen(who, thing):
+        return "404"
+    return "let in" if who.roles & _OVERSEERS or who.id in thing.others else "403"
+
+
 def keep(who: Principal | None, thing: Thing) -> Verdict:
     """Whose own it is, and nobody for them."""
     assert who
@@ -182,7 +198,7 @@ def unlimited(who: Principal | None, thing: Thing) -> Verdict:
 
 
 _ALL: Final[tuple[Rule, ...]] = (
-    enter, watch, serve, see, give, serve_customer, work, propose, take_back, approve, lead, keep, ask,
-    place, manage, oversee, link, link_with_proof, unlimited, reach,
+    enter, watch, serve, see, give, serve_customer, work, propose, take_back, approve, lead, answer, need,
+    keep, ask, place, manage, oversee, link, link_with_proof, unlimited, reach,
 )  # fmt: skip
 RULES: Final[dict[str, Rule]] = {rule.__name__: rule for rule in _ALL}

@@ -37,6 +37,7 @@ def person(number: int) -> UUID:
 
 JUNIOR_A, JUNIOR_B, SENIOR_C, EXPERT_D, LEADER_E, SUPERVISOR_F, DUTY_LEAD_G = map(person, range(1, 8))
 NORTH_DUTY_LEAD = person(16)
+SALES, RND_LEAD, RND_DEVELOPER, LOGISTICS = person(31), person(33), person(34), person(37)
 FROM_AFAR: Final = ("cause_found", "tested")
 REPAIRED: Final = ("made_safe", *FROM_AFAR)
 """What the checklist of a repair asks for, done from afar or at the site."""

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from dispatch.assignment.rules import Assignment, Candidate, Decision, Kept, NobodyAvailable
+from dispatch.tasks.rules import Task
+from dispatch.tasks.steps import asked
 from dispatch.tickets import rules
 from dispatch.tickets.rules import (
     Command,
@@ -92,6 +94,22 @@ VISIT = VisitAgreed(
 NO_VISIT = VisitCancelled(
     **VISIT.model_dump(include={"visit_id", "engineer_id", "starts_at", "ends_at"}), reason="ill"
 )
+TASK = Task(
+    id=UUID(int=9),
+    ticket_id=UUID(int=100),
+    episode=1,
+    department="rnd",
+    what="Why does the seal leak?",
+    needed_by=NOW + timedelta(days=1),
+    blocking=False,
+    state="asked",
+    owner_id=OTHER,
+    asked_by="x",
+    asked_at=NOW,
+    said="",
+    changed_at=NOW,
+    version=1,
+)
 DO: dict[Command, Callable[[Ticket], Steps]] = {
     "assign": lambda ticket: rules.place(ticket, assigned(OTHER, ticket.severity)),
     "accept": rules.accept,
@@ -115,6 +133,7 @@ DO: dict[Command, Callable[[Ticket], Steps]] = {
     ),
     "plan_work": lambda ticket: rules.amend(ticket, job_kind="training"),
     "inform_customer": lambda ticket: rules.inform_customer(ticket, ENGINEER, NOW),
+    "ask_department": lambda ticket: asked(ticket, TASK, ENGINEER),
     "resolve": lambda ticket: rules.resolve(ticket, None, "done", True),
     "accept_result": rules.accept_result,
     "reject_result": lambda ticket: rules.reject_result(ticket, "it leaks"),

@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 from dispatch.assignment.decisions import Assignment, Decision
 from dispatch.assignment.policy import SHIPPED, Policy
 from dispatch.organisation.roster import Interval, Shift, joined
-from dispatch.organisation.rules import Centre, Organisation, Person, Region, Team
+from dispatch.organisation.rules import Centre, Department, Organisation, Person, Region, Team
 from shared.events.terms import PersonId, Severity
 
 HORIZON: Final = timedelta(days=61)  # of shifts, leave and visits: as far as the policy may let anybody wait
@@ -114,6 +114,7 @@ class Staff:
     certified: frozenset[str] = frozenset()
     shifts: Mapping[str, Shift] = field(default_factory=dict)
     situation: Situation = field(default_factory=Situation)
+    departments: Mapping[str, Department] = field(default_factory=dict)
     memo: dict[object, object] = field(default_factory=dict, compare=False, repr=False)
     """What the rules have worked out from the organisation alone; shared by all situations."""
 
@@ -128,6 +129,7 @@ class Staff:
             organisation.teams,
             frozenset(skill.code for skill in organisation.skills if skill.certified),
             {shift.code: shift for shift in organisation.shifts},
+            departments={each.code: each for each in organisation.departments},
         )
 
     def at(self, situation: Situation) -> Staff:

@@ -14,6 +14,8 @@ from dispatch.promises.rules import Deadlines
 from dispatch.promises.store import deadlines, version_of_owed
 from dispatch.supply.store import load_arrivals, requisition
 from dispatch.tables import among
+from dispatch.tasks.store import Open
+from dispatch.tasks.store import count_open as count_open_tasks
 from dispatch.tickets.rules import Ticket
 from dispatch.tickets.store import IS_OPEN, ticket, ticket_of
 from dispatch.visits.store import list_lapsed, visit
@@ -39,6 +41,7 @@ class OpenTicket:
     """One row: the ticket, who is who, the next visit, and how the parts stand.
 
     order  the rows' place: decisions first, then by severity and age; what waits for its customer last
+    tasks  what other departments are still to do; None when that is nothing
     parts  `short`, `requested` or `reserved`, the worst of them; None when nothing was asked for
     owed   what is promised and by when
     parts_at  when what is short will be there, where that is known
@@ -54,6 +57,7 @@ class OpenTicket:
     owed: Deadlines
     parts_at: datetime | None
     visit_lapsed: bool = False
+    tasks: Open | None = None
 
     @property
     def fights(self) -> Sequence[Fight]:
@@ -96,6 +100,7 @@ async def _shown(tx: Tx, rows: Sequence[Any]) -> list[OpenTicket]:
     owed = await deadlines(tx, ids)
     arrivals = await load_arrivals(tx, ids)
     lapsed = await list_lapsed(tx, ids)
+    tasks = await count_open_tasks(tx, ids)
     return [
         OpenTicket(
             ticket_of(row),
@@ -107,6 +112,7 @@ async def _shown(tx: Tx, rows: Sequence[Any]) -> list[OpenTicket]:
             owed[row.id],
             arrivals.get(row.id),
             row.id in lapsed,
+            tasks.get(row.id),
         )
         for row in rows
     ]

@@ -12,6 +12,7 @@ from dispatch.evidence import store as evidence
 from dispatch.jobs import store as jobs
 from dispatch.phone import store as phones
 from dispatch.solutions import store as solutions
+from dispatch.tasks import store as tasks
 from dispatch.tickets import rules
 from dispatch.tickets import store as tickets
 from dispatch.tickets.record import Change, record
@@ -68,3 +69,4 @@ async def forget(tx: Tx, erased: Sequence[Event[CustomerErased]]) -> None:
         await phones.forget(tx, [each.id for each in theirs])
         await solutions.forget(tx, [each.id for each in theirs])
         await evidence.forget(tx, [each.id for each in theirs])
+        await tasks.forget(tx, [each.id for each in theirs])

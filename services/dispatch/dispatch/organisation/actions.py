@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from dispatch.organisation import store
 from dispatch.organisation.rules import Organisation, faults
+from dispatch.tasks.actions import rehome
 from dispatch.tickets.actions import give_away
 from shared.db import Tx, lock_subjects
 from shared.errors import AftercareError
@@ -38,4 +39,5 @@ async def import_organisation(tx: Tx, document: Organisation, seen: Precondition
     left = await store.save_organisation(tx, document, version + 1, by)
     benched = [person.id for person in document.people if person.active and not person.is_engineer]
     await give_away(tx, left, benched, by)
+    await rehome(tx, by)
     return version + 1

@@ -14,7 +14,9 @@ from dispatch.organisation.roster import Shift
 from shared.events.terms import Code, PersonId, Tier
 from shared.sent import Sent
 
-Role = Literal["engineer", "dispatcher", "operations", "storekeeper", "care", "knowledge", "admin"]
+Role = Literal[
+    "engineer", "dispatcher", "operations", "storekeeper", "care", "knowledge", "department", "admin"
+]
 TeamType = Literal["support", "technical", "operations", "installation", "key_accounts", "training"]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 Codes = Annotated[tuple[Code, ...], Field(max_length=100)]
@@ -53,7 +55,7 @@ class Person(_Part):
     id: PersonId
     display_name: Name
     active: bool = True
-    roles: Annotated[tuple[Role, ...], Field(max_length=7)] = ()
+    roles: Annotated[tuple[Role, ...], Field(max_length=8)] = ()
     tier: Tier | None = None
     skills: Codes = ()
     regions: Codes = ()
@@ -100,6 +102,24 @@ class Team(_Part):
     shift: Code | None = None
 
 
+class Department(_Part):
+    """Another part of the house, which tickets may need something of (R37): sales, R&D, logistics, …
+
+    accountable  answers for each of its tasks; while they are away their substitutes do, else its members
+    members      who works on its tasks, too
+    """
+
+    code: Code
+    name: Name
+    accountable: PersonId
+    members: People = ()
+
+    @property
+    def people(self) -> tuple[PersonId, ...]:
+        """Everybody who may answer, who is accountable first."""
+        return (self.accountable, *(each for each in self.members if each != self.accountable))
+
+
 class Region(_Part):
     """Who answers for a region.
 
@@ -142,6 +162,7 @@ class Organisation(_Part):
     customer_levels: Codes = ()
     """All there are; empty: any code is one."""
     shifts: Annotated[tuple[Shift, ...], Field(max_length=100)] = ()
+    departments: Annotated[tuple[Department, ...], Field(max_length=100)] = ()
 
     def region_for(self, code: str) -> Region:
         """The region that answers for `code`."""
@@ -160,7 +181,10 @@ class Fault:
 
 def faults(document: Organisation) -> list[Fault]:
     """Everything that would leave a ticket without somebody to go to; empty when the document is fit."""
-    checks = (_repeated, _unknown_places, _unfit_people, _unfit_teams, _unfit_regions, _unknown_terms)
+    checks = (
+        _repeated, _unknown_places, _unfit_people, _unfit_teams, _unfit_departments, _unfit_regions,
+        _unknown_terms,
+    )  # fmt: skip
     return [fault for check in checks for fault in check(document)]
 
 
@@ -172,6 +196,7 @@ def _repeated(document: Organisation) -> Iterator[Fault]:
         "teams": [team.code for team in document.teams],
         "skills": [skill.code for skill in document.skills],
         "shifts": [shift.code for shift in document.shifts],
+        "departments": [department.code for department in document.departments],
     }
     for name, keys in keyed.items():
         seen: Counter[object] = Counter()
@@ -224,6 +249,20 @@ def _unfit_teams(document: Organisation) -> Iterator[Fault]:
         for place, code in enumerate(team.regions):
             if code not in regions:
                 yield Fault(("teams", index, "regions", place), "no such region", "unknown_region")
+
+
+def _unfit_departments(document: Organisation) -> Iterator[Fault]:
+    people = {person.id: person for person in document.people}
+    for index, department in enumerate(document.departments):
+        accountable = people.get(department.accountable)
+        at: Path = ("departments", index)
+        if accountable is None:
+            yield Fault((*at, "accountable"), "no such person", "unknown_person")
+        elif not accountable.active:
+            yield Fault((*at, "accountable"), "this person is not active", "inactive_person")
+        for place, person_id in enumerate(department.members):
+            if person_id not in people:
+                yield Fault((*at, "members", place), "no such person", "unknown_person")
 
 
 def _unfit_regions(document: Organisation) -> Iterator[Fault]:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from dispatch.organisation.rules import Organisation, Person
+from dispatch.organisation.rules import Department, Organisation, Person
 from dispatch.tables import among, metadata
 from shared.clock import uuid7
 from shared.db import Tx, insert_rows
@@ -47,6 +47,7 @@ organisation = Table(
     Column("product_lines", JSONB, nullable=False),
     Column("customer_levels", JSONB, nullable=False),
     Column("shifts", JSONB, nullable=False),
+    Column("departments", JSONB, nullable=False),
 )
 
 person = Table(
@@ -80,7 +81,9 @@ capacity = Table(
 
 # The document as the row of `organisation` has it: its words, and its lists.
 _PLAIN: Final = ("note", "default_region")
-_PARTS: Final = ("regions", "centres", "teams", "skills", "product_lines", "customer_levels", "shifts")
+_PARTS: Final = (
+    "regions", "centres", "teams", "skills", "product_lines", "customer_levels", "shifts", "departments",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,12 @@ async def load_regions(tx: Tx) -> list[str]:
     """The codes of all regions, none before the first import."""
     found = (await tx.execute(select(organisation.c.regions))).scalar_one_or_none()
     return [region["code"] for region in found or ()]
+
+
+async def load_departments(tx: Tx) -> tuple[Department, ...]:
+    """The other parts of the house, none before the first import."""
+    found = (await tx.execute(select(organisation.c.departments))).scalar_one_or_none()
+    return tuple(Department(**department) for department in found or ())
 
 
 async def load_everybody(tx: Tx) -> list[Person]:

@@ -131,6 +131,8 @@ def _says(command: Command) -> dict[str, Any]:
             names = {"lines"}
         case commands.InformCustomer():
             names = {"text"}
+        case commands.AskDepartment():
+            return {"department": command.department, "text": command.what}
         case commands.Resolve():
             names = {"work_note"}
         case commands.AgreeVisit():

@@ -15,17 +15,18 @@ from typing import Any, Final, Literal
 from dispatch.leadership.rules import ACKNOWLEDGED
 from dispatch.progress.rules import INFORMED
 from dispatch.solutions.rules import DECIDED, PROPOSED
+from dispatch.tasks.steps import TOLD
 from dispatch.tickets.rules import MOVES, Command, State
 
 Outcome = Literal["applied", "already", "conflict", "refused"]
 """Done now; was done already; cannot be done any more as it was meant; could never be done as it was sent."""
 
 ADDS: Final[frozenset[Command]] = frozenset(
-    {"request_parts", "inform_customer", "tick", "log_work", "offer_visit"}
+    {"request_parts", "inform_customer", "ask_department", "tick", "log_work", "offer_visit"}
 )
 """What commutes: it adds to a ticket, and takes nothing back that somebody else may have done."""
 _ADDITIONS: Final = frozenset(
-    {ACKNOWLEDGED, INFORMED, PROPOSED, DECIDED, "parts_requested", "work_noted", "visit_offered"}
+    {ACKNOWLEDGED, INFORMED, PROPOSED, DECIDED, "parts_requested", "work_noted", "visit_offered", *TOLD}
 )
 """What a history says of additions."""
 _SAID: Final[Mapping[Command, str]] = {
@@ -41,6 +42,7 @@ _SAID: Final[Mapping[Command, str]] = {
     "resume": "ticket_resumed",
     "request_parts": "parts_requested",
     "inform_customer": INFORMED,
+    "ask_department": "task_asked",
     "resolve": "ticket_resolved",
 }
 """What a history calls a command that was carried out."""

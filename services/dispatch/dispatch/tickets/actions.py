@@ -21,6 +21,7 @@ from dispatch.assignment.rules import (
 from dispatch.assignment.store import lock_staff
 from dispatch.desk.customers import as_known
 from dispatch.jobs.rules import job_for
+from dispatch.tasks.actions import hand_on
 from dispatch.tickets import rules, store
 from dispatch.tickets.record import Change, record
 from dispatch.tickets.rules import BEFORE_WORK, WORKING, Step, Steps, Ticket
@@ -236,6 +237,7 @@ async def give_away(
     gone, idle = set(left), {*left, *benched}
     pressing = [tickets[index] for index in in_order([ticket.job for ticket in tickets])]
     changes = [_taken_over(ticket, gone, idle, staff, loads, why) for ticket in pressing]
+    changes = await hand_on(tx, changes, gone, staff, by)
     await record(tx, changes, by)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
-from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
 from dispatch.tickets.rules import Command as Name
@@ -180,21 +180,43 @@ class PlanWork(_Command):
     """None leaves the estimate as it is."""
 
 
+def without_contact_data(text: str) -> str:
+    """Events are kept for ever, and people of other departments have nothing to do with the customer."""
+    if redact(text) != text:
+        raise PydanticCustomError(
+            "contact_data", N_("write it without telephone numbers, mail addresses and long numbers")
+        )
+    return text
+
+
 class InformCustomer(_Command):
     """Tell the customer how it goes (R62); intake sends it, so the text travels in an event."""
 
     name: ClassVar[Name] = "inform_customer"
-    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+    text: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=1000),
+        AfterValidator(without_contact_data),
+    ]
 
-    @field_validator("text")
-    @classmethod
-    def _without_contact_data(cls, text: str) -> str:
-        """Events are kept for ever, so none may hold what a customer can ask us to forget."""
-        if redact(text) != text:
-            raise PydanticCustomError(
-                "contact_data", N_("write it without telephone numbers, mail addresses and long numbers")
-            )
-        return text
+
+Asked = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=2000),
+    AfterValidator(without_contact_data),
+]
+"""What somebody else is asked for, or tells who asked."""
+
+
+class AskDepartment(_Command):
+    """Another department is to do something for it (R37)."""
+
+    name: ClassVar[Name] = "ask_department"
+    department: Code
+    what: Asked
+    needed_by: AwareDatetime
+    blocking: bool = False
+    """Whether the work waits for it, and nothing is finished before."""
 
 
 class Resolve(_Command):
@@ -236,6 +258,7 @@ Command: TypeAlias = (
     | LogWork
     | PlanWork
     | InformCustomer
+    | AskDepartment
     | Resolve
     | Assign
     | Cancel

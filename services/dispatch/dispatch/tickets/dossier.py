@@ -13,10 +13,13 @@ from dispatch.assignment.store import list_decisions
 from dispatch.assignment.words import said
 from dispatch.jobs.work import Work, load_work
 from dispatch.leadership.rules import Notice, notice_in
-from dispatch.organisation.store import load_names
+from dispatch.organisation.rules import Department
+from dispatch.organisation.store import load_departments, load_names
 from dispatch.promises.rules import Deadlines
 from dispatch.promises.store import deadlines
 from dispatch.supply.store import list_requisitions
+from dispatch.tasks.rules import Task
+from dispatch.tasks.store import list_of_ticket
 from dispatch.tickets.rules import Ticket
 from dispatch.tickets.store import list_history
 from dispatch.visits.store import list_visits
@@ -40,6 +43,8 @@ class Dossier:
     names: Mapping[PersonId, str]
     work: Work
     owed: Deadlines
+    tasks: Sequence[Task]
+    departments: Mapping[str, Department]
 
     def name_of(self, person: PersonId | str | None) -> str | None:
         """How to call somebody: a colleague by name, anybody else as they signed in."""
@@ -49,6 +54,10 @@ class Dossier:
             return self.names.get(UUID(person), person)
         except ValueError:
             return person
+
+    def department(self, code: str) -> str:
+        """How to call a department; by its code where the organisation has none of it any more."""
+        return self.departments[code].name if code in self.departments else code
 
     @property
     def notice(self) -> Notice | None:
@@ -101,10 +110,13 @@ async def load_dossier(tx: Tx, ticket: Ticket) -> Dossier:
     decisions = await list_decisions(tx, ticket.id)
     visits = await list_visits(tx, ticket.id)
     requisitions = await list_requisitions(tx, [ticket.id])
-    names = await load_names(tx, set(_people(ticket, history, decisions, visits)))
+    tasks = await list_of_ticket(tx, ticket.id)
+    departments = {each.code: each for each in await load_departments(tx)}
+    people = set(_people(ticket, history, decisions, visits)) | {each.owner_id for each in tasks}
+    names = await load_names(tx, people)
     work = await load_work(tx, ticket)
     owed = (await deadlines(tx, [ticket.id]))[ticket.id]
-    return Dossier(ticket, history, decisions, visits, requisitions, names, work, owed)
+    return Dossier(ticket, history, decisions, visits, requisitions, names, work, owed, tasks, departments)
 
 
 def _people(

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dispatch.access import ASSIGNERS, READERS, WORKERS, Viewer, find_ticket, may
+from dispatch.access import ASSIGNERS, HELP, READERS, WORKERS, Viewer, find_ticket, may
 from dispatch.assignment.objections import SpeaksAgainst
 from dispatch.evidence.store import list_photos, list_signatures
 from dispatch.leadership.rules import Notice, is_awaited, may_acknowledge
@@ -40,7 +40,7 @@ router: Final = APIRouter(route_class=ServiceRoute, include_in_schema=False)
 Made = TypeVar("Made", bound=BaseModel)
 
 LATER: Final = frozenset[Command](
-    {"decline", "agree_visit", "pause", "request_parts", "inform_customer", "resolve"}
+    {"decline", "agree_visit", "pause", "request_parts", "inform_customer", "ask_department", "resolve"}
 )
 """The forms that a phone may need before it is back."""
 MOST_PEOPLE: Final = 200  # to pick from by hand; more than that need the search of a later page
@@ -67,6 +67,7 @@ class Filled(BaseModel):
         "log_work",
         "plan_work",
         "inform_customer",
+        "ask_department",
         "resolve",
         "assign",
         "cancel",
@@ -96,6 +97,10 @@ class Filled(BaseModel):
     cause_code: str = ""
     job_kind: str = ""
     planned_minutes: int | None = None
+    department: str = ""
+    what: str = ""
+    needed_by: datetime | None = None
+    blocking: bool = False
 
 
 def command_of(filled: Filled) -> commands.Command:
@@ -128,6 +133,7 @@ MAKE: Final[dict[str, type[commands.Command]]] = {
     "log_work": commands.LogWork,
     "plan_work": commands.PlanWork,
     "inform_customer": commands.InformCustomer,
+    "ask_department": commands.AskDepartment,
     "resolve": commands.Resolve,
     "assign": commands.Assign,
     "cancel": commands.Cancel,
@@ -163,6 +169,9 @@ def _fields(filled: Filled) -> dict[str, Any]:
         case "log_work":
             begins, ends = _span(filled.began_at, filled.minutes)
             return {"began_at": begins, "ended_at": ends, "text": filled.text}
+        case "ask_department":
+            asked = {"department": filled.department, "what": filled.what, "blocking": filled.blocking}
+            return {**asked, "needed_by": _here(filled.needed_by)}
         case "resolve":
             codes = {"fault_code": filled.fault_code or None, "cause_code": filled.cause_code or None}
             done = {"work_note": filled.work_note, "first_visit": filled.first_visit, "items": filled.items}
@@ -188,7 +197,7 @@ async def show(request: Request, tx: ReadTx, caller: Caller, ticket_id: UUID) ->
     ticket = await find_ticket(tx, viewer, ticket_id)
     possible = {each for each in ticket.allowed if may(viewer, ticket, each)}
     if not caller.roles.intersection(WORKERS):
-        possible &= {"assign"}
+        possible &= {"assign", *HELP}
     engineers = []
     if "assign" in possible:
         engineers = await list_people(tx, region=None, role="engineer", after=None, limit=MOST_PEOPLE)
@@ -199,6 +208,7 @@ async def show(request: Request, tx: ReadTx, caller: Caller, ticket_id: UUID) ->
         dossier=dossier,
         ticket=ticket,
         possible=possible,
+        help=HELP,
         **await _phone(tx, viewer, ticket),
         **_leadership(viewer, ticket, dossier.notice),
         solution_part=await load_part(tx, ticket, caller),
@@ -236,7 +246,7 @@ async def change(
     request: Request, tx: WriteTx, caller: Caller, ticket_id: UUID, filled: Annotated[Filled, Form()]
 ) -> Response:
     """Do what a form asks for, then show where it came from."""
-    roles = ASSIGNERS if filled.command == "assign" else WORKERS  # `perform` asks the rest
+    roles = READERS if filled.command in HELP else ASSIGNERS if filled.command == "assign" else WORKERS
     if not caller.roles.intersection(roles):
         raise NotAllowed(roles=", ".join(roles))
     seen = Precondition(frozenset({str(filled.base_version)}))

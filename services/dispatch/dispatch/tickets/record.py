@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from dispatch.assignment.rules import Decision, Kept
 from dispatch.assignment.store import save_decisions
+from dispatch.tasks import store as tasks
+from dispatch.tasks.rules import Task
+from dispatch.tasks.steps import withdrawn as told
 from dispatch.tickets import store
 from dispatch.tickets.rules import Steps, Ticket
 from dispatch.visits.carrying import carry
@@ -43,9 +48,11 @@ async def record(tx: Tx, changes: Sequence[Change], by: str | None) -> list[Chan
 
     Returns those that change something, as they were recorded. `by` is the principal who asked for it, None
     for the service itself. What was agreed with the customer stays though the engineer changes, or is said to
-    be agreed anew: a few statements more, for all of them.
+    be agreed anew, and the open tasks of other departments are withdrawn with tickets that end (R37): a few
+    statements more, for all of them.
     """
     changes = await _with_visits(tx, [change for change in changes if change.steps])
+    changes = await _with_tasks(tx, changes, by)
     if not changes:
         return []
     fresh = [change.after for change in changes if change.before is None]
@@ -86,3 +93,23 @@ async def _with_visits(tx: Tx, changes: list[Change]) -> list[Change]:
         else change
         for change in changes
     ]
+
+
+async def _with_tasks(tx: Tx, changes: list[Change], by: str | None) -> list[Change]:
+    ending = {change.after.id for change in changes if _ends(change)}
+    if not ending:
+        return changes
+    withdrawn: defaultdict[UUID, list[Task]] = defaultdict(list)
+    for task in await tasks.withdraw_all(tx, ending, by):
+        withdrawn[task.ticket_id].append(task)
+    return [
+        replace(
+            change,
+            steps=(*change.steps, *told(change.after, withdrawn[change.after.id], "ticket_ended", None)),
+        )
+        for change in changes
+    ]
+
+
+def _ends(change: Change) -> bool:
+    return change.before is not None and change.before.is_open and not change.after.is_open

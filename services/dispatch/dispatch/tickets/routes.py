@@ -70,7 +70,7 @@ async def ticket(tx: ReadTx, caller: Caller, ticket_id: UUID, response: Response
     """One ticket with its history and the reasons of each decision; its version is the ETag."""
     found = await find_ticket(tx, Viewer.of(caller), ticket_id)
     show_version(response, found.version)
-    return TicketDetail.tell(await load_dossier(tx, found))
+    return TicketDetail.tell(await load_dossier(tx, found), tx.now)
 
 
 class Work:
@@ -177,6 +177,12 @@ async def plan_work(work: Working, command: commands.PlanWork) -> TicketSummary:
 @router.post("/tickets/{ticket_id}/inform", dependencies=_WORKING)
 async def inform_customer(work: Working, command: commands.InformCustomer) -> TicketSummary:
     """Tell the customer how it goes; they get the text on the channel that their request came in by (R62)."""
+    return await work.do(command)
+
+
+@router.post("/tickets/{ticket_id}/tasks", dependencies=[Depends(allow(*READERS)), Depends(idempotent())])
+async def ask_department(work: Working, command: commands.AskDepartment) -> TicketSummary:
+    """Ask another department for something (R37); `blocking`: the work waits for it."""
     return await work.do(command)
 
 

@@ -141,10 +141,18 @@ async def lock_of_customers(tx: Tx, customers: Collection[UUID]) -> list[Ticket]
     return await load_tickets(tx, among(ticket.c.customer_id, customers), lock=True)
 
 
+# An array, so that each part of the condition has its index.
+_ANSWERING: Final = text(
+    "ticket.id = ANY(ARRAY(SELECT ticket_id FROM department_task WHERE owner_id = ANY(:people) "
+    "AND state IN ('asked', 'accepted')))"
+).bindparams(bindparam("people", type_=ARRAY(Uuid)))
+
+
 async def lock_open_of(tx: Tx, people: Collection[PersonId]) -> list[Ticket]:
-    """The open tickets that any of `people` owns, works on or guides."""
+    """The open tickets that any of `people` owns, works on or guides, or where they answer for a task."""
     columns = (ticket.c.owner_id, ticket.c.engineer_id, ticket.c.supervisor_id)
-    involved = or_(*(among(column, people) for column in columns))
+    answering = _ANSWERING.bindparams(people=list(people))
+    involved = or_(*(among(column, people) for column in columns), answering)
     return await load_tickets(tx, and_(IS_OPEN, involved), lock=True)
 
 

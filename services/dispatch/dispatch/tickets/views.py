@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from dispatch.leadership.routes import NoticeView
+from dispatch.tasks.views import TaskView
 from dispatch.tickets.dossier import Dossier, words
 from dispatch.tickets.rules import Command, State, Ticket
 from dispatch.visits.rules import VisitState
@@ -190,11 +191,13 @@ class TicketDetail(TicketSummary):
     promises: list[PromiseView]
     """Running, missed or standing still; the earliest first."""
     visit_window: WindowView
+    tasks: list[TaskView]
+    """What other departments are asked for, the newest first."""
     transfers: int
     """How often it went to another engineer than before (R128)."""
 
     @classmethod
-    def tell(cls, dossier: Dossier) -> TicketDetail:
+    def tell(cls, dossier: Dossier, now: datetime) -> TicketDetail:
         return cls(
             **TicketSummary.of(dossier.ticket).model_dump(),
             history=[HistoryLine(**_only(HistoryLine, row)) for row in dossier.history],
@@ -208,6 +211,7 @@ class TicketDetail(TicketSummary):
                 for each in dossier.owed.clocks
             ],
             visit_window=WindowView.of(dossier.window),
+            tasks=[TaskView.of(each, now) for each in dossier.tasks],
             transfers=dossier.transfers,
         )
 

@@ -20,6 +20,8 @@ from dispatch.progress.rules import INFORMED
 from dispatch.solutions.actions import require_approved, require_may_begin
 from dispatch.solutions.rules import DECIDED, PROPOSED
 from dispatch.supply.store import save_requisitions
+from dispatch.tasks.actions import ask, hold, require_unblocked
+from dispatch.tasks.steps import TOLD
 from dispatch.tickets import commands, rules
 from dispatch.tickets.actions import reopen
 from dispatch.tickets.record import Change, record
@@ -36,8 +38,9 @@ from shared.http.problem import invalid
 from shared.i18n import N_
 
 # Nobody at work waits for these: leadership knows (R23), the customer has heard how it goes (R62), something
-# was ticked or written down (R26), perhaps by two phones at once; what waits for leadership is asked anyway.
-_ASIDE: Final = (ACKNOWLEDGED, INFORMED, "work_noted", PROPOSED, DECIDED)
+# was ticked or written down (R26), perhaps by two phones at once; what waits for leadership, or blocks, is
+# asked anyway.
+_ASIDE: Final = (ACKNOWLEDGED, INFORMED, "work_noted", PROPOSED, DECIDED, *TOLD)
 
 
 class AssignedMeanwhile(AftercareError):
@@ -111,7 +114,8 @@ async def _is_decided_on(tx: Tx, ticket: Ticket, seen: Precondition) -> bool:
 
 async def _accept(tx: Tx, ticket: Ticket, command: commands.Accept, viewer: Viewer) -> Change:
     agreed = await agreed_visits(tx, [ticket.id])
-    return Change(ticket, rules.accept(ticket, visit_agreed=ticket.id in agreed))
+    steps = rules.accept(ticket, visit_agreed=ticket.id in agreed)
+    return Change(ticket, (*steps, *await hold(tx, steps[-1].ticket)))
 
 
 async def _decline(tx: Tx, ticket: Ticket, command: commands.Decline, viewer: Viewer) -> Change:
@@ -182,6 +186,13 @@ async def _inform_customer(
     return Change(ticket, steps)
 
 
+async def _ask_department(tx: Tx, ticket: Ticket, command: commands.AskDepartment, viewer: Viewer) -> Change:
+    steps = await ask(
+        tx, ticket, command.department, command.what, command.needed_by, command.blocking, viewer
+    )
+    return Change(ticket, steps)
+
+
 async def _request_parts(tx: Tx, ticket: Ticket, command: commands.RequestParts, viewer: Viewer) -> Change:
     requisition_id = uuid7()
     asked_for = {
@@ -217,6 +228,7 @@ async def _plan_work(tx: Tx, ticket: Ticket, command: commands.PlanWork, viewer:
 
 async def _resolve(tx: Tx, ticket: Ticket, command: commands.Resolve, viewer: Viewer) -> Change:
     await require_approved(tx, ticket)
+    await require_unblocked(tx, ticket)
     before = await tick(tx, ticket, command.items, viewer) if command.items else ()
     now = before[-1].ticket if before else ticket
     done = await finish(tx, now, command.fault_code, command.cause_code)
@@ -258,6 +270,7 @@ _DO: Final[Mapping[type[commands.Command], Callable[[Tx, Ticket, Any, Viewer], A
     commands.LogWork: _log_work,
     commands.PlanWork: _plan_work,
     commands.InformCustomer: _inform_customer,
+    commands.AskDepartment: _ask_department,
     commands.Resolve: _resolve,
     commands.Assign: _assign,
     commands.Cancel: _cancel,

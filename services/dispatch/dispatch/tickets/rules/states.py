@@ -40,6 +40,7 @@ Command = Literal[
     "log_work",
     "plan_work",
     "inform_customer",
+    "ask_department",
     "resolve",
     "accept_result",
     "reject_result",
@@ -95,6 +96,7 @@ MOVES: Final[Mapping[Command, Move]] = {
     "log_work": _move((*AT_WORK, "waiting")),
     "plan_work": _move(UNRESOLVED),
     "inform_customer": _move(UNRESOLVED),
+    "ask_department": _move(UNRESOLVED),  # what blocks lets it wait besides, where somebody is at work
     "resolve": _move(("on_site", "working"), "resolved"),
     "accept_result": _move(("resolved",), "closed"),
     "reject_result": _move(("resolved",), "accepted"),  # R29: the same episode goes on

@@ -80,9 +80,12 @@ def pause(
     note: str,
     expected_at: datetime | None,
     by: PersonId | None,
+    task_id: UUID | None = None,
 ) -> Steps:
     """Nothing can be done until somebody else has done something; it stays with its engineer."""
-    payload = events.TicketPaused(waiting_for=waiting_for, note=note, expected_at=expected_at, by=by)
+    payload = events.TicketPaused(
+        waiting_for=waiting_for, note=note, expected_at=expected_at, by=by, task_id=task_id
+    )
     return (step(ticket, payload, state="waiting", waiting_for=waiting_for, paused_in=ticket.state),)
 
 
