@@ -19,7 +19,9 @@ from contracts.dispatching import DUTY_LEAD_G, JUNIOR_A, JUNIOR_B, SAMPLE, Desk,
 from contracts.photos import UPRIGHT, corners, taken
 from contracts.serving import Port
 from shared.clock import clock, uuid7
+from shared.events.parts import PartsReserved
 from shared.events.sla import ClockStarted
+from shared.events.terms import PartLine
 
 APP = "/dispatch/app"
 KEPT = """async (wanted) => {
@@ -247,7 +249,9 @@ async def test_photos_and_a_signature_wait_on_the_phone_and_arrive_once(phones: 
         await page.goto(here)
         await photograph(page)
         await sign(page)
-        await expect(page.locator("#phone")).to_contain_text("Photos and signatures not sent yet: 2 (0.1 MB)")
+        await expect(page.locator("#phone")).to_contain_text(
+            "Photos, signatures and parts not sent yet: 2 (0.1 MB)"
+        )
         await finish(page)
         await expect(page.locator("#phone")).to_contain_text("Kept on this phone, not sent yet: 1")
         await page.close()
@@ -271,3 +275,38 @@ async def test_photos_and_a_signature_wait_on_the_phone_and_arrive_once(phones: 
     [signature] = await phones.desk.rows("SELECT * FROM signature")
     assert corners(photo.content) == UPRIGHT
     assert signature.work_note == "Seal replaced in the cellar"
+
+
+async def test_parts_that_were_built_in_are_booked_when_the_phone_is_back(phones: Phones) -> None:
+    """R73: two of three, the rest goes back; the parts desk hears it once."""
+    ticket = await at_work(phones.desk)
+    held, requisition = (PartLine(part_number="SEAL-2", quantity=3),), uuid7()
+    until = clock.now() + timedelta(days=1)
+    reserved = PartsReserved(ticket_id=ticket.id, warehouse="SH-1", lines=held, held_until=until)
+    await phones.desk.receive(heard(reserved, requisition, 4))
+    async with phones.phone(ticket.engineer_id) as (_, page):
+        asked: list[Any] = []
+
+        async def desk(route: Route) -> None:
+            """The parts desk, which does not answer at first."""
+            request = route.request
+            asked.append((request.url.rpartition("/parts/")[2], request.post_data_json, request.headers))
+            await (route.abort() if len(asked) == 1 else route.fulfill(json={}))
+
+        await page.route("**/parts/requisitions/**", desk)
+        phones.network.refuse()
+        phones.network.reset()
+        await page.goto(f"/dispatch/tickets/{ticket.id}/page")
+        await page.get_by_label("SEAL-2 built in").fill("2")
+        await page.get_by_role("button", name="Book: the rest goes back").click()
+        await expect(page.locator("[data-queue]")).to_contain_text("Parts built in: SEAL-2 × 2")
+        await expect(page.get_by_role("button", name="Book: the rest goes back")).to_be_hidden()
+        phones.network.heal()
+        for _ in range(2):
+            await page.evaluate("dispatchEvent(new Event('online'))")
+        await expect(page.locator("#phone")).to_be_hidden()
+    [(path, body, first), (_, _, again)] = asked
+    assert path == f"requisitions/{requisition}/use"
+    assert body == {"lines": [{"part_number": "SEAL-2", "quantity": 2}]}
+    assert first["if-match"] == '"4"'
+    assert first["idempotency-key"] == again["idempotency-key"]

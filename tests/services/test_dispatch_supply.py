@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
 import pytest_asyncio
 
 from contracts.dispatching import DUTY_LEAD_G, SAMPLE, Desk, dispatching, heard, post, times
 from dispatch.board.store import version_of_open
 from dispatch.supply.store import load_arrivals
 from shared.clock import clock, uuid7
-from shared.events.parts import PartsExpected, PartsReleased, PartsReserved, PartsShort
+from shared.events.parts import PartsExpected, PartsReleased, PartsReserved, PartsShort, PartsUsed
 from shared.events.sla import ClockStarted
 from shared.events.terms import PartLine
 
@@ -129,3 +130,28 @@ async def test_a_visit_that_no_longer_fits_is_said_to_and_nobody_is_moved(desk: 
         assert shown.count("The agreed visit begins") == 1, page
     [visit] = await desk.rows("SELECT state, engineer_id FROM visit")
     assert (visit.state, visit.engineer_id) == ("agreed", ticket.engineer_id)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+async def test_what_was_built_in_is_shown_in_whatever_order_it_is_told(
+    desk: Desk, order: tuple[int, ...]
+) -> None:
+    """R73."""
+    ticket, requisition = await desk.ticket(await desk.ask()), uuid7()
+    used = (PartLine(part_number="P-1", quantity=1),)
+    told = (
+        PartsShort(ticket_id=ticket.id, missing=LINES),
+        PartsReserved(ticket_id=ticket.id, warehouse="s", lines=LINES, held_until=clock.now() + DAY),
+        PartsUsed(ticket_id=ticket.id, lines=used),
+    )
+    engineer = desk.acting(ticket.engineer_id, "engineer")
+    for place in order:
+        await desk.receive(heard(told[place], requisition, place + 1))
+    [said] = (await engineer.get(f"/dispatch/tickets/{ticket.id}")).json()["requisitions"]
+    assert (said["ended_as"], said["used"]) == ("used", [{"part_number": "P-1", "quantity": 1}])
+    assert said["lines"] == [{"part_number": "P-1", "quantity": 2}]
+    browser = await desk.browser(ticket.engineer_id, "engineer")
+    page = (await browser.get(f"/dispatch/tickets/{ticket.id}/page")).text
+    assert "Built in" in page
+    assert "data-requisition=" not in page
+    assert "Parts short" not in (await browser.get("/dispatch/app")).text

@@ -259,6 +259,31 @@ async def test_using_leaves_the_stock_and_is_told_once(parts: Hearing) -> None:
     assert [(name, sequence) for name, sequence, _ in told] == [("parts_reserved", 1), ("parts_used", 2)]
 
 
+def built_in(*lines: tuple[str, int]) -> dict[str, Any]:
+    return {"lines": [{"part_number": part, "quantity": quantity} for part, quantity in lines]}
+
+
+async def test_of_what_was_held_some_is_built_in_and_the_rest_comes_back(parts: Hearing) -> None:
+    """R73: two of five."""
+    path = await ask(parts, 5)
+    async with parts.client("engineer", id=str(ENGINEER)) as engineer:
+        once = {"if-match": '"1"', "idempotency-key": str(uuid7())}
+        for wrong in (("PUMP-7", 6), ("SEAL-2", 1)):
+            problem(await engineer.post(f"{path}/use", headers=once, json=built_in(wrong)), 422)
+        twice, none = built_in(("PUMP-7", 1), ("PUMP-7", 1)), built_in(("PUMP-7", 0))
+        bodies: list[dict[str, Any]] = [twice, none, {"lines": []}, {"lines": 2}]
+        for nonsense in bodies:
+            problem(await engineer.post(f"{path}/use", headers=once, json=nonsense), 422)
+        body = built_in(("PUMP-7", 2))
+        used = [await engineer.post(f"{path}/use", headers=once, json=body) for _ in range(2)]
+        assert [each.json()["state"] for each in used] == ["used", "used"]
+    async with parts.client("storekeeper") as keeper:
+        (shelf,) = (await keeper.get("/parts/stock")).json()["items"]
+    assert (shelf["on_hand"], shelf["reserved"]) == (18, 0)
+    [_, (name, _, data)] = await parts.told(UUID(path.rpartition("/")[2]))
+    assert (name, data["lines"]) == ("parts_used", body["lines"])
+
+
 async def test_a_wrong_state_is_a_conflict_and_a_wrong_version_is_not_overwritten(parts: Hearing) -> None:
     path, short = await ask(parts), await ask(parts, 99)
     async with parts.client("engineer", id=str(ENGINEER)) as engineer:

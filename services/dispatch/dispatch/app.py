@@ -37,7 +37,12 @@ from dispatch.progress.consumers import on_answer_given
 from dispatch.promises.consumers import consumers as promises
 from dispatch.reach import routes as reach
 from dispatch.solutions import routes as solutions
-from dispatch.supply.consumers import on_parts_expected, on_parts_reserved, on_parts_short
+from dispatch.supply.consumers import (
+    on_parts_ended,
+    on_parts_expected,
+    on_parts_reserved,
+    on_parts_short,
+)
 from dispatch.tables import metadata
 from dispatch.tasks import pages as task_pages
 from dispatch.tasks import routes as tasks
@@ -58,7 +63,7 @@ from shared.events.intake import (
     RequestSolved,
     RequestSplit,
 )
-from shared.events.parts import PartsExpected, PartsReleased, PartsReserved, PartsShort
+from shared.events.parts import PartsExpected, PartsReleased, PartsReserved, PartsShort, PartsUsed
 from shared.http.pages import Link, Site
 from shared.i18n import N_
 from shared.inbox import on
@@ -115,6 +120,8 @@ service: Final = Service(
         on(PartsShort, on_parts_short),
         on(PartsExpected, on_parts_expected),
         on(PartsReleased, on_parts_expected),
+        on(PartsUsed, on_parts_ended),
+        on(PartsReleased, on_parts_ended),
         *promises,
         *incidents,
     ),

@@ -25,7 +25,9 @@ _VIOLATIONS: Final = text(
     ), used AS (
         SELECT id::text AS reference, part_number, quantity AS pieces
         FROM requisition JOIN requisition_line ON requisition_id = id
-        WHERE state = 'used'
+        WHERE state = 'used' AND NOT EXISTS (SELECT FROM requisition_use WHERE requisition_id = id)
+        UNION ALL
+        SELECT requisition_id::text, part_number, quantity FROM requisition_use
     ), left_stock AS (
         SELECT reference, part_number, -sum(quantity) AS pieces FROM movement
         WHERE kind = 'used' GROUP BY 1, 2

@@ -68,6 +68,15 @@ requisition_line = Table(
     Column("quantity", BigInteger, nullable=False),
 )
 
+requisition_use = Table(
+    "requisition_use",
+    metadata,
+    Column("requisition_id", Uuid, primary_key=True),
+    Column("part_number", Text, primary_key=True),
+    Column("quantity", BigInteger, nullable=False),
+    comment="What was built in where that was less than was held; without rows all of it was.",
+)
+
 closed_ticket = Table(
     "closed_ticket",
     metadata,

@@ -129,7 +129,9 @@ async def _visits(tx: Tx, ids: Collection[Any]) -> Mapping[Any, tuple[Any, Any]]
 
 async def _parts(tx: Tx, ids: Collection[Any]) -> Mapping[Any, str]:
     worst = func.max(case({"short": 2, "requested": 1}, value=requisition.c.state, else_=0))
-    chosen = select(requisition.c.ticket_id, worst.label("worst")).where(among(requisition.c.ticket_id, ids))
+    chosen = select(requisition.c.ticket_id, worst.label("worst")).where(
+        among(requisition.c.ticket_id, ids), requisition.c.ended_as.is_(None)
+    )
     found = await tx.execute(chosen.group_by(requisition.c.ticket_id))
     return {row.ticket_id: ("reserved", "requested", "short")[row.worst] for row in found}
 
@@ -137,7 +139,8 @@ async def _parts(tx: Tx, ids: Collection[Any]) -> Mapping[Any, str]:
 _VERSION: Final = text(
     """
     SELECT count(*), sum(version), sum(number), (SELECT count(*) FROM requisition),
-           (SELECT sum(version + expected_version) FROM requisition), (SELECT max(version) FROM organisation)
+           (SELECT sum(version + expected_version + ended_version) FROM requisition),
+           (SELECT max(version) FROM organisation)
     FROM ticket WHERE state NOT IN ('closed', 'cancelled')
     """
 )

@@ -133,8 +133,22 @@
     draw(sheet);
   }
 
+  // --- Parts that were built in ---
+
+  async function book(button) {
+    const [place, held] = [here(), button.closest("[data-requisition]")];
+    const lines = [...held.querySelectorAll("[data-part]")].map(({ dataset, valueAsNumber }) => ({ part_number: dataset.part, quantity: valueAsNumber }));
+    if ([...held.querySelectorAll("input")].some((input) => !input.reportValidity() || Number.isNaN(input.valueAsNumber))) return;
+    const used = lines.filter(({ quantity }) => quantity > 0);
+    const text = used.length ? `${held.dataset.words}: ${used.map((line) => `${line.part_number} × ${line.quantity}`).join(", ")}` : held.dataset.back;
+    const { requisition, requisitionVersion: version } = held.dataset;
+    booked.add(requisition);
+    await phone.keepPiece(place.dataset.evidence, place.dataset.version, { what: "parts", requisition, version, lines: used, text, size: text.length });
+  }
+
   // --- What is kept on this phone ---
 
+  const booked = new Set(); // requisitions that this page has told the parts desk of
   const looks = new Map(); // by id: photos as addresses that the page may show
 
   function look(piece) {
@@ -151,6 +165,9 @@
     if (!place) return;
     const list = place.querySelector("[data-queue]");
     const shown = pieces.filter((piece) => piece.ticket_id === place.dataset.evidence);
+    for (const held of document.querySelectorAll("[data-requisition]")) {
+      held.hidden = booked.has(held.dataset.requisition) || shown.some(({ requisition, problem }) => requisition === held.dataset.requisition && !problem);
+    }
     const items = await Promise.all(shown.map((piece) => itemOf(piece, place.dataset)));
     list.replaceChildren(...items);
     list.hidden = !items.length;
@@ -161,11 +178,14 @@
     const item = document.createElement("li");
     const part = (name, text) => Object.assign(item.appendChild(document.createElement(name)), { textContent: text });
     if (piece.blob) Object.assign(part("img", ""), { src: await look(piece), alt: words.photo });
-    part("strong", piece.what === "photo" ? words.photo : words.signature);
+    part("strong", piece.text ?? (piece.what === "photo" ? words.photo : words.signature));
     part("small", ` ${words.size.replace("{}", Math.max(0.01, (piece.size ?? 0) / 1e6).toFixed(2))} · ${piece.problem ? `${words.refused}: ${piece.problem}` : words.next}`);
     if (piece.problem) {
       const button = Object.assign(part("button", words.drop), { type: "button" });
-      button.addEventListener("click", () => void phone.dropPiece(piece).then(phone.show));
+      button.addEventListener("click", () => {
+        booked.delete(piece.requisition);
+        void phone.dropPiece(piece).then(phone.show);
+      });
     }
     return item;
   }
@@ -186,7 +206,9 @@
   document.addEventListener("pointerdown", begin);
   document.addEventListener("pointermove", go);
   document.addEventListener("click", ({ target }) => {
-    if (target.closest("[data-sign]")) void sign();
+    const booking = target.closest("[data-book]");
+    if (booking) void book(booking);
+    else if (target.closest("[data-sign]")) void sign();
     else if (target.closest("[data-wipe]")) wipe(here().querySelector("[data-sheet]"));
   });
   // Telephones of one maker know no `geo:` addresses, but have their own for the same.

@@ -174,7 +174,7 @@
     }
   }
 
-  const FINAL = [400, 403, 404, 409, 410, 413, 415, 422]; // of these the same again would say the same
+  const FINAL = [400, 403, 404, 409, 410, 412, 413, 415, 422]; // of these the same again would say the same
 
   function photoOf({ blob, kind, caption, device_time }) {
     const form = new FormData();
@@ -187,15 +187,24 @@
     return JSON.stringify({ signer, work_note, strokes, device_time, after, base_version, sent_at: new Date().toISOString() });
   }
 
-  /** Sends one photo or signature; by its id the server takes it once, however often it comes. */
+  /** What to ask of which door: (method, path, body, further headers). */
+  function request({ what, ...piece }) {
+    const ticket = `/dispatch/tickets/${piece.ticket_id}`;
+    const json = { "content-type": "application/json" };
+    if (what === "photo") return ["PUT", `${ticket}/photos/${piece.id}`, photoOf(piece), {}];
+    if (what === "signature") return ["PUT", `${ticket}/signatures/${piece.id}`, signatureOf(piece), json];
+    const once = { "idempotency-key": piece.id, "if-match": `"${piece.version}"` };
+    const parts = `/parts/requisitions/${piece.requisition}`;
+    return piece.lines.length ? ["POST", `${parts}/use`, JSON.stringify({ lines: piece.lines }), { ...json, ...once }] : ["POST", `${parts}/release`, undefined, once];
+  }
+
+  /** Sends one piece; by its id the server takes it once, however often it comes. */
   async function bring(piece, csrf) {
-    const isPhoto = piece.what === "photo";
-    const headers = { accept: "application/json", "x-csrf-token": csrf, ...(isPhoto ? {} : { "content-type": "application/json" }) };
-    const path = `/dispatch/tickets/${piece.ticket_id}/${isPhoto ? "photos" : "signatures"}/${piece.id}`;
-    const response = await fetch(path, { method: "PUT", headers, body: isPhoto ? photoOf(piece) : signatureOf(piece) });
+    const [method, path, body, more] = request(piece);
+    const response = await fetch(path, { method, body, headers: { accept: "application/json", "x-csrf-token": csrf, ...more } });
     if (response.ok) return dropPiece(piece);
-    if (!FINAL.includes(response.status)) throw new Error(`${response.status}`);
-    const { title, detail } = await response.json().catch(() => ({}));
+    const { type, title, detail } = await response.json().catch(() => ({}));
+    if (!FINAL.includes(response.status) || type?.endsWith("/request-in-progress")) throw new Error(`${response.status}`);
     const problem = detail || title || `${response.status}`;
     // Of an erased customer nothing stays on the phone either.
     await markPiece(piece, response.status === 410 ? { problem, blob: null, strokes: null, signer: "", work_note: "", caption: "" } : { problem });

@@ -26,6 +26,9 @@ requisition: Final = Table(
     Column("told_at", DateTime(timezone=True), nullable=False),
     Column("expected_at", DateTime(timezone=True)),
     Column("expected_version", BigInteger, nullable=False, server_default="0"),
+    Column("ended_as", Text),
+    Column("ended_version", BigInteger, nullable=False, server_default="0"),
+    Column("used", JSONB, nullable=False, server_default="[]"),
     comment="`version` is the parts desk's; 0 before its answer. What it expects holds while it is newer.",
 )
 
@@ -65,6 +68,20 @@ async def load_arrivals(tx: Tx, tickets: Collection[UUID]) -> dict[UUID, datetim
         among(requisition.c.ticket_id, tickets), requisition.c.expected_at.is_not(None), _IS_EXPECTED
     )
     return {row.ticket_id: row.last for row in await tx.execute(chosen.group_by(requisition.c.ticket_id))}
+
+
+_ENDED: Final = """
+ON CONFLICT (id) DO UPDATE
+SET ended_as = EXCLUDED.ended_as, ended_version = EXCLUDED.ended_version, used = EXCLUDED.used
+WHERE requisition.ended_version < EXCLUDED.ended_version
+"""
+
+
+async def save_ends(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    """What became of requisitions in the end: id, ticket_id, ended_as, ended_version, used lines, told_at."""
+    unanswered: Mapping[str, Any] = {"state": "requested", "lines": [], "missing": [], "version": 0}
+    newest = {row["id"]: row for row in sorted(rows, key=lambda row: row["ended_version"])}
+    await insert_rows(tx, requisition, [{**unanswered, **row} for row in newest.values()], tail=_ENDED)
 
 
 async def list_requisitions(tx: Tx, tickets: Collection[UUID]) -> list[Mapping[str, Any]]:

@@ -116,6 +116,10 @@ class RequisitionView(BaseModel):
     held_until: datetime | None
     expected_at: datetime | None
     """When what is missing will be there; null where nobody knows."""
+    ended_as: Literal["used", "released"] | None
+    """Null while they are asked for or held."""
+    used: list[PartsLine]
+    """What was built in; the rest of `lines` came back."""
 
 
 class ItemView(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 from uuid import UUID
@@ -42,6 +43,10 @@ class NotShort(AftercareError):
 
     kind = "conflict"
     shown: ClassVar = ("state",)
+
+
+class MoreThanHeld(AftercareError):
+    """Not so much was held for this job; say how much of what was held is built in."""
 
 
 class NotWaitedFor(AftercareError):
@@ -84,14 +89,25 @@ async def serve_waiting(tx: Tx, most: int) -> int:
     return len(held)
 
 
-async def use(tx: Tx, requisition: Requisition) -> Requisition:
-    """The engineer has built them in; the requisition is locked. Raises `NotHeld`."""
+async def use(tx: Tx, requisition: Requisition, built_in: Mapping[str, int] | None = None) -> Requisition:
+    """The engineer has built them in, or so many of each part, and brings back the rest (R73).
+
+    The requisition is locked. Raises `NotHeld`, `MoreThanHeld`.
+    """
     if requisition.state != "held":
         raise NotHeld(state=requisition.state)
-    used = rules.use(requisition)
-    await stock.use(tx, requisition.pieces(), reference=str(requisition.id))
+    built_in = requisition.lines if built_in is None else built_in
+    if any(pieces > requisition.lines.get(part, 0) for part, pieces in built_in.items()):
+        raise MoreThanHeld
+    used, rest = rules.use(requisition), rules.left(requisition, built_in)
+    await stock.lock_available(tx, requisition.pieces())  # all at once: two halves could wait for each other
+    await stock.use(tx, replace(requisition, lines=built_in).pieces(), reference=str(requisition.id))
+    if rest:
+        back = replace(requisition, lines=rest).pieces()
+        await stock.change_reserved(tx, {shelf: -pieces for shelf, pieces in back.items()})
+        await store.save_use(tx, used.id, built_in)
     await store.save(tx, [used])
-    payload = PartsUsed(ticket_id=used.ticket_id, lines=_told(used.lines))
+    payload = PartsUsed(ticket_id=used.ticket_id, lines=_told(built_in))
     emit(tx, payload, subject=used.id, sequence=used.version)
     return used
 

@@ -7,15 +7,18 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from parts.requisitions import actions, store
 from parts.requisitions.rules import Requisition, State
 from parts.requisitions.store import NoSuchRequisition
+from shared.events.terms import Code
 from shared.http.auth import Caller, Principal, Role, allow
 from shared.http.etag import IfMatch, show_version
 from shared.http.idempotency import idempotent
 from shared.http.transaction import ReadTx, ServiceRoute, WriteTx
+from shared.i18n import N_
 from shared.sent import Sent
 
 router = APIRouter(route_class=ServiceRoute)
@@ -89,10 +92,33 @@ async def read_requisition(id: UUID, tx: ReadTx, principal: Caller, response: Re
     return _shown(requisition, response)
 
 
+class BuiltInLine(Sent):
+    """So many pieces of one part."""
+
+    part_number: Code = Field(examples=["PUMP-7"])
+    quantity: Annotated[int, Field(ge=1, le=2**31, examples=[2])]
+
+
+class BuiltIn(Sent):
+    """What was built in of what was held, each part once; the rest comes back."""
+
+    lines: Annotated[list[BuiltInLine], Field(min_length=1, max_length=50)]
+
+    @field_validator("lines")
+    @classmethod
+    def _each_once(cls, lines: list[BuiltInLine]) -> list[BuiltInLine]:
+        if len({line.part_number for line in lines}) < len(lines):
+            raise PydanticCustomError("repeated", N_("a part stands twice in the list"))
+        return lines
+
+
 @router.post("/requisitions/{id}/use", dependencies=_users)
-async def use_parts(tx: WriteTx, seen: Seen, response: Response) -> RequisitionView:
-    """The parts are built in: they leave the stock."""
-    return _shown(await actions.use(tx, seen), response)
+async def use_parts(
+    tx: WriteTx, seen: Seen, response: Response, built_in: BuiltIn | None = None
+) -> RequisitionView:
+    """The parts are built in: they leave the stock. Without a body all that was held, else what it says."""
+    used = {line.part_number: line.quantity for line in built_in.lines} if built_in else None
+    return _shown(await actions.use(tx, seen, used), response)
 
 
 class Expectation(Sent):

@@ -84,13 +84,19 @@ def reserve(
 
 
 def use(requisition: Requisition) -> Requisition:
-    """The parts are built in."""
+    """The parts are built in, all or some of them."""
     return _next(requisition, "used")
 
 
 def expect(requisition: Requisition, expected_at: datetime) -> Requisition:
     """Somebody knows when what is short will be there."""
     return replace(requisition, expected_at=expected_at, version=requisition.version + 1)
+
+
+def left(requisition: Requisition, used: Mapping[str, int]) -> dict[str, int]:
+    """What comes back when so many pieces of each part were built in."""
+    rest = {part: held - used.get(part, 0) for part, held in requisition.lines.items()}
+    return {part: pieces for part, pieces in rest.items() if pieces}
 
 
 def release(requisition: Requisition) -> Requisition:

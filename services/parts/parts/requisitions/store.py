@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Row, Select, Text, Uuid, any_, cast, func, literal, select, text
 
 from parts.requisitions.rules import OPEN, Requisition
-from parts.tables import closed_ticket, requisition, requisition_line
+from parts.tables import closed_ticket, requisition, requisition_line, requisition_use
 from shared.db import Tx, insert_rows
 from shared.errors import AftercareError
 
@@ -66,6 +66,12 @@ async def save(tx: Tx, requisitions: Sequence[Requisition]) -> None:
     ]
     await insert_rows(tx, requisition, rows, tail=_MOVE_ON)
     await insert_rows(tx, requisition_line, lines)
+
+
+async def save_use(tx: Tx, id: UUID, used: Mapping[str, int]) -> None:
+    """Keep what was built in of a requisition of which something came back."""
+    rows = [{"requisition_id": id, "part_number": part, "quantity": used[part]} for part in sorted(used)]
+    await insert_rows(tx, requisition_use, rows)
 
 
 async def save_closings(tx: Tx, versions: Mapping[UUID, int]) -> None:
