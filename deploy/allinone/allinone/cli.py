@@ -63,11 +63,16 @@ def organisation_preset(
 
 
 @app.command()
-def run() -> None:
+def run(
+    phones: Annotated[
+        bool,
+        typer.Option("--phones", help="Also by TLS on the local network, for telephones (docs/phones.md)."),
+    ] = False,
+) -> None:
     """Serve all five services on one port with an embedded database (PORT, default 8000)."""
     from allinone.embedded import run as run_embedded
 
-    do(run_embedded(_port()))
+    do(run_embedded(_port(), phones=phones))
 
 
 @app.command()

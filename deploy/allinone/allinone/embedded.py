@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from typing import TYPE_CHECKING
 
 from allinone.children import child
 from allinone.installation import EMBEDDED as FOLDER
@@ -16,29 +17,46 @@ from allinone.installation import recorded
 from allinone.opener import Opener, opener
 from localservers import local_servers
 
+if TYPE_CHECKING:
+    from allinone.fronting import Prepared
 
-async def run(port: int) -> None:
-    """Serve until SIGINT or SIGTERM; the data stay for the next time."""
+
+async def run(port: int, *, phones: bool = False) -> None:
+    """Serve until SIGINT or SIGTERM; the data stay for the next time.
+
+    phones  by TLS on the local network too
+    """
     ended = until_ended()
+    front = None
+    if phones:
+        from allinone import fronting  # nobody else pays for what makes certificates
+
+        front = fronting.prepared(port, FOLDER)
+        os.environ.update(front.told)  # before others are started, who have to know the address
     # Our own code takes as long to load as PostgreSQL to start: both at once.
     async with opener(port) as opening, local_servers(FOLDER, rabbitmq=False) as servers:
         os.environ.update(await opening.environment(servers.postgres_url))
-        await serve(port, opening, ended)
+        await serve(port, opening, ended, front)
     server = servers.postgres
     kept = f"{FOLDER}/ and {server.home}" if server and server.home != server.folder else f"{FOLDER}/"
     print(f"\nStopped; your data is kept in {kept} and is there again at the next start.", flush=True)
 
 
-async def serve(port: int, opening: Opener, ended: asyncio.Event) -> None:
-    """All five services as one process, until `ended`."""
+async def serve(port: int, opening: Opener, ended: asyncio.Event, front: Prepared | None = None) -> None:
+    """All five services as one process, until `ended`; `front` is what lets telephones in."""
     services = child("aftercare", "allinone", port, os.environ, FOLDER)
     with recorded(FOLDER):
         try:
             # The services load their code meanwhile, and wait for their schemas.
             await asyncio.gather(services.start(), opening.prepared())
             opening.welcome()
+            if front:
+                await front.keeper.start()
+                print(front.shown(), flush=True)
             await ended.wait()
         finally:
+            if front:
+                await front.keeper.stop(signal.SIGTERM)
             await services.stop(signal.SIGTERM)
 
 

@@ -54,7 +54,7 @@ async def prepare() -> None:
 def common_environment(port: int, secret: str) -> dict[str, str]:
     """What every process of a suite on this machine is told, whichever way it runs."""
     return {
-        "AFTERCARE_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "AFTERCARE_PUBLIC_URL": os.environ.get("PHONES_URL", f"http://127.0.0.1:{port}"),
         "AFTERCARE_SECRET": secret,
         "AFTERCARE_LOG_LEVEL": os.environ.get("AFTERCARE_LOG_LEVEL", "warning"),
     }

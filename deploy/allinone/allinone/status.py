@@ -69,8 +69,10 @@ class Status:
 
 def default_address(port: str | None) -> str:
     """Where a suite of this machine is: on the port that was named, else as it wrote down, else on 8000."""
-    if port is None and (public := installation.environment().get("AFTERCARE_PUBLIC_URL")):
-        return public
+    kept = installation.environment()
+    if port is None and (public := kept.get("AFTERCARE_PUBLIC_URL")):
+        behind = kept.get("AFTERCARE_PORT")  # of what telephones reach by TLS, known to this machine alone
+        return f"http://127.0.0.1:{behind}" if behind and public.startswith("https:") else public
     return f"http://127.0.0.1:{port or 8000}"
 
 

@@ -20,7 +20,7 @@ async def welcome(port: int) -> None:
     database = Database("intake", str(settings.database_url), pool_size=1)
     await clock.sync(database.time)
     await database.close()
-    address = f"http://127.0.0.1:{port}"
+    address, behind = settings.public_url.rstrip("/"), f"http://127.0.0.1:{port}"
     print(f"\nAftercare is at {address}/ (Ctrl-C stops it). Sample sign-ins, good for 12 hours:\n")
     for role in sample.WHO:
         if role != "adapter":
@@ -28,7 +28,7 @@ async def welcome(port: int) -> None:
     print(f"\n  API          {address}/openapi.json   events {address}/asyncapi.json", flush=True)
     if os.environ.get("DEMO", "1") != "0":
         try:
-            played = await demo.play(FOLDER, address, settings)
+            played = await demo.play(FOLDER, behind, settings)
         except (demo.Refused, httpx.HTTPError, TimeoutError) as error:
             print(f"the sample day could not be played to its end: {error}", file=sys.stderr, flush=True)
             return
