@@ -244,7 +244,7 @@ async def test_the_suite_accepts_the_token(suite: Suite, aftercare: Aftercare) -
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("--role", "boss"), "no role 'boss'; known are adapter, admin, care, dispatcher, engineer,"),
+        (("--role", "boss"), "no role 'boss'; known are adapter, admin, care, department, dispatcher,"),
         (("--role", "engineer"), "name the person's id with --subject"),
         (("--role", "care", "--scope", "colour=red"), "known are channel=…, region=…"),
         (("--role", "care"), "no suite runs in this folder (`aftercare run`, `aftercare up`), and AFTERCARE"),
