@@ -386,6 +386,8 @@ class TicketClosed(Payload):
     severity: Severity
     site: Site
     episode: int
+    transfers: int | None = None
+    """How often the ticket has gone to another engineer so far, in all its episodes (R128)."""
 
 
 class TicketCancelled(Payload):

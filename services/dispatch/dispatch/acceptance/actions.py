@@ -76,7 +76,8 @@ async def answer(tx: Tx, token: str, accepted: bool, reason: str | None) -> None
     rules.require(ticket, "accept_result" if accepted else "reject_result")
     await store.settle(tx, [now.id], "accepted" if accepted else "rejected", reason)
     if accepted:
-        change = Change(ticket, rules.accept_result(ticket))
+        transfers = (await tickets.count_transfers(tx, [ticket.id])).get(ticket.id, 0)
+        change = Change(ticket, rules.accept_result(ticket, transfers))
     else:
         change = await go_on(tx, ticket, reason or "")
     await record(tx, [change], CUSTOMER)
@@ -136,4 +137,8 @@ def _not_before(asked: Acceptance, now: datetime) -> datetime:
 async def _close(tx: Tx, silent: Sequence[tuple[Acceptance, Ticket]]) -> None:
     if silent:
         await store.settle(tx, [each.id for each, _ in silent], "unconfirmed")
-        await record(tx, [Change(ticket, rules.close_unconfirmed(ticket)) for _, ticket in silent], None)
+        counted = await tickets.count_transfers(tx, [ticket.id for _, ticket in silent])
+        changes = [
+            Change(ticket, rules.close_unconfirmed(ticket, counted.get(ticket.id, 0))) for _, ticket in silent
+        ]
+        await record(tx, changes, None)

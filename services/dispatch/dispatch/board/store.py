@@ -17,7 +17,7 @@ from dispatch.tables import among
 from dispatch.tasks.store import Open
 from dispatch.tasks.store import count_open as count_open_tasks
 from dispatch.tickets.rules import Ticket
-from dispatch.tickets.store import IS_OPEN, ticket, ticket_of
+from dispatch.tickets.store import IS_OPEN, count_transfers, ticket, ticket_of
 from dispatch.visits.store import list_lapsed, visit
 from dispatch.visits.window import Fight, fights_of, limits_of
 from shared.db import Tx
@@ -41,6 +41,7 @@ class OpenTicket:
     """One row: the ticket, who is who, the next visit, and how the parts stand.
 
     order  the rows' place: decisions first, then by severity and age; what waits for its customer last
+    transfers  how often it went to another engineer (R128)
     tasks  what other departments are still to do; None when that is nothing
     parts  `short`, `requested` or `reserved`, the worst of them; None when nothing was asked for
     owed   what is promised and by when
@@ -58,6 +59,7 @@ class OpenTicket:
     parts_at: datetime | None
     visit_lapsed: bool = False
     tasks: Open | None = None
+    transfers: int = 0
 
     @property
     def fights(self) -> Sequence[Fight]:
@@ -101,6 +103,7 @@ async def _shown(tx: Tx, rows: Sequence[Any]) -> list[OpenTicket]:
     arrivals = await load_arrivals(tx, ids)
     lapsed = await list_lapsed(tx, ids)
     tasks = await count_open_tasks(tx, ids)
+    transfers = await count_transfers(tx, ids)
     return [
         OpenTicket(
             ticket_of(row),
@@ -113,6 +116,7 @@ async def _shown(tx: Tx, rows: Sequence[Any]) -> list[OpenTicket]:
             arrivals.get(row.id),
             row.id in lapsed,
             tasks.get(row.id),
+            transfers.get(row.id, 0),
         )
         for row in rows
     ]

@@ -267,6 +267,26 @@ async def list_history(tx: Tx, ticket_id: UUID) -> list[Mapping[str, Any]]:
     return [dict(row) for row in (await tx.execute(chosen)).mappings()]
 
 
+_TRANSFERS: Final = text(
+    """
+    SELECT ticket_id, count(*) FILTER (WHERE engineer <> before) AS transfers
+    FROM (SELECT ticket_id, facts ->> 'engineer_id' AS engineer,
+                 lag(facts ->> 'engineer_id') OVER (PARTITION BY ticket_id ORDER BY version) AS before
+            FROM history WHERE what = 'ticket_assigned' AND ticket_id = ANY(:tickets)) AS given
+    GROUP BY ticket_id
+    """
+).bindparams(bindparam("tickets", type_=ARRAY(Uuid)))
+
+
+async def count_transfers(tx: Tx, tickets: Collection[UUID]) -> Mapping[UUID, int]:
+    """How often each of `tickets` went to another engineer than before (R128).
+
+    What was never given to anybody is missing.
+    """
+    found = await tx.execute(_TRANSFERS, {"tickets": list(tickets)})
+    return {row.ticket_id: row.transfers for row in found}
+
+
 async def last_change(tx: Tx, ticket_id: UUID, *, but: Collection[str]) -> int:
     """The newest version of a ticket that something else than any of `but` made."""
     newest = select(func.max(history.c.version)).where(

@@ -13,10 +13,10 @@ from shared.events import dispatch as events
 from shared.events.terms import PersonId
 
 
-def accept_result(ticket: Ticket) -> Steps:
-    """The customer is content: only this counts as solved (R29, R30)."""
+def accept_result(ticket: Ticket, transfers: int | None = None) -> Steps:
+    """The customer is content: only this counts as solved (R29, R30); `transfers` so far (R128)."""
     accepted = step(ticket, events.ResultAccepted(episode=ticket.episode))
-    return (accepted, _close(accepted.ticket, "accepted"))
+    return (accepted, _close(accepted.ticket, "accepted", transfers))
 
 
 def reject_result(ticket: Ticket, reason: str) -> Steps:
@@ -25,13 +25,13 @@ def reject_result(ticket: Ticket, reason: str) -> Steps:
     return (step(ticket, payload, state="accepted"),)
 
 
-def close_unconfirmed(ticket: Ticket) -> Steps:
+def close_unconfirmed(ticket: Ticket, transfers: int | None = None) -> Steps:
     """Silence after all reminders (decision 10)."""
     silent = step(ticket, events.ResultUnconfirmed(episode=ticket.episode))
-    return (silent, _close(silent.ticket, "unconfirmed"))
+    return (silent, _close(silent.ticket, "unconfirmed", transfers))
 
 
-def _close(ticket: Ticket, reason: Literal["accepted", "unconfirmed"]) -> Step:
+def _close(ticket: Ticket, reason: Literal["accepted", "unconfirmed"], transfers: int | None) -> Step:
     payload = events.TicketClosed(
         request_id=ticket.request_id,
         customer_id=ticket.customer_id,
@@ -40,6 +40,7 @@ def _close(ticket: Ticket, reason: Literal["accepted", "unconfirmed"]) -> Step:
         severity=ticket.severity,
         site=ticket.site,
         episode=ticket.episode,
+        transfers=transfers,
     )
     return step(ticket, payload, state="closed", ended_as=reason)
 
