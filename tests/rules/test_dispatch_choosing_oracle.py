@@ -100,7 +100,8 @@ def priced(asked: Job, person: Person, territory: str, staff: Staff, working: in
         if not any(day is None or day >= (begins + length).astimezone(ZONE).date() for day in days):
             return None
     promise = policy.promises[asked.severity]
-    late = begins + way > NOW + timedelta(hours=promise.same_city if same else promise.cross_region)
+    promised = NOW + timedelta(hours=promise.same_city if same else promise.cross_region)
+    late = begins + way > (asked.due_at or promised)
     cost = working + (0 if same else 4) + 1000 * level + (50 if late else 0)
     cost += round((begins - NOW) / timedelta(days=1))
     cost -= 2 if situation.familiar.get(asked.customer) == person.id else 0
@@ -162,6 +163,7 @@ PEOPLE = st.tuples(
         for id in IDS
     )
 )
+DUE = st.none() | st.integers(-4, 24).map(lambda halves: NOW + halves * HALF)
 JOBS = st.builds(
     Job,
     st.sampled_from(["general", "important"]),
@@ -171,6 +173,7 @@ JOBS = st.builds(
     declined=st.frozensets(st.sampled_from(IDS), max_size=2),
     customer=st.sampled_from(["c", "d"]),
     customer_level=st.sampled_from(["standard", "vip"]),
+    due_at=DUE,
 )
 TAKEN = st.dictionaries(st.sampled_from(IDS), st.lists(SPANS, max_size=2).map(sorted), max_size=3)
 WISHES = st.dictionaries(

@@ -8,6 +8,7 @@ those only whom somebody may read about.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,7 +22,7 @@ from dispatch.assignment.policy import Policy
 from dispatch.assignment.staff import Job, Loads, Place, Staff, lasts_until
 from dispatch.assignment.ways import Spot, driving, road_kilometres, way
 from dispatch.assignment.words import Finding
-from dispatch.organisation.roster import day_of, earliest
+from dispatch.organisation.roster import Interval, day_of, earliest, joined
 from dispatch.organisation.rules import Person, Region
 from shared.events.terms import Severity, Tier
 from shared.i18n import ZONE
@@ -71,6 +72,9 @@ class Jury:
         self._latest = self._now + timedelta(hours=self._policy.set_out_within_hours[job.severity])
         self._certified = staff.certified.intersection(job.skills)
         self._most = self._policy.most_open
+        promise = self._policy.promises[job.severity]
+        self._due_near = job.due_at or self._now + timedelta(hours=promise.same_city)
+        self._due_far = job.due_at or self._now + timedelta(hours=promise.cross_region)
         self._ways: dict[object, Way] = {}
         self._beginnings: dict[UUID, datetime | None] = {}
         self._looks: dict[object, _Look] = {}
@@ -112,10 +116,9 @@ class Jury:
         return self._length(person)
 
     def promised(self, person: Person) -> datetime:
-        """By when they would have to be there if they got it now."""
-        promise = self._policy.promises[self._job.severity]
+        """By when they have to be there; where nothing runs yet, if they got it now."""
         same_city = self._staff.city_of(person) == self._job.city
-        return self._now + timedelta(hours=promise.same_city if same_city else promise.cross_region)
+        return self._due_near if same_city else self._due_far
 
     def sets_out(self, person: Person) -> datetime | None:
         """When somebody could go, by their shift, their leave and their visits; None when too late."""
@@ -237,12 +240,27 @@ class Jury:
             since, until = self._job.appointment
         since = since if here else self._now
         situation = self._staff.situation
-        for rule, taken in (("away", situation.away), ("busy", situation.visits)):
-            meeting = [ends for begins, ends in taken.get(person.id, ()) if begins < until and ends > since]
+        away, visits = situation.away.get(person.id, ()), self._visits(person)
+        for rule, taken in (("away", away), ("busy", visits)):
+            meeting = [ends for begins, ends in taken if begins < until and ends > since]
             if meeting:
                 yield Finding(rule, {"until": _moment(max(meeting))})
                 return
         yield Finding("off_shift")
+
+    def _visits(self, person: Person) -> Sequence[Interval]:
+        """What somebody has agreed with other customers."""
+        visits = self._staff.situation.visits.get(person.id, ())
+        held = self._job.held
+        if held is None or held[0] != person.id:
+            return visits
+        return [each for each in visits if each != held[1]]
+
+    def _busy(self, person: Person) -> Sequence[Interval]:
+        held = self._job.held
+        if held is None or held[0] != person.id:
+            return self._staff.busy(person.id)
+        return joined([*self._staff.situation.away.get(person.id, ()), *self._visits(person)])
 
     def _is_here(self, person: Person) -> bool:
         now = self._now
@@ -256,7 +274,7 @@ class Jury:
         return self._beginnings[person.id]
 
     def _beginning(self, person: Person) -> datetime | None:
-        working, busy = self._staff.working(person.id), self._staff.busy(person.id)
+        working, busy = self._staff.working(person.id), self._busy(person)
         if working is not None and "off_shift" in self._policy.softened:
             working = None
         if self._job.appointment is not None:
@@ -306,7 +324,7 @@ class Jury:
             cost -= weights.preferred
         if at > self._now:
             cost += weights.day_of_waiting * _days(at - self._now)
-        if self._is_late(person, at):
+        if self._late_by(person, at):
             cost += weights.late
         return cost + self._softened(person), at
 
@@ -322,10 +340,12 @@ class Jury:
         if "off_shift" in softened and not self._staff.is_on_duty(person.id):
             yield Finding("off_shift"), softened["off_shift"]
 
-    def _is_late(self, person: Person, at: datetime) -> bool:
+    def _late_by(self, person: Person, at: datetime) -> timedelta | None:
+        """How much later than was promised somebody would arrive; an agreed time is everybody's."""
         if self._job.appointment is not None:
-            return False
-        return at + self._way(person).takes > self.promised(person)
+            return None
+        arrives, due = at + self._way(person).takes, self.promised(person)
+        return arrives - due if arrives > due else None
 
     def _passed(self, person: Person, cost: int, at: datetime) -> Candidate:
         return Candidate(person.id, cast("Tier", person.tier), cost, tuple(self._scores(person, at)))
@@ -347,10 +367,18 @@ class Jury:
         if at > self._now:
             waiting = weights.day_of_waiting * _days(at - self._now)
             yield Finding("waits", {"at": _moment(at), "cost": waiting})
-        if self._is_late(person, at):
-            yield Finding("late", {"cost": weights.late})
+        if late := self._late_by(person, at):
+            yield late_by(late, weights.late)
         for finding, cost in self._soft(person) if self._policy.softened else ():
             yield Finding(finding.rule, {**finding.facts, "cost": cost})
+
+
+def late_by(late: timedelta, cost: int) -> Finding:
+    """How to say how late somebody would be: in minutes below two hours, cut to hours above."""
+    minutes = math.ceil(late / timedelta(minutes=1))
+    if minutes < 120:
+        return Finding("late_by", {"minutes": minutes, "cost": cost})
+    return Finding("late_by_hours", {"hours": minutes // 60, "cost": cost})
 
 
 def _least_refused(each: tuple[Person, Sequence[Finding]]) -> tuple[int, UUID]:

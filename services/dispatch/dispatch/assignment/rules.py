@@ -61,7 +61,17 @@ class _Step:
 
 
 def decide(job: Job, staff: Staff, loads: Loads) -> Decision:
-    """Who gets `job`."""
+    """Who gets `job`; where nobody can at the agreed time, who can at another, and it says so."""
+    decision = _decide(job, staff, loads)
+    if job.appointment is None or isinstance(decision, Assignment):
+        return decision
+    otherwise = _decide(replace(job, appointment=None), staff, loads)
+    if isinstance(otherwise, NobodyAvailable):
+        return otherwise
+    return replace(otherwise, findings=(*otherwise.findings, Finding("appointment_lapses")))
+
+
+def _decide(job: Job, staff: Staff, loads: Loads) -> Decision:
     region = staff.answering(job.region)
     judged: dict[PersonId, Candidate] = {}
     told: list[Finding] = []

@@ -31,6 +31,8 @@ class Job:
     ahead        who is asked before everybody else, such as the substitutes of who had it
     appointment  the time agreed with the customer: whoever goes is free for all of it
     not_before   when the parts that the work needs will be there, where that is known
+    due_at       by when somebody has to be there, where that was promised; else the policy's promises count
+    held         whose time is taken by this very work, from when to when: it keeps them from nothing here
     """
 
     severity: Severity
@@ -46,6 +48,8 @@ class Job:
     ahead: tuple[PersonId, ...] = ()
     appointment: Interval | None = None
     not_before: datetime | None = None
+    due_at: datetime | None = None
+    held: tuple[PersonId, Interval] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Final, Literal
 from dispatch.assignment.decisions import Candidate
 from dispatch.assignment.judging import Jury
 from dispatch.assignment.objections import against
-from dispatch.assignment.staff import HORIZON, Loads, Staff
+from dispatch.assignment.staff import HORIZON, Job, Loads, Staff
 from dispatch.assignment.words import Finding
 from dispatch.days.rules import Block, Day
 from dispatch.organisation.roster import Interval, earliest, joined
@@ -67,18 +67,23 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A ticket for which somebody is looked for; `due` is when somebody has to be there, where that runs."""
+    """A ticket for which somebody is looked for.
+
+    due  when somebody has to be there, where that runs
+    job  with what was agreed and promised, where that is known
+    """
 
     ticket: Ticket
     due: datetime | None = None
     lacking: Lacking | None = None
+    job: Job | None = None
 
 
 def fit_for(
     asked: Asked, people: Iterable[Person], staff: Staff, loads: Loads, days: Mapping[PersonId, Day]
 ) -> list[Fit]:
     """What is said of each of `people`, the best first; `days` are their plans for the day it is."""
-    job = asked.ticket.job
+    job = asked.job or asked.ticket.job
     region = staff.answering(job.region)
     jury = Jury(job, region, staff, loads)
     found = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
@@ -23,6 +23,7 @@ from dispatch.organisation.rules import Person
 from dispatch.promises.store import deadlines
 from dispatch.supply.store import list_requisitions
 from dispatch.tables import among
+from dispatch.tickets.jobs import load_jobs
 from dispatch.tickets.rules import Ticket
 from dispatch.tickets.store import load_tickets
 from dispatch.tickets.store import ticket as table
@@ -169,7 +170,9 @@ async def load_fit(
     people = engineers_for(staff, viewer, filters)
     days = await load_days(tx, [each.id for each in people], day_of(tx.now))
     owed = (await deadlines(tx, [ticket.id]))[ticket.id]
-    asked = Asked(ticket, owed.on_site, await _lacking(tx, ticket))
+    # Who would stand there without the parts is a verdict of its own.
+    job = replace((await load_jobs(tx, [ticket]))[ticket.id], not_before=None)
+    asked = Asked(ticket, owed.on_site, await _lacking(tx, ticket), job)
     return fit_for(asked, people, staff, loads, days), Due.of(owed)
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from dispatch.assignment.rules import (
     Decision,
+    Job,
     Kept,
     Loads,
     Staff,
@@ -23,6 +24,7 @@ from dispatch.desk.customers import as_known
 from dispatch.jobs.rules import job_for
 from dispatch.tasks.actions import hand_on
 from dispatch.tickets import rules, store
+from dispatch.tickets.jobs import Jobs, load_jobs
 from dispatch.tickets.record import Change, record
 from dispatch.tickets.rules import BEFORE_WORK, WORKING, Step, Steps, Ticket
 from dispatch.tickets.taking import take_back
@@ -173,10 +175,7 @@ async def _decide_anew(
         if ticket.state == "assigned":  # who is asked anew is not busy with what may be taken away
             loads.working[ticket.given_to] -= 1
     decisions: list[Decision | Kept] = []
-    jobs = [
-        replace(ticket, severity=event.data.severity, site=_site(ticket, event)).job
-        for ticket, event in graded
-    ]
+    jobs = await _regraded_jobs(tx, graded)
     for (ticket, _), job in zip(graded, jobs, strict=True):
         if ticket.state in BEFORE_WORK:
             decision = decide(job, staff, loads)
@@ -187,6 +186,15 @@ async def _decide_anew(
     but = {ticket.id for ticket, _ in graded}
     made, taken = await take_back(tx, jobs, decisions, staff, loads, but)
     return [made.get(index, decision) for index, decision in enumerate(decisions)], taken
+
+
+async def _regraded_jobs(tx: Tx, graded: Sequence[tuple[Ticket, Reclassified]]) -> list[Job]:
+    """As they are judged now: what was promised of the severity or the place before is promised no more."""
+    regraded = [
+        replace(ticket, severity=event.data.severity, site=_site(ticket, event)) for ticket, event in graded
+    ]
+    jobs = await load_jobs(tx, regraded)
+    return [replace(jobs[ticket.id], due_at=None) for ticket in regraded]
 
 
 async def reopen(
@@ -214,7 +222,8 @@ async def go_on(tx: Tx, ticket: Ticket, reason: str) -> Change:
     engineer = staff.people[ticket.given_to]
     if staff.is_there(engineer.id) and engineer.is_engineer:
         return Change(ticket, steps)
-    return _given_on(ticket, steps, staff, loads, "away" if engineer.active else "left")
+    jobs = await load_jobs(tx, [ticket])
+    return _given_on(ticket, jobs, steps, staff, loads, "away" if engineer.active else "left")
 
 
 Why = Literal["left", "away"]
@@ -236,16 +245,23 @@ async def give_away(
     tickets = await store.lock_open_of(tx, [*left, *benched])
     gone, idle = set(left), {*left, *benched}
     pressing = [tickets[index] for index in in_order([ticket.job for ticket in tickets])]
-    changes = [_taken_over(ticket, gone, idle, staff, loads, why) for ticket in pressing]
+    jobs = await load_jobs(tx, tickets)
+    changes = [_taken_over(ticket, jobs, gone, idle, staff, loads, why) for ticket in pressing]
     changes = await hand_on(tx, changes, gone, staff, by)
     await record(tx, changes, by)
 
 
 def _taken_over(
-    ticket: Ticket, gone: set[PersonId], idle: set[PersonId], staff: Staff, loads: Loads, why: Why
+    ticket: Ticket,
+    jobs: Jobs,
+    gone: set[PersonId],
+    idle: set[PersonId],
+    staff: Staff,
+    loads: Loads,
+    why: Why,
 ) -> Change:
     if ticket.engineer_id in idle and ticket.state in WORKING:
-        return _given_on(ticket, (), staff, loads, why)
+        return _given_on(ticket, jobs, (), staff, loads, why)
     steps: list[Step] = []
     if ticket.owner_id in gone:
         region = staff.answering(ticket.site.region)
@@ -263,10 +279,12 @@ _OWNER_GONE: Final[Mapping[Why, str]] = {"left": "the owner left", "away": "the 
 _ENGINEER_GONE: Final[Mapping[Why, str]] = {"left": "the engineer left", "away": "the engineer is away"}
 
 
-def _given_on(ticket: Ticket, steps: Steps, staff: Staff, loads: Loads, why: Why = "left") -> Change:
+def _given_on(
+    ticket: Ticket, jobs: Jobs, steps: Steps, staff: Staff, loads: Loads, why: Why = "left"
+) -> Change:
     """Taken from who cannot any more, given to whom the rules choose, whoever is a substitute first."""
     now = steps[-1].ticket if steps else ticket
     taken = rules.take_away(now, _ENGINEER_GONE[why])
-    decision = decide(replace(ticket.job, ahead=staff.heirs_of(ticket.given_to)), staff, loads)
+    decision = decide(replace(jobs[ticket.id], ahead=staff.heirs_of(ticket.given_to)), staff, loads)
     loads.add(decision)
     return Change(ticket, (*steps, *taken, *rules.place(taken[-1].ticket, decision)), decision)

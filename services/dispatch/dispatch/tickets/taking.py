@@ -23,6 +23,7 @@ from dispatch.assignment.rules import (
     make_room,
 )
 from dispatch.tickets import rules, store
+from dispatch.tickets.jobs import load_jobs
 from dispatch.tickets.record import Change
 from dispatch.tickets.rules import Ticket
 from shared.db import Tx
@@ -42,7 +43,7 @@ async def take_back(
 
     Returns the better decisions by place, and what becomes of the tickets that were taken for them (never one
     of `but`): they are given to somebody else in the same transaction. `loads` has what `decisions` gave out,
-    and afterwards what this did. No statement unless somebody is full, else one.
+    and afterwards what this did. No statement unless somebody is full, else four.
     """
     allowed = staff.situation.policy.take_back
     short = {
@@ -55,7 +56,8 @@ async def take_back(
         return {}, []
     protected = tx.now + timedelta(hours=allowed.protect_visit_hours)
     found = {each.id: each for each in await store.lock_not_begun(tx, full, protected) if each.id not in but}
-    held = {each.id: Held(each.id, each.job, each.given_to) for each in found.values()}
+    known = await load_jobs(tx, found.values())
+    held = {each.id: Held(each.id, known[each.id], each.given_to) for each in found.values()}
     made: dict[int, Assignment] = {}
     taken: list[Ticket] = []
     for index, decision in short.items():
@@ -64,12 +66,12 @@ async def take_back(
             taken.append(found[work.key])
             del held[work.key]
             loads.add(made[index])
-    return made, [_given_on(ticket, staff, loads) for ticket in taken]
+    return made, [_given_on(ticket, known[ticket.id], staff, loads) for ticket in taken]
 
 
-def _given_on(ticket: Ticket, staff: Staff, loads: Loads) -> Change:
+def _given_on(ticket: Ticket, job: Job, staff: Staff, loads: Loads) -> Change:
     steps = rules.take_away(ticket, "taken back for urgent work")
-    decision = decide(ticket.job, staff, loads)
+    decision = decide(job, staff, loads)
     loads.add(decision)
     told = (decision.findings[0], _TAKEN, *decision.findings[1:])
     decision = replace(decision, findings=told)

@@ -24,6 +24,7 @@ from dispatch.tasks.actions import ask, hold, require_unblocked
 from dispatch.tasks.steps import TOLD
 from dispatch.tickets import commands, rules
 from dispatch.tickets.actions import reopen
+from dispatch.tickets.jobs import load_jobs
 from dispatch.tickets.record import Change, record
 from dispatch.tickets.rules import AlreadyWithThem, Ticket
 from dispatch.tickets.store import last_change
@@ -123,7 +124,8 @@ async def _decline(tx: Tx, ticket: Ticket, command: commands.Decline, viewer: Vi
     steps = rules.decline(ticket, command.reason)
     declined = steps[-1].ticket
     staff, loads = await lock_staff(tx, {ticket.customer_id})
-    decision = decide(declined.job, staff, loads)
+    jobs = await load_jobs(tx, [declined])
+    decision = decide(jobs[ticket.id], staff, loads)
     return Change(ticket, (*steps, *rules.place(declined, decision)), decision)
 
 
@@ -246,11 +248,12 @@ async def _assign(tx: Tx, ticket: Ticket, command: commands.Assign, viewer: View
     person = staff.people.get(command.person_id)
     if person is None or not (person.active and person.is_engineer):
         raise NoEngineer
-    against = objections(ticket.job, person, staff, loads)
+    job = (await load_jobs(tx, [ticket]))[ticket.id]
+    against = objections(job, person, staff, loads)
     require_known(against, command.despite, ticket.version)
     by_hand = Finding("by_hand", {"reason": command.reason})
     overruled = (each.overruled() for each in against)
-    decision = give_to(ticket.job, person, staff, loads, by_hand, *overruled)
+    decision = give_to(job, person, staff, loads, by_hand, *overruled)
     return Change(ticket, rules.place(ticket, decision), decision)
 
 
