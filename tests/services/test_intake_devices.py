@@ -121,6 +121,8 @@ async def test_a_label_fills_the_form_and_the_request_knows_its_product(desk: He
         id,
     )
     assert row["product_line"] == "cooling"
+    registered = [data for name, _, data in await desk.told() if name == "request_registered"]
+    assert registered[-1]["device_id"] == str(id)
 
 
 async def test_products_move_with_their_owner_and_stay_when_the_owner_is_forgotten(desk: Hearing) -> None:

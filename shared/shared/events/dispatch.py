@@ -262,6 +262,8 @@ class WorkNoted(Payload):
     minutes: int | None = None
     """Of work, more than was known before."""
     remote: bool | None = None
+    visit_id: UUID | None = None
+    """The visit that the work belongs to."""
 
 
 class SolutionProposed(Payload):

@@ -36,6 +36,8 @@ class RequestRegistered(Payload):
     reasons: tuple[Reason, ...] = ()
     call_id: UUID | None = None
     """The call it was taken from, if any."""
+    device_id: UUID | None = None
+    """The product it is about, where its label said so."""
 
 
 class RequestReclassified(Payload):

@@ -67,6 +67,7 @@ class Jury:
         self._blocked = {each for each, wish in wishes.items() if wish == "blocked"}
         self._preferred = {each for each, wish in wishes.items() if wish == "preferred"}
         self._familiar = situation.familiar.get(job.customer)
+        self._versed = situation.versed.get(job.device)
         self._since = max(self._now, job.not_before or self._now)
         self._work = timedelta(minutes=self._policy.work_minutes[job.severity])
         self._latest = self._now + timedelta(hours=self._policy.set_out_within_hours[job.severity])
@@ -79,7 +80,7 @@ class Jury:
         self._beginnings: dict[UUID, datetime | None] = {}
         self._looks: dict[object, _Look] = {}
         # Who is not like the others of their centre, tier and shift, and whether anybody may be.
-        self._apart = frozenset((*job.declined, *wishes, self._familiar)), situation.apart
+        self._apart = frozenset((*job.declined, *wishes, self._familiar, self._versed)), situation.apart
         self._all_differ = bool(self._certified or self._policy.softened)
 
     def judge(self, people: Sequence[Person]) -> list[Candidate]:
@@ -318,7 +319,9 @@ class Jury:
         cost = way.cost + weights.level_above * max(0, above(self._job, person, self._policy))
         if self.leads(person):
             cost += weights.leads_group
-        if person.id == self._familiar:
+        if person.id == self._versed:
+            cost -= weights.versed
+        elif person.id == self._familiar:
             cost -= weights.familiar
         if person.id in self._preferred:
             cost -= weights.preferred
@@ -360,7 +363,9 @@ class Jury:
             yield Finding("over_qualified", {"cost": weights.level_above * levels})
         if self.leads(person):
             yield Finding("leads_group", {"cost": weights.leads_group})
-        if person.id == self._familiar:
+        if person.id == self._versed:
+            yield Finding("versed", {"cost": -weights.versed})
+        elif person.id == self._familiar:
             yield Finding("familiar", {"cost": -weights.familiar})
         if person.id in self._preferred:
             yield Finding("preferred", {"cost": -weights.preferred})

@@ -46,6 +46,7 @@ class Weights(_Part):
     late            when the promise of arrival could not be kept (R54–R58)
     day_of_waiting  for each day until the work can begin
     familiar        taken off for who was at this customer's before
+    versed          taken off, instead, for who worked on this very product before
     preferred       taken off for whom the customer prefers
     """
 
@@ -57,6 +58,7 @@ class Weights(_Part):
     late: Cost = 50
     day_of_waiting: Cost = 1
     familiar: Cost = 2
+    versed: Cost = 4
     preferred: Cost = 20
 
 

@@ -50,6 +50,7 @@ class Job:
     not_before: datetime | None = None
     due_at: datetime | None = None
     held: tuple[PersonId, Interval] | None = None
+    device: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,8 @@ class Situation:
     visits       agreed with customers
     on_call      duty outside of the shift
     duty_leads   who is on call as duty lead now, by region
-    familiar     who was at a customer's last
+    familiar     who was at a customer's last, by customer
+    versed       who worked on a product last, by product
     preferences  whom customers prefer or refuse
     places       where somebody is at work or on the way to right now
     """
@@ -90,6 +92,7 @@ class Situation:
     on_call: Mapping[PersonId, Sequence[Interval]] = field(default_factory=dict)
     duty_leads: Mapping[str, PersonId] = field(default_factory=dict)
     familiar: Mapping[object, PersonId] = field(default_factory=dict)
+    versed: Mapping[object, PersonId] = field(default_factory=dict)
     preferences: Mapping[object, Mapping[PersonId, Preference]] = field(default_factory=dict)
     places: Mapping[PersonId, Place] = field(default_factory=dict)
     _windows: dict[str, tuple[Interval, ...]] = field(default_factory=dict, compare=False)

@@ -59,29 +59,34 @@ class NobodyToOwn(AftercareError):
     kind = "unavailable"
 
 
-async def lock_staff(tx: Tx, customers: Collection[UUID] = ()) -> tuple[Staff, Loads]:
-    """Everybody who may have a say, how loaded they are, and what is known of `customers`.
+async def lock_staff(
+    tx: Tx, customers: Collection[UUID] = (), devices: Collection[UUID | None] = ()
+) -> tuple[Staff, Loads]:
+    """Everybody who may have a say, how loaded they are, and what is known of `customers` and `devices`.
 
     Nobody else gives work to anybody until the transaction ends, and no organisation is imported meanwhile:
     the row of the organisation is the one lock of all decisions. Two statements, four after an import.
     `NobodyToOwn` before the first import.
     """
-    return await _at(tx, await _staff_of(tx, await lock_organisation(tx)), customers)
+    return await _at(tx, await _staff_of(tx, await lock_organisation(tx)), customers, devices)
 
 
-async def see_staff(tx: Tx, customers: Collection[UUID] = ()) -> tuple[Staff, Loads]:
+async def see_staff(
+    tx: Tx, customers: Collection[UUID] = (), devices: Collection[UUID | None] = ()
+) -> tuple[Staff, Loads]:
     """The same to look at: nobody waits, and what is read may be different when somebody decides.
 
     `NobodyToOwn` before the first import.
     """
-    return await _at(tx, await read_staff(tx), customers)
+    return await _at(tx, await read_staff(tx), customers, devices)
 
 
-async def _at(tx: Tx, staff: Staff, customers: Collection[UUID]) -> tuple[Staff, Loads]:
+async def _at(
+    tx: Tx, staff: Staff, customers: Collection[UUID], devices: Collection[UUID | None]
+) -> tuple[Staff, Loads]:
     # A statement of its own: it sees what was committed while the one before waited for the lock.
-    found = (
-        await tx.execute(_STANDING, {"now": tx.now, "until": tx.now + HORIZON, "customers": list(customers)})
-    ).one()
+    asked = {"customers": list(customers), "devices": [each for each in devices if each]}
+    found = (await tx.execute(_STANDING, {"now": tx.now, "until": tx.now + HORIZON, **asked})).one()
     loads = Loads(
         Counter(dict(zip(found.people or (), found.working or (), strict=True))),
         Counter(dict(zip(found.people or (), found.supervising or (), strict=True))),
@@ -130,8 +135,8 @@ async def _load_staff(tx: Tx) -> Staff:
 
 _STANDING: Final = text(
     """
-    SELECT loads.*, away.away, visits.visits, duties.duties, outside.places, known.familiar, wishes.wishes,
-           policy.body
+    SELECT loads.*, away.away, visits.visits, duties.duties, outside.places, known.familiar, handled.versed,
+           wishes.wishes, policy.body
     FROM (SELECT array_agg(person_id) AS people, array_agg(working) AS working,
                  array_agg(supervising) AS supervising
             FROM capacity WHERE working > 0 OR supervising > 0) AS loads,
@@ -148,11 +153,15 @@ _STANDING: Final = text(
             FROM unnest(:customers) AS asked (id), LATERAL (
                 SELECT engineer_id FROM ticket WHERE customer_id = asked.id AND engineer_id IS NOT NULL
                 ORDER BY id DESC LIMIT 1) AS last) AS known,
+         (SELECT array_agg(ROW(asked.id, last.engineer_id)) AS versed
+            FROM unnest(:devices) AS asked (id), LATERAL (
+                SELECT engineer_id FROM ticket WHERE device_id = asked.id AND engineer_id IS NOT NULL
+                ORDER BY id DESC LIMIT 1) AS last) AS handled,
          (SELECT array_agg(ROW(customer_id, person_id, preference)) AS wishes FROM customer_preference
            WHERE customer_id = ANY(:customers)) AS wishes,
          (SELECT (SELECT body::text FROM assignment_policy ORDER BY version DESC LIMIT 1) AS body) AS policy
     """
-).bindparams(bindparam("customers", type_=ARRAY(Uuid)))
+).bindparams(bindparam("customers", type_=ARRAY(Uuid)), bindparam("devices", type_=ARRAY(Uuid)))
 
 
 def _situation(found: Any, now: datetime) -> Situation:
@@ -174,6 +183,7 @@ def _situation(found: Any, now: datetime) -> Situation:
         on_call=on_call,
         duty_leads=leads,
         familiar=dict(found.familiar or ()),
+        versed=dict(found.versed or ()),
         preferences=wishes,
         places={engineer_id: (north, east) for engineer_id, north, east in found.places or ()},
     )

@@ -54,6 +54,7 @@ WORDS: Final[Mapping[str, str]] = {
     "appointment_lapses": N_("Nobody can at the time that was agreed: another one has to be"),
     "waits": N_("Can begin at {at}"),
     "familiar": N_("Was at this customer's before"),
+    "versed": N_("Worked on this very product before"),
     "preferred": N_("The customer prefers this person"),
     "by_hand": N_("By hand: {reason}"),
     "despite": N_("Chosen in spite of this: {objection}"),

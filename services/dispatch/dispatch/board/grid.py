@@ -166,7 +166,7 @@ async def load_fit(
 
     A number of statements that does not depend on how many engineers there are. `NobodyToOwn`.
     """
-    staff, loads = await see_staff(tx, {ticket.customer_id})
+    staff, loads = await see_staff(tx, {ticket.customer_id}, {ticket.device_id})
     people = engineers_for(staff, viewer, filters)
     days = await load_days(tx, [each.id for each in people], day_of(tx.now))
     owed = (await deadlines(tx, [ticket.id]))[ticket.id]

@@ -40,6 +40,7 @@ class Known:
     tickets                 what people have, and what they visit or visited
     begun                   by ticket: when somebody set out, arrived, began and was done, the last time
     owed                    what is promised, by ticket
+    arrivals                when the parts that tickets wait for are expected, where that is known
     """
 
     now: datetime
@@ -52,6 +53,7 @@ class Known:
     tickets: Mapping[UUID, Ticket]
     begun: Mapping[UUID, Mapping[str, datetime]]
     owed: Mapping[UUID, Deadlines]
+    arrivals: Mapping[UUID, datetime]
 
 
 def worker_of(known: Known, person_id: PersonId, day: date) -> Worker:
@@ -140,6 +142,7 @@ def _open(known: Known, ticket: Ticket) -> Stop:
     site = ticket.site
     minutes = ticket.planned_minutes or known.catalogue.job(ticket.job_kind).planned_minutes
     owed = known.owed.get(ticket.id, NOTHING_PROMISED)
+    comes = ticket.waiting_for == "parts" and ticket.id in known.arrivals
     return Stop(
         ticket.id,
         _spot(site.latitude, site.longitude, site.city),
@@ -147,5 +150,6 @@ def _open(known: Known, ticket: Ticket) -> Stop:
         arrive_by=owed.on_site,
         done_by=owed.resolution,
         agree_by=owed.visit_agreed,
-        waits=ticket.state == "waiting",
+        not_before=known.arrivals.get(ticket.id),
+        waits=ticket.state == "waiting" and not comes,
     )

@@ -20,6 +20,7 @@ from dispatch.organisation.roster import Interval, Shift, day_of
 from dispatch.organisation.rules import Centre, Person, Team
 from dispatch.organisation.store import load_persons, organisation, person, person_of
 from dispatch.promises.store import deadlines
+from dispatch.supply.store import load_arrivals
 from dispatch.tables import among
 from dispatch.tickets.rules import WORKING, Ticket
 from dispatch.tickets.store import history, ticket, ticket_of
@@ -63,6 +64,7 @@ async def _load(tx: Tx, people: Collection[PersonId], days: Sequence[date]) -> K
         tickets=tickets,
         begun=await _begun(tx, _going(visits, tickets)),
         owed=await deadlines(tx, tickets.keys()),
+        arrivals=await load_arrivals(tx, tickets.keys()),
     )
 
 

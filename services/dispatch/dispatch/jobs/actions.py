@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from dispatch.access import Viewer
 from dispatch.jobs import store
 from dispatch.jobs.rules import Catalogue, ChecklistIncomplete, Named, missing
 from dispatch.tickets import rules
 from dispatch.tickets.rules import Steps, Ticket
+from dispatch.visits.rules import visit_at
+from dispatch.visits.store import visits_of
 from shared.clock import uuid7
 from shared.db import Tx
 from shared.events.dispatch import WorkNoted
@@ -40,21 +43,38 @@ async def tick(tx: Tx, ticket: Ticket, items: Collection[str], viewer: Viewer) -
 
 
 async def log_work(
-    tx: Tx, ticket: Ticket, began_at: datetime, ended_at: datetime, text: str, viewer: Viewer
+    tx: Tx,
+    ticket: Ticket,
+    began_at: datetime,
+    ended_at: datetime,
+    text: str,
+    viewer: Viewer,
+    visit_id: UUID | None = None,
 ) -> Steps:
-    """Keep what was done, from when to when."""
+    """Keep what was done, from when to when; without `visit_id` it belongs to the visit of that time."""
     if not began_at < ended_at <= began_at + LONGEST:
         raise invalid("body", ("ended_at",), N_("work ends after it begins, within 24 hours"), "work_time")
     if not tx.now - EARLIEST <= began_at or ended_at > tx.now + AHEAD:
         detail = N_("work that was done lies within the last 30 days")
         raise invalid("body", ("began_at",), detail, "work_time")
+    visits = await visits_of(tx, ticket.id)
+    if visit_id is None:
+        visit_id = visit_at(visits, began_at, ended_at)
+    elif visit_id not in {each.id for each in visits}:
+        raise invalid("body", ("visit_id",), N_("no visit of this ticket"), "unknown_visit")
     remote = ticket.arrivals == 0
     row = {"id": uuid7(), "ticket_id": ticket.id, "episode": ticket.episode, "began_at": began_at}
     row |= {"ended_at": ended_at, "remote": remote, "text": text, "at": tx.now, "by": viewer.id}
+    row["visit_id"] = visit_id
     await store.save_log(tx, row)
     minutes = round((ended_at - began_at).total_seconds() / 60)
     noted = WorkNoted(
-        what="work_log", episode=ticket.episode, by=viewer.employee_id, minutes=minutes, remote=remote
+        what="work_log",
+        episode=ticket.episode,
+        by=viewer.employee_id,
+        minutes=minutes,
+        remote=remote,
+        visit_id=visit_id,
     )
     return rules.note_work(ticket, noted)
 

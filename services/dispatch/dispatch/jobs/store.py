@@ -46,6 +46,7 @@ work_log: Final = Table(
     Column("text", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("by", Text, nullable=False),
+    Column("visit_id", Uuid),
 )
 
 
@@ -60,7 +61,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """What was done from when to when (R33)."""
+    """What was done from when to when (R33), and on which visit; None at other times."""
 
     id: UUID
     episode: int
@@ -69,6 +70,7 @@ class Log:
     remote: bool
     text: str
     by: str
+    visit_id: UUID | None = None
 
     @property
     def minutes(self) -> int:

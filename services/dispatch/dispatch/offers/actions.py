@@ -23,7 +23,9 @@ async def pass_on(tx: Tx, now: datetime) -> datetime | None:
     tickets = await lock_unanswered(tx, now, patience) if patience else []
     if not tickets:
         return None
-    staff, loads = await lock_staff(tx, {ticket.customer_id for ticket in tickets})
+    staff, loads = await lock_staff(
+        tx, {ticket.customer_id for ticket in tickets}, {ticket.device_id for ticket in tickets}
+    )
     pressing = [tickets[index] for index in in_order([ticket.job for ticket in tickets])]
     jobs = await load_jobs(tx, tickets)
     changes = [

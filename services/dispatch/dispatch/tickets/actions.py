@@ -51,7 +51,9 @@ async def open_tickets(tx: Tx, registered: Sequence[Registered]) -> list[Ticket]
     if not fresh:
         return []
     fresh = await as_known(tx, fresh)
-    staff, loads = await lock_staff(tx, {ticket.customer_id for ticket in fresh})
+    staff, loads = await lock_staff(
+        tx, {ticket.customer_id for ticket in fresh}, {ticket.device_id for ticket in fresh}
+    )
     jobs = [ticket.job for ticket in fresh]
     decisions = decide_all(jobs, staff, loads)
     for decision in decisions:
@@ -98,6 +100,7 @@ def asked_for(event: Registered, request_id: UUID, tx: Tx) -> Ticket:
         version=0,
         job_kind=job_for(asked.kind),
         planned_minutes=_minutes(asked.hours),
+        device_id=asked.device_id,
     )
 
 
@@ -170,7 +173,9 @@ async def _decide_anew(
 
     Also what becomes of the work that was taken back for it.
     """
-    staff, loads = await lock_staff(tx, {ticket.customer_id for ticket, _ in graded})
+    staff, loads = await lock_staff(
+        tx, {ticket.customer_id for ticket, _ in graded}, {ticket.device_id for ticket, _ in graded}
+    )
     for ticket, _ in graded:
         if ticket.state == "assigned":  # who is asked anew is not busy with what may be taken away
             loads.working[ticket.given_to] -= 1
@@ -207,7 +212,9 @@ async def reopen(
     """The next episode of each: the rules choose anew, who declined before is asked like anybody else."""
     if not tickets:
         return []
-    staff, loads = await lock_staff(tx, {ticket.customer_id for ticket in tickets})
+    staff, loads = await lock_staff(
+        tx, {ticket.customer_id for ticket in tickets}, {ticket.device_id for ticket in tickets}
+    )
     decisions = decide_all([replace(ticket, declined_ids=()).job for ticket in tickets], staff, loads)
     return [
         Change(ticket, rules.reopen(ticket, decision, reason, asked_by, person_id), decision)
@@ -218,7 +225,7 @@ async def reopen(
 async def go_on(tx: Tx, ticket: Ticket, reason: str) -> Change:
     """The customer rejected the result: the same engineer goes on, another one if they have left since."""
     steps = rules.reject_result(ticket, reason)
-    staff, loads = await lock_staff(tx, {ticket.customer_id})
+    staff, loads = await lock_staff(tx, {ticket.customer_id}, {ticket.device_id})
     engineer = staff.people[ticket.given_to]
     if staff.is_there(engineer.id) and engineer.is_engineer:
         return Change(ticket, steps)
@@ -240,7 +247,9 @@ async def give_away(
     tickets = await store.lock_open_of(tx, [*left, *benched])
     if not tickets:
         return
-    staff, loads = await lock_staff(tx, {ticket.customer_id for ticket in tickets})
+    staff, loads = await lock_staff(
+        tx, {ticket.customer_id for ticket in tickets}, {ticket.device_id for ticket in tickets}
+    )
     # Once more: whoever held the lock before may have given them something.
     tickets = await store.lock_open_of(tx, [*left, *benched])
     gone, idle = set(left), {*left, *benched}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, TypeAlias
+from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
@@ -169,6 +170,8 @@ class LogWork(_Command):
     began_at: AwareDatetime
     ended_at: AwareDatetime
     text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+    visit_id: UUID | None = None
+    """The visit it belongs to; without it the one at that time, if there was one."""
 
 
 class PlanWork(_Command):

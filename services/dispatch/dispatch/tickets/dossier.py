@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
 from dispatch.assignment.store import list_decisions
 from dispatch.assignment.words import said
+from dispatch.jobs.store import Log
 from dispatch.jobs.work import Work, load_work
 from dispatch.leadership.rules import Notice, notice_in
 from dispatch.organisation.rules import Department
@@ -29,6 +31,25 @@ from shared.events.terms import PersonId
 from shared.i18n import gettext
 
 Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Visited:
+    """A visit with the work that was done on it (R33); no visit: the work that was done at other times."""
+
+    visit: Row | None
+    logs: Sequence[Log]
+
+    @property
+    def planned_minutes(self) -> int:
+        if self.visit is None:
+            return 0
+        length: timedelta = self.visit["ends_at"] - self.visit["starts_at"]
+        return round(length / timedelta(minutes=1))
+
+    @property
+    def worked_minutes(self) -> int:
+        return sum(log.minutes for log in self.logs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +79,15 @@ class Dossier:
     def department(self, code: str) -> str:
         """How to call a department; by its code where the organisation has none of it any more."""
         return self.departments[code].name if code in self.departments else code
+
+    @property
+    def visited(self) -> Sequence[Visited]:
+        """Every visit, the newest first, then what was done at other times, where anything was."""
+        logs: defaultdict[UUID | None, list[Log]] = defaultdict(list)
+        for log in self.work.logs:
+            logs[log.visit_id].append(log)
+        visits = [Visited(visit, logs[visit["id"]]) for visit in self.visits]
+        return [*visits, Visited(None, logs[None])] if logs[None] else visits
 
     @property
     def notice(self) -> Notice | None:

@@ -78,6 +78,7 @@ ticket: Final = Table(
     Column("duplicate_of", Uuid),
     Column("job_kind", Text, nullable=False, server_default="repair"),
     Column("planned_minutes", Integer),
+    Column("device_id", Uuid),
 )
 IS_OPEN: Final[ColumnElement[bool]] = literal_column("ticket.state NOT IN ('closed', 'cancelled')", Boolean)
 """Written out: an index serves it only where the planner can read which states are meant."""
@@ -95,7 +96,7 @@ history: Final = Table(
 )
 
 # What no step ever changes.
-_FIXED: Final = frozenset({"id", "number", "request_id", "customer_id", "latitude", "longitude"})
+_FIXED: Final = frozenset({"id", "number", "request_id", "customer_id", "device_id", "latitude", "longitude"})
 _CHANGING: Final = tuple(column for column in ticket.columns if column.name not in _FIXED)
 _SITE: Final = ("region", "city", "latitude", "longitude")
 _LISTS: Final = ("group_ids", "declined_ids")

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from dispatch.leadership.routes import NoticeView
 from dispatch.tasks.views import TaskView
-from dispatch.tickets.dossier import Dossier, words
+from dispatch.tickets.dossier import Dossier, Visited, words
 from dispatch.tickets.rules import Command, State, Ticket
 from dispatch.visits.rules import VisitState
 from dispatch.visits.window import NoWindow, Window
@@ -101,6 +101,9 @@ class VisitView(BaseModel):
     ends_at: datetime
     at_customers_wish: bool
     state: VisitState
+    planned_minutes: int
+    worked_minutes: int
+    """As the work logs that belong to it say."""
 
 
 class PartsLine(BaseModel):
@@ -143,6 +146,8 @@ class LogView(BaseModel):
     remote: bool
     text: str
     by: str
+    visit_id: UUID | None
+    """The visit it belongs to; null of work at another time."""
 
 
 class PromiseView(BaseModel):
@@ -206,7 +211,7 @@ class TicketDetail(TicketSummary):
             **TicketSummary.of(dossier.ticket).model_dump(),
             history=[HistoryLine(**_only(HistoryLine, row)) for row in dossier.history],
             decisions=[_decision(row, dossier) for row in dossier.decisions],
-            visits=[VisitView(**_only(VisitView, row)) for row in dossier.visits],
+            visits=[_visit(held) for held in dossier.visited if held.visit],
             requisitions=[RequisitionView(**_only(RequisitionView, row)) for row in dossier.requisitions],
             leadership=NoticeView.of(dossier.notice) if dossier.notice else None,
             work=_work(dossier),
@@ -222,6 +227,11 @@ class TicketDetail(TicketSummary):
 
 def _only(model: type[BaseModel], row: Any) -> dict[str, Any]:
     return {name: row[name] for name in model.model_fields}
+
+
+def _visit(held: Visited) -> VisitView:
+    minutes = {"planned_minutes": held.planned_minutes, "worked_minutes": held.worked_minutes}
+    return VisitView.model_validate({**(held.visit or {}), **minutes})
 
 
 def _work(dossier: Dossier) -> WorkView:

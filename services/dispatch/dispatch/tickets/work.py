@@ -123,7 +123,7 @@ async def _decline(tx: Tx, ticket: Ticket, command: commands.Decline, viewer: Vi
     """The next one is asked in the same transaction, so that nobody waits in between."""
     steps = rules.decline(ticket, command.reason)
     declined = steps[-1].ticket
-    staff, loads = await lock_staff(tx, {ticket.customer_id})
+    staff, loads = await lock_staff(tx, {ticket.customer_id}, {ticket.device_id})
     jobs = await load_jobs(tx, [declined])
     decision = decide(jobs[ticket.id], staff, loads)
     return Change(ticket, (*steps, *rules.place(declined, decision)), decision)
@@ -217,8 +217,8 @@ async def _tick(tx: Tx, ticket: Ticket, command: commands.Tick, viewer: Viewer) 
 
 
 async def _log_work(tx: Tx, ticket: Ticket, command: commands.LogWork, viewer: Viewer) -> Change:
-    steps = await log_work(tx, ticket, command.began_at, command.ended_at, command.text, viewer)
-    return Change(ticket, steps)
+    told = command.began_at, command.ended_at, command.text
+    return Change(ticket, await log_work(tx, ticket, *told, viewer, command.visit_id))
 
 
 async def _plan_work(tx: Tx, ticket: Ticket, command: commands.PlanWork, viewer: Viewer) -> Change:
@@ -244,7 +244,7 @@ async def _assign(tx: Tx, ticket: Ticket, command: commands.Assign, viewer: View
     """By hand: what the rules would have said is kept beside the reason."""
     if command.person_id == ticket.engineer_id:
         raise AlreadyWithThem
-    staff, loads = await lock_staff(tx, {ticket.customer_id})
+    staff, loads = await lock_staff(tx, {ticket.customer_id}, {ticket.device_id})
     person = staff.people.get(command.person_id)
     if person is None or not (person.active and person.is_engineer):
         raise NoEngineer

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
+from dispatch.organisation.roster import day_of
 from dispatch.tickets.rules.states import State
 from dispatch.visits.slots import Question, Slot
 from shared.errors import AftercareError
@@ -122,3 +123,18 @@ def wished(slot: Slot, held: Visit | None, question: Question) -> bool:
 def to_be_agreed_anew(visits: Collection[Visit]) -> bool:
     """Whether the newest visit of a ticket lapsed, and nothing was agreed since."""
     return max(visits, key=lambda each: each.id).state == "lapsed" if visits else False
+
+
+def visit_at(visits: Collection[Visit], began_at: datetime, ended_at: datetime) -> UUID | None:
+    """The visit that somebody was on from `began_at` to `ended_at` (R33); None where it was none.
+
+    Of several the one with the most of that time; else one that was kept on the same day: who came early or
+    stayed longer was on it all the same.
+    """
+    held = [each for each in visits if each.state in ("agreed", "kept")]
+    shared = [(min(each.ends_at, ended_at) - max(each.starts_at, began_at), each.id) for each in held]
+    if meeting := [pair for pair in shared if pair[0] > timedelta()]:
+        return max(meeting)[1]
+    kept = [each for each in held if each.state == "kept" and day_of(each.starts_at) == day_of(began_at)]
+    nearest = min(kept, key=lambda each: (abs(each.starts_at - began_at), each.id), default=None)
+    return nearest.id if nearest else None

@@ -341,6 +341,7 @@ def _tell(tx: Tx, judged: _Judged) -> None:
         title=anonymous(message.title, message.name),
         reasons=tuple(Reason(rule=reason.rule, because=reason.word) for reason in verdict.reasons),
         call_id=message.call_id,
+        device_id=message.device_id,
     )
     with tracing(message.traceparent or current_traceparent()):
         emit(tx, payload, subject=judged.id, sequence=1, time=message.received_at)

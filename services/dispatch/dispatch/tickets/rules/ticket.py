@@ -41,6 +41,7 @@ class Ticket:
     ended_as         how it was closed or why it was cancelled; None while it is open
     duplicate_of     the ticket in whose place it was cancelled
     planned_minutes  of work; None where nobody estimated it
+    device_id        the product it is about, where that is known
     """
 
     id: UUID
@@ -75,6 +76,7 @@ class Ticket:
     duplicate_of: UUID | None = None
     job_kind: JobKind = "repair"
     planned_minutes: int | None = None
+    device_id: UUID | None = None
 
     @property
     def job(self) -> Job:
@@ -91,6 +93,7 @@ class Ticket:
             self.customer_level,
             self.kind,
             None if north is None or east is None else (north, east),
+            device=self.device_id,
         )
 
     @property
