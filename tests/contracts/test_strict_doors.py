@@ -48,7 +48,14 @@ OF_PROVIDERS = {
     "POST /intake/channels/{channel:provider}",
     "POST /intake/channels/{channel:provider}/{name}",
 }
-MAY_BE_EMPTY = {"POST /dispatch/tickets/{ticket_id}/acknowledge"}
+MAY_BE_EMPTY = {
+    "POST /dispatch/tickets/{ticket_id}/acknowledge",
+    "POST /dispatch/tickets/{ticket_id}/remote",
+    "POST /dispatch/tickets/{ticket_id}/remote/{session_id}/end",
+    "POST /dispatch/tickets/{ticket_id}/remote/{session_id}/invite",
+    "POST /dispatch/tickets/{ticket_id}/room/seen",
+    "POST /dispatch/tickets/{ticket_id}/solutions/{solution_id}/withdraw",
+}
 TOLERANT = PAGES_OF_CUSTOMERS | FILES | OF_PROVIDERS
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}

@@ -181,12 +181,12 @@ async def _visible(tx: Tx, viewer: Viewer, found: Ticket | None) -> Ticket:
         raise NoSuchTicket
     if sees(viewer, found):
         return found
-    if not (is_within(viewer, found) and await _leads(tx, viewer, found)):
+    if not (is_within(viewer, found) and await leads(tx, viewer, found)):
         raise NoSuchTicket
     return found
 
 
-async def _leads(tx: Tx, viewer: Viewer, found: Ticket) -> bool:
+async def leads(tx: Tx, viewer: Viewer, found: Ticket) -> bool:
     """Whether they were told of it, or asked about it, as its leadership."""
     person_id = viewer.person_id
     return await was_informed(tx, found.id, person_id) or await was_asked(tx, found.id, person_id)

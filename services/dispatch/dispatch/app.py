@@ -36,6 +36,7 @@ from dispatch.phone import routes as phone
 from dispatch.progress.consumers import on_answer_given
 from dispatch.promises.consumers import consumers as promises
 from dispatch.reach import routes as reach
+from dispatch.remote import routes as remote
 from dispatch.solutions import routes as solutions
 from dispatch.supply.consumers import (
     on_parts_ended,
@@ -52,6 +53,9 @@ from dispatch.tickets.consumers import on_request_reclassified, on_request_regis
 from dispatch.urgent import routes as urgent
 from dispatch.visits import pages as visit_pages
 from dispatch.visits import routes as visits
+from dispatch.warroom import pages as warroom_pages
+from dispatch.warroom import routes as warroom
+from dispatch.warroom.feeds import WARROOM
 from shared.context import ServiceContext
 from shared.events.intake import (
     AnswerGiven,
@@ -88,6 +92,9 @@ for feature in (
     visit_pages,
     tasks,
     task_pages,
+    warroom,
+    warroom_pages,
+    remote,
     acceptance,
     board,
     days,
@@ -153,6 +160,6 @@ service: Final = Service(
                 "/dispatch/app", N_("My work"), N_("Your jobs, the next one on top."), frozenset({"engineer"})
             ),
         ),
-        feeds=(feeds.BOARD, feeds.FIGURES, board_views.GRID, board_views.QUEUE, feeds.WORK),
+        feeds=(feeds.BOARD, feeds.FIGURES, board_views.GRID, board_views.QUEUE, feeds.WORK, WARROOM),
     ),
 )

@@ -300,6 +300,41 @@ class SolutionDecided(Payload):
     by: PersonId | None = None
 
 
+class GroupNoted(Payload):
+    """Something about how those around an urgent ticket work together (R22, R39); the words stay with us."""
+
+    type: ClassVar[str] = "dispatch.group_noted.v1"
+
+    what: Literal["seen", "note", "plan", "plan_step", "incident"]
+    """Seen by somebody; a note; another emergency plan; a step of it is done; part of an incident or not."""
+    episode: int
+    by: PersonId | None = None
+    plan: Code | None = None
+    item: Code | None = None
+    """The step of the plan."""
+    incident_id: UUID | None = None
+    linked: bool | None = None
+    """Whether it belongs to the incident now."""
+
+
+class RemoteSessionNoted(Payload):
+    """Remote assistance (R136): a session began, the customer was invited, it ended, it is recorded there.
+
+    Where it is held is told to nobody here: who knows the address of a room may enter it.
+    """
+
+    type: ClassVar[str] = "dispatch.remote_session_noted.v1"
+
+    what: Literal["started", "invited", "ended", "recorded"]
+    session_id: UUID
+    episode: int
+    by: PersonId | None = None
+    minutes: int | None = None
+    """From the start to the end."""
+    participants: int | None = None
+    """How many took part, as far as is known; the customer is one."""
+
+
 class TicketPaused(Payload):
     """Work waits for somebody else; which promises wait with it is the policy's word."""
 

@@ -44,6 +44,7 @@ Make = Callable[[Desk, Whose, Any], Awaitable[Thing]]
 async def dispatch_world(desk: Desk) -> World:
     """A ticket in the east with all that belongs to its engineer, and another one in the north."""
     await desk.put(SAMPLE, 0)
+    await desk.set_provider("https://meet.example.com/{room}")
     own_request = await desk.ask("urgent", product_line="pumps")
     # Somebody guides it who has no task of it.
     await desk.rows("UPDATE ticket SET supervisor_id = :id RETURNING 1", id=SUPERVISOR_F)
@@ -156,6 +157,12 @@ async def solution(desk: Desk, whose: Whose, row: Any) -> Thing:
     return Thing(whose, values, **_facts(row), made_by=str(row.engineer_id))
 
 
+async def session(desk: Desk, whose: Whose, row: Any) -> Thing:
+    """Remote assistance that the engineer began."""
+    made = await sent(desk, row, "POST", f"/dispatch/tickets/{row.id}/remote")
+    return Thing(whose, {"ticket_id": str(row.id), "session_id": made["id"]}, **_facts(row))
+
+
 async def photo(desk: Desk, whose: Whose, row: Any) -> Thing:
     address, now = f"/dispatch/tickets/{row.id}/photos/{uuid7()}", clock.now().isoformat()
     said = {"kind": "after", "device_time": now, "sent_at": now}
@@ -199,6 +206,7 @@ KINDS: Final[dict[str, tuple[Make, dict[str, Any]]]] = {
     "employee": (employee, {"person": NO_ID, "region": "south"}),
     "leave": (leave, {"absence_id": NO_ID}),
     "photo": (photo, {"id": NO_ID}),
+    "session": (session, {"session_id": NO_ID}),
     "signature": (signature, {"id": NO_ID}),
     "solution": (solution, {"solution_id": NO_ID}),
     "task": (task, {"task_id": NO_ID, "version": 1}),

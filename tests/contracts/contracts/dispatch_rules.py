@@ -107,6 +107,23 @@ def propose(who: Principal | None, thing: Thing) -> Verdict:
     )
 
 
+def belong(who: Principal | None, thing: Thing) -> Verdict:
+    """Everybody whose work it is, and nobody for them."""
+    assert who
+    if not is_seen(who, thing):
+        return "404"
+    return "let in" if who.id in thing.workers | thing.others else "403"
+
+
+def gather(who: Principal | None, thing: Thing) -> Verdict:
+    """The group of an urgent ticket, its leaders and dispatchers."""
+    assert who
+    if not is_seen(who, thing):
+        return "404"
+    group = thing.workers | thing.others | {GENERAL_MANAGER}
+    return "let in" if who.roles & {"dispatcher", "admin"} or who.id in group else "403"
+
+
 def take_back(who: Principal | None, thing: Thing) -> Verdict:
     """Who proposed it, and dispatchers."""
     assert who
@@ -200,5 +217,6 @@ def unlimited(who: Principal | None, thing: Thing) -> Verdict:
 _ALL: Final[tuple[Rule, ...]] = (
     enter, watch, serve, see, give, serve_customer, work, propose, take_back, approve, lead, answer, need,
     keep, ask, place, manage, oversee, link, link_with_proof, unlimited, reach,
+    belong, gather,
 )  # fmt: skip
 RULES: Final[dict[str, Rule]] = {rule.__name__: rule for rule in _ALL}

@@ -17,6 +17,9 @@ from dispatch.app import PACKAGE, service
 from dispatch.invariants import VIOLATIONS
 from dispatch.organisation.actions import import_organisation
 from dispatch.organisation.rules import Organisation
+from dispatch.urgent.actions import publish_policy
+from dispatch.urgent.policy import Remote, shipped
+from dispatch.urgent.store import load_policy
 from shared.clock import clock, uuid7
 from shared.db import Tx
 from shared.events import Payload
@@ -112,6 +115,16 @@ class Desk(Hearing):
             await import_organisation(tx, document, Precondition(frozenset({str(seen)})), "admin")
 
         await self.database.transact(put)
+
+    async def set_provider(self, url: str) -> None:
+        """Name a provider of remote assistance in the urgent policy."""
+        policy = shipped().model_copy(update={"remote": Remote(url=url)})
+
+        async def publish(tx: Tx) -> None:
+            _, version = await load_policy(tx)
+            await publish_policy(tx, policy, "", Precondition(frozenset({str(version)})), "admin")
+
+        await self.database.transact(publish)
 
     def acting(self, who: UUID | str, *roles: Role, **limits: Any) -> httpx.AsyncClient:
         """A program that acts for somebody."""

@@ -9,9 +9,12 @@ from typing import Any, Final
 
 from sqlalchemy import case, func, select, text
 
+from dispatch.incidents.store import load_incidents
 from dispatch.organisation.store import load_names
 from dispatch.promises.rules import Deadlines
 from dispatch.promises.store import deadlines, version_of_owed
+from dispatch.solutions.rules import State as SolutionState
+from dispatch.solutions.store import list_standing
 from dispatch.supply.store import load_arrivals, requisition
 from dispatch.tables import among
 from dispatch.tasks.store import Open
@@ -47,6 +50,8 @@ class OpenTicket:
     owed   what is promised and by when
     parts_at  when what is short will be there, where that is known
     visit_lapsed  what was agreed cannot be kept, and nothing else is agreed yet
+    solution  how it is to be solved stands with leadership; None while nobody proposed anything
+    has_room  it has a war room
     """
 
     ticket: Ticket
@@ -60,6 +65,8 @@ class OpenTicket:
     visit_lapsed: bool = False
     tasks: Open | None = None
     transfers: int = 0
+    solution: SolutionState | None = None
+    has_room: bool = False
 
     @property
     def fights(self) -> Sequence[Fight]:
@@ -104,6 +111,8 @@ async def _shown(tx: Tx, rows: Sequence[Any]) -> list[OpenTicket]:
     lapsed = await list_lapsed(tx, ids)
     tasks = await count_open_tasks(tx, ids)
     transfers = await count_transfers(tx, ids)
+    solutions = await list_standing(tx, ids)
+    incidents = await load_incidents(tx, [row.request_id for row in rows])
     return [
         OpenTicket(
             ticket_of(row),
@@ -117,6 +126,8 @@ async def _shown(tx: Tx, rows: Sequence[Any]) -> list[OpenTicket]:
             row.id in lapsed,
             tasks.get(row.id),
             transfers.get(row.id, 0),
+            solutions.get(row.id),
+            row.severity == "urgent" or row.request_id in incidents,
         )
         for row in rows
     ]

@@ -11,6 +11,7 @@ from dispatch.desk import store
 from dispatch.evidence import store as evidence
 from dispatch.jobs import store as jobs
 from dispatch.phone import store as phones
+from dispatch.remote import store as remote
 from dispatch.solutions import store as solutions
 from dispatch.tasks import store as tasks
 from dispatch.tickets import rules
@@ -70,3 +71,4 @@ async def forget(tx: Tx, erased: Sequence[Event[CustomerErased]]) -> None:
         await solutions.forget(tx, [each.id for each in theirs])
         await evidence.forget(tx, [each.id for each in theirs])
         await tasks.forget(tx, [each.id for each in theirs])
+        await remote.forget(tx, [each.id for each in theirs])

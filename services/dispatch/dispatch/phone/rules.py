@@ -14,9 +14,11 @@ from typing import Any, Final, Literal
 
 from dispatch.leadership.rules import ACKNOWLEDGED
 from dispatch.progress.rules import INFORMED
+from dispatch.remote.rules import HELPED
 from dispatch.solutions.rules import DECIDED, PROPOSED
 from dispatch.tasks.steps import TOLD
 from dispatch.tickets.rules import MOVES, Command, State
+from dispatch.warroom.rules import NOTED
 
 Outcome = Literal["applied", "already", "conflict", "refused"]
 """Done now; was done already; cannot be done any more as it was meant; could never be done as it was sent."""
@@ -26,7 +28,18 @@ ADDS: Final[frozenset[Command]] = frozenset(
 )
 """What commutes: it adds to a ticket, and takes nothing back that somebody else may have done."""
 _ADDITIONS: Final = frozenset(
-    {ACKNOWLEDGED, INFORMED, PROPOSED, DECIDED, "parts_requested", "work_noted", "visit_offered", *TOLD}
+    {
+        ACKNOWLEDGED,
+        INFORMED,
+        PROPOSED,
+        DECIDED,
+        NOTED,
+        HELPED,
+        "parts_requested",
+        "work_noted",
+        "visit_offered",
+        *TOLD,
+    }
 )
 """What a history says of additions."""
 _SAID: Final[Mapping[Command, str]] = {

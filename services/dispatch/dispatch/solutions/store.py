@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from dispatch.organisation.store import organisation
 from dispatch.solutions.rules import Solution, State
 from dispatch.tables import among, metadata
+from dispatch.tickets.store import ticket
 from shared.db import Tx, insert_rows
 from shared.events.terms import PersonId
 
@@ -47,8 +48,10 @@ async def list_solutions(tx: Tx, tickets: Collection[UUID]) -> list[Solution]:
 
 
 async def list_standing(tx: Tx, tickets: Collection[UUID]) -> dict[UUID, State]:
-    """By ticket, how the newest solution that was not taken back stands; of which episode is not asked."""
-    chosen = select(solution.c.ticket_id, solution.c.state).where(
+    """By ticket, how the newest solution of its episode stands that was not taken back."""
+    same = (ticket.c.id == solution.c.ticket_id) & (ticket.c.episode == solution.c.episode)
+    chosen = select(solution.c.ticket_id, solution.c.state).join(ticket, same)
+    chosen = chosen.where(
         among(solution.c.ticket_id, tickets), solution.c.state.not_in(("withdrawn", "superseded"))
     )
     return {row.ticket_id: row.state for row in await tx.execute(chosen.order_by(solution.c.id))}

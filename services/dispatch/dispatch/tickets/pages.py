@@ -16,15 +16,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dispatch.access import ASSIGNERS, HELP, READERS, WORKERS, Viewer, find_ticket, may
 from dispatch.assignment.objections import SpeaksAgainst
 from dispatch.evidence.store import list_photos, list_signatures
+from dispatch.incidents.store import load_incidents
 from dispatch.leadership.rules import Notice, is_awaited, may_acknowledge
 from dispatch.organisation.store import list_people, load_names
 from dispatch.phone.rules import LEADS_TO
 from dispatch.phone.store import list_of_ticket
+from dispatch.remote.parts import remote_part
+from dispatch.remote.store import list_sessions
 from dispatch.solutions.parts import load_part
 from dispatch.tickets import commands
 from dispatch.tickets.dossier import load_dossier, words
 from dispatch.tickets.rules import MOVES, Command, Ticket
 from dispatch.tickets.work import Asked, perform
+from dispatch.urgent.store import load_policy
 from shared.db import Tx
 from shared.http.auth import Caller, NotAllowed, allow
 from shared.http.etag import Precondition
@@ -202,6 +206,8 @@ async def show(request: Request, tx: ReadTx, caller: Caller, ticket_id: UUID) ->
     if "assign" in possible:
         engineers = await list_people(tx, region=None, role="engineer", after=None, limit=MOST_PEOPLE)
     dossier = await load_dossier(tx, ticket)
+    incidents = await load_incidents(tx, [ticket.request_id])
+    urgent, _ = await load_policy(tx)
     return page(
         request,
         "ticket.html",
@@ -211,6 +217,10 @@ async def show(request: Request, tx: ReadTx, caller: Caller, ticket_id: UUID) ->
         help=HELP,
         **await _phone(tx, viewer, ticket),
         **_leadership(viewer, ticket, dossier.notice),
+        has_room=bool(incidents) or ticket.severity == "urgent",
+        urgent=urgent,
+        remote=remote_part(caller, ticket, urgent, await list_sessions(tx, ticket.id)),
+        remote_back=f"/dispatch/tickets/{ticket.id}/page#remote",
         solution_part=await load_part(tx, ticket, caller),
         solution_back=f"/dispatch/tickets/{ticket.id}/page#solution",
         photos=await list_photos(tx, ticket.id),

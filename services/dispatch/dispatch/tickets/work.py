@@ -17,6 +17,7 @@ from dispatch.jobs.actions import finish, log_work, tick
 from dispatch.leadership.rules import ACKNOWLEDGED
 from dispatch.progress.actions import send
 from dispatch.progress.rules import INFORMED
+from dispatch.remote.rules import HELPED
 from dispatch.solutions.actions import require_approved, require_may_begin
 from dispatch.solutions.rules import DECIDED, PROPOSED
 from dispatch.supply.store import save_requisitions
@@ -31,6 +32,7 @@ from dispatch.tickets.store import last_change
 from dispatch.visits.actions import agree, call_off, require_reason
 from dispatch.visits.rules import LATEST, is_plausible
 from dispatch.visits.store import agreed_visits, end_visits
+from dispatch.warroom.rules import NOTED
 from shared.clock import uuid7
 from shared.db import Tx
 from shared.errors import AftercareError
@@ -41,7 +43,7 @@ from shared.i18n import N_
 # Nobody at work waits for these: leadership knows (R23), the customer has heard how it goes (R62), something
 # was ticked or written down (R26), perhaps by two phones at once; what waits for leadership, or blocks, is
 # asked anyway.
-_ASIDE: Final = (ACKNOWLEDGED, INFORMED, "work_noted", PROPOSED, DECIDED, *TOLD)
+_ASIDE: Final = (ACKNOWLEDGED, INFORMED, "work_noted", PROPOSED, DECIDED, NOTED, HELPED, *TOLD)
 
 
 class AssignedMeanwhile(AftercareError):

@@ -58,6 +58,12 @@ _TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "zh-CN": "您好！感谢您使用我们的售后服务。请花一分钟评价本次服务：\n{link}",
         "en": "Hello! Thank you for letting us help you. How did we do? One minute is enough:\n{link}",
     },
+    "remote_session": {
+        "zh-CN": "您好！为处理您反映的问题{about}，工程师邀请您进行远程协助。请打开下面的链接加入：\n{link}\n"
+        "链接仅供您本人使用，请勿转发。",
+        "en": "Hello! To help with your request{about}, our engineer invites you to a session from afar. "
+        "Please open this page to join:\n{link}\nIt is meant for you alone.",
+    },
     "progress": {
         "zh-CN": "您好！您的服务请求有新进展：\n{text}",
         "en": "Hello! There is news about your request:\n{text}",
@@ -77,6 +83,7 @@ _NEEDS_LINK: Final = frozenset(
         "please_accept",
         "please_accept_reminder",
         "survey",
+        "remote_session",
         "visit_times",
         "visit_moved",
         "visit_cancelled",
