@@ -137,7 +137,13 @@ def test_what_was_told_later_counts_more() -> None:
     assert state_now("waiting", frozenset({"failed"})) == "waiting"  # that was the round before
 
 
-@pytest.mark.parametrize("template", ["please_accept", "please_accept_reminder", "survey", "progress"])
+@pytest.mark.parametrize(
+    "template",
+    [
+        "please_accept", "please_accept_reminder", "survey", "progress",
+        "visit_times", "visit_moved", "visit_cancelled", "visit_lapsed",
+    ],
+)  # fmt: skip
 def test_there_are_words_for_whatever_services_ask_for(template: str) -> None:
     facts = {"title": "Pump {link}", "number": "T-1"}
     for heard, language in (("水泵 leaks", "zh-CN"), ("Pump", "en"), ("", "zh-CN"), ("[image 7]", "zh-CN")):
@@ -149,6 +155,32 @@ def test_there_are_words_for_whatever_services_ask_for(template: str) -> None:
     if template != "progress":
         with pytest.raises(UnknownTemplate):
             text_of(template, "", None, facts, "", "https://a.example")
+
+
+@pytest.mark.parametrize(
+    ("heard", "moved", "lapsed"),
+    [
+        (
+            "水泵异响",
+            "原定11月24日 周二 14:00，改为11月25日 周三 09:00–11:00（北京时间）。原因：工程师生病。",
+            "原定11月24日 周二 14:00（北京时间）的上门时间无法保留",
+        ),
+        (
+            "Pump",
+            "from Tue 24 Nov, 14:00 to Wed 25 Nov, 09:00–11:00, Beijing time. The reason: 工程师生病",
+            "the visit on Tue 24 Nov, 14:00, Beijing time, cannot take place",
+        ),
+    ],
+)
+def test_of_a_visit_that_is_moved_the_customer_reads_both_times_and_why(
+    heard: str, moved: str, lapsed: str
+) -> None:
+    facts = {"title": "Pump", "number": "1", "was": "2026-11-24T06:00:00+00:00", "reason": "工程师生病"}
+    times = {"starts_at": "2026-11-25T01:00:00+00:00", "ends_at": "2026-11-25T03:00:00+00:00"}
+    assert moved in text_of("visit_moved", "", "/v", facts | times, heard, "https://a.example")
+    assert lapsed in text_of("visit_lapsed", "", "/v", facts, heard, "https://a.example")
+    del facts["reason"]
+    assert "The reason" not in text_of("visit_cancelled", "", "/v", facts, heard, "https://a.example")
 
 
 def test_only_who_wrote_by_their_own_channel_hears_automatically() -> None:

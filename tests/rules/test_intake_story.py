@@ -103,6 +103,14 @@ def test_another_engineer_or_time_takes_the_place_of_what_came_to_nothing() -> N
     assert found.window == (NINE + 28 * HOUR, NINE + 30 * HOUR) == found.lines[3].window
 
 
+def test_a_visit_that_is_cancelled_is_ahead_no_more_and_one_that_stays_with_another_engineer_is() -> None:
+    off = story(*WORKING[:3], "visit_cancelled")
+    assert (off.state, off.window) == ("assigned", None)
+    assert kinds(off)[-2:] == ["visit_agreed", "visit_cancelled"]
+    kept = story(*WORKING[:3], "assignment_withdrawn", SENIOR, ("visit_agreed", VISIT))
+    assert (kept.state, kept.window) == ("visit_agreed", story(*WORKING[:3]).window)
+
+
 def test_a_second_visit_stands_beside_the_first_that_was_made() -> None:
     found = story(*WORKING, ("visit_agreed", LATER))
     assert kinds(found).count("visit_agreed") == 2

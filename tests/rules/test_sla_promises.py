@@ -209,6 +209,20 @@ def test_another_agreement_takes_the_place_of_the_one_before() -> None:
     assert story.clock("on_site").deadline == friday(13)
 
 
+def test_an_appointment_that_stays_with_another_engineer_stays_at_the_customers_wish() -> None:
+    """What dispatch tells when somebody else takes over: assigned, and the same visit with the same wish."""
+    wish = {"starts_at": monday(9).isoformat(), "at_customers_wish": True}
+    story = ticket("urgent", friday(10)).then("visit_agreed", friday(10, 30), **wish, by="customer")
+    deadline = story.clock("on_site").deadline
+    story.then("assignment_withdrawn", friday(11))
+    story.then("ticket_assigned", friday(11), severity="urgent", same_city=True, episode=1)
+    story.then("visit_agreed", friday(11), **wish)
+    clock = story.clock("on_site")
+    assert (clock.deadline, clock.standing) == (deadline, False)
+    moved = story.then("visit_agreed", friday(11, 30), starts_at=friday(13).isoformat(), by="engineer")
+    assert moved.clock("on_site").deadline == friday(13)  # by us, so it counts again: one hour had stood
+
+
 def test_a_wish_after_the_deadline_does_not_undo_the_breach() -> None:
     story = ticket("urgent", friday(10))
     story.then("visit_agreed", friday(12, 1), starts_at=monday(9).isoformat(), at_customers_wish=True)

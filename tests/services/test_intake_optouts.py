@@ -30,6 +30,7 @@ ASKED: dict[str, Any] = {
     "progress": (dispatch.CustomerMessageRequested, {"facts": (("text", "The part is on its way."),)}),
     "please_accept": (dispatch.CustomerMessageRequested, {"link": LINK}),
     "please_accept_reminder": (dispatch.CustomerMessageRequested, {"link": LINK}),
+    "visit_moved": (dispatch.CustomerMessageRequested, {"link": LINK}),
     "survey": (feedback.CustomerMessageRequested, {"link": "/feedback/survey/token"}),
 }
 SMS = "/intake/channels/twilio/main"
@@ -127,12 +128,13 @@ async def test_what_the_customer_decides_and_what_a_person_answers_is_sent_with_
     request = await way.mailed()
     await withdraw(way, request, "service")
     await ask(way, request, "please_accept")
+    await ask(way, request, "visit_moved")
     key = {"idempotency-key": str(uuid7())}
     path = f"/intake/requests/{request}/answers"
     answer = await way.desk.client("care").post(path, json={"text": "We come tomorrow."}, headers=key)
     assert answer.json()["no_more"]
     await way.deliver()
-    assert (len(box.got), set(await fates(way))) == (2, {("sent", None)})
+    assert (len(box.got), set(await fates(way))) == (3, {("sent", None)})
     page = await (await way.desk.served.signed_in("care")).get(f"/intake/desk/{request}")
     assert "This customer asked for no more messages here." in page.text
 
