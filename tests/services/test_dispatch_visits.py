@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,10 @@ from contracts.dispatching import (
     times,
 )
 from dispatch.acceptance.proof import make_proof
+from dispatch.visits.reading import load_questions
+from dispatch.visits.slots import Question
 from shared.clock import clock, uuid7
+from shared.db import Tx
 
 DAY = timedelta(days=1)
 
@@ -244,13 +247,26 @@ async def test_of_two_tabs_the_one_that_knows_how_it_stands_decides(desk: Desk) 
     assert [state for _, state in await visits(desk, ticket)] == ["moved", "moved", "agreed"]
 
 
-async def test_two_customers_who_want_the_same_hour_at_once_do_not_both_get_it(desk: Desk) -> None:
+async def test_two_customers_who_want_the_same_hour_at_once_do_not_both_get_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have found the hour free before either takes it: the database is the judge."""
     tickets = [await accepted(desk) for _ in range(2)]
     customers = [Customer(desk, await offered(desk, ticket)) for ticket in tickets]
     for each in customers:
         await each.look()
     wanted = customers[0].times[0]
     assert customers[1].times[0] == wanted
+    both, asked = asyncio.Barrier(2), 0
+
+    async def together(tx: Tx, asked_for: Sequence[Any]) -> Mapping[UUID, Question]:
+        nonlocal asked
+        found, asked = await load_questions(tx, asked_for), asked + 1
+        if asked <= 2:
+            await both.wait()
+        return found
+
+    monkeypatch.setattr("dispatch.visits.choosing.load_questions", together)
     answers = await asyncio.gather(*(each.send("choose", starts_at=wanted) for each in customers))
     assert sorted(each.status_code for each in answers) == [303, 409]
     [late] = [each for each, answer in zip(customers, answers, strict=True) if answer.status_code == 409]
