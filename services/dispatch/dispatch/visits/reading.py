@@ -16,11 +16,11 @@ from dispatch.assignment.staff import Staff
 from dispatch.assignment.store import load_policy, read_staff
 from dispatch.assignment.ways import Spot, way
 from dispatch.organisation.roster import Interval, joined
-from dispatch.promises.rules import Deadlines
 from dispatch.promises.store import deadlines
 from dispatch.supply.store import load_arrivals
 from dispatch.tickets.rules import Ticket
 from dispatch.visits.slots import AHEAD, NOTICE, Question, Stop, visiting_hours
+from dispatch.visits.window import limits_of
 from shared.db import Tx
 from shared.events.terms import PersonId
 
@@ -70,15 +70,13 @@ async def load_questions(tx: Tx, tickets: Collection[Ticket]) -> dict[UUID, Ques
     ids = [ticket.id for ticket in given]
     owed, arrivals = await deadlines(tx, ids), await load_arrivals(tx, ids)
     asked = {ticket.id: _question(ticket, staff, policy, times, tx.now, until) for ticket in given}
+    limits = {key: limits_of(owed[key], arrivals.get(key), None) for key in asked}
     return {
-        key: replace(each, deadline=_due(owed[key]), since=max(each.since, arrivals.get(key) or each.since))
+        key: replace(
+            each, deadline=limits[key].due_at, since=max(each.since, limits[key].parts_at or each.since)
+        )
         for key, each in asked.items()
     }
-
-
-def _due(owed: Deadlines) -> datetime | None:
-    """By when somebody has to be there; else by when it has to be solved, for which somebody has to come."""
-    return owed.on_site or owed.resolution
 
 
 def _times(rows: Iterable[Any]) -> _Time:
