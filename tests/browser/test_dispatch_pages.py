@@ -49,14 +49,13 @@ class Room:
 
     @asynccontextmanager
     async def page(
-        self, *, width: int = DESK, locale: str = "en-GB", zone: str = ZONE.key, scripts: bool = True
+        self, *, width: int = DESK, locale: str = "en-GB", zone: str = ZONE.key
     ) -> AsyncIterator[Page]:
         context = await self.browser.new_context(
             base_url=self.desk.served.settings.public_url,
             locale=locale,
             timezone_id=zone,
             viewport={"width": width, "height": 800},
-            java_script_enabled=scripts,
         )
         context.set_default_timeout(10_000)
         context.on("console", self._hear)
@@ -89,11 +88,6 @@ async def room(running: Room) -> AsyncIterator[Room]:
     yield running
     assert running.said == []
     assert await running.desk.violations() == {}
-
-
-async def picture(page: Page, name: str) -> None:
-    if at := os.environ.get("AFTERCARE_TEST_SCREENSHOTS"):
-        await page.screenshot(path=f"{at}/{name}.png", full_page=True)
 
 
 async def no_overflow(page: Page) -> None:
@@ -284,62 +278,6 @@ async def test_a_customer_says_what_is_not_right_and_later_accepts(room: Room) -
         await page.get_by_role("button", name="是的，验收通过").click()
         await expect(page.get_by_role("heading")).to_have_text("谢谢您")
     assert (await room.desk.names(ticket.id))[-2:] == ["result_accepted", "ticket_closed"]
-
-
-@pytest.mark.parametrize(
-    ("locale", "width", "words"),
-    [
-        (
-            "zh-CN",
-            390,
-            ("约定这个时间", "上门时间已约定", "我要改时间", "改到这个时间", "取消上门", "请选择上门时间"),
-        ),
-        (
-            "en-GB",
-            DESK,
-            (
-                "Agree on this time",
-                "Your visit is agreed",
-                "I need another time",
-                "Move the visit to this time",
-                "Cancel the visit",
-                "Choose a time for our visit",
-            ),
-        ),
-    ],
-)
-async def test_a_customer_chooses_moves_and_cancels_a_visit_without_scripts(
-    room: Room, locale: str, width: int, words: tuple[str, ...]
-) -> None:
-    """R58: with the keyboard where there is one, and on a phone that runs none of our scripts."""
-    agree, agreed, another, move, cancel, choose = words
-    ticket = await room.desk.ticket(await room.desk.ask("general", title="水泵异响 / The pump makes a noise"))
-    engineer = room.desk.acting(ticket.engineer_id, "engineer")
-    await post(engineer, ticket.id, "visit-link", ticket.version)
-    async with room.page(width=width, locale=locale, scripts=False) as page:
-        await page.goto(await room.desk.link_to(ticket.id))
-        await expect(page.get_by_role("heading", name=choose)).to_be_visible()
-        await expect(page.get_by_role("radio")).to_have_count(9)
-        await picture(page, f"visit-choose-{locale}")
-        await no_overflow(page)
-        await page.get_by_role("radio").nth(1).focus()
-        await page.keyboard.press("Space")
-        await page.get_by_role("button", name=agree).click()
-        await expect(page.get_by_role("heading", name=agreed)).to_be_visible()
-        await page.locator("summary", has_text=another).click()
-        await page.get_by_role("radio").nth(2).check()
-        await page.locator("#why-move").fill("出差 / away")
-        await picture(page, f"visit-move-{locale}")
-        await no_overflow(page)
-        await page.get_by_role("button", name=move).click()
-        await expect(page.get_by_role("heading", name=agreed)).to_be_visible()
-        await page.locator("summary", has_text=cancel).click()
-        await page.locator("#why-cancel").fill("好了 / it works again")
-        await page.get_by_role("button", name=cancel).click()
-        await expect(page.get_by_role("heading", name=choose)).to_be_visible()
-        await no_overflow(page)
-    states = await room.desk.rows("SELECT state FROM visit ORDER BY id")
-    assert [row.state for row in states] == ["moved", "cancelled"]
 
 
 async def _finish(room: Room, ticket_id: UUID, steps: tuple[str, ...]) -> str:
