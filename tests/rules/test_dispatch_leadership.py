@@ -11,8 +11,8 @@ import pytest
 from dispatch.leadership.rules import Notice, is_awaited, may_acknowledge, notice_in
 from dispatch.tickets import rules
 from dispatch.tickets.rules import Ticket
-from shared.events.dispatch import LeadershipAcknowledged
 from shared.events.terms import Severity, Site
+from shared.events.urgent import LeadershipAcknowledged
 
 TEN = datetime(2026, 11, 20, 10, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

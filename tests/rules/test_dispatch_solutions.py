@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from dispatch.solutions import rules
 from dispatch.solutions.rules import Facts, Solution, State, flags_of, governing, minor_units
 from dispatch.urgent.policy import Policy, Remote, is_safe_template, shipped
-from shared.events.dispatch import SolutionFlag
+from shared.events.urgent import SolutionFlag
 
 TEN = datetime(2026, 11, 23, 10, tzinfo=UTC)
 CHIEF, DEPUTY, ENGINEER, OTHER = (UUID(int=number) for number in range(1, 5))

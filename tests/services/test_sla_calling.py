@@ -17,8 +17,8 @@ from contracts.clocking import ARRIVED, DUE, ENGINEER, HOUR, MINUTE, SECOND, TEN
 from contracts.posting import AT_ONCE, Post, posting
 from contracts.receiving import WebReceiver, receiving
 from shared.clock import uuid7
-from shared.events.dispatch import LeadershipInformed
 from shared.events.intake import CallRang
+from shared.events.urgent import LeadershipInformed
 
 CHIEF, DEPUTY = UUID(int=23), UUID(int=24)
 

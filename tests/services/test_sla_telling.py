@@ -12,7 +12,7 @@ from contracts.clocking import ARRIVED, DUE, ENGINEER, HOUR, MINUTE, SECOND, TEN
 from contracts.posting import Post, breaches, later, posting
 from contracts.receiving import WebReceiver
 from shared.clock import clock, uuid7
-from shared.events.dispatch import GroupFormed, LeadershipInformed
+from shared.events.urgent import GroupFormed, LeadershipInformed
 from shared.http.auth import Principal
 from sla_monitor.alerts.climbing import look_up_again
 from sla_monitor.alerts.handling import handle_alerts

@@ -17,8 +17,8 @@ from dispatch.tickets.rules.assigning import step
 from dispatch.tickets.rules.ticket import Steps, Ticket
 from dispatch.urgent.policy import ROOM, Remote, is_safe_template
 from shared.errors import AftercareError
-from shared.events.dispatch import RemoteSessionNoted
 from shared.events.terms import PersonId
+from shared.events.urgent import RemoteSessionNoted
 
 HELPED: Final = "remote_session_noted"
 

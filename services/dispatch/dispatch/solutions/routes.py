@@ -19,8 +19,8 @@ from dispatch.tickets.commands import Written
 from dispatch.tickets.pages import checked
 from dispatch.urgent.store import load_policy
 from shared.db import Tx
-from shared.events.dispatch import SolutionFlag
 from shared.events.terms import Code, PersonId
+from shared.events.urgent import SolutionFlag
 from shared.http.auth import Caller, NotAllowed, allow
 from shared.http.idempotency import idempotent
 from shared.http.problem import invalid

@@ -13,8 +13,8 @@ from dispatch.tickets.rules.assigning import step
 from dispatch.tickets.rules.ticket import Steps, Ticket
 from dispatch.urgent.policy import Solutions
 from shared.errors import AftercareError
-from shared.events.dispatch import SolutionDecided, SolutionFlag, SolutionProposed
 from shared.events.terms import PersonId
+from shared.events.urgent import SolutionDecided, SolutionFlag, SolutionProposed
 from shared.i18n import N_
 
 State = Literal["proposed", "approved", "rejected", "withdrawn", "superseded", "not_needed"]

@@ -16,8 +16,8 @@ from pydantic import ConfigDict, Field, StringConstraints, field_validator, mode
 from pydantic_core import PydanticCustomError
 
 from dispatch.jobs.rules import Named
-from shared.events.dispatch import SolutionFlag
 from shared.events.terms import Code, Kind, Level, Severity
+from shared.events.urgent import SolutionFlag
 from shared.i18n import N_
 from shared.sent import Sent
 

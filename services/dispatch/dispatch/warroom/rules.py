@@ -20,8 +20,8 @@ from dispatch.tickets.rules.assigning import step
 from dispatch.tickets.rules.ticket import Steps, Ticket
 from dispatch.urgent.policy import Plan, PlanStep, Policy
 from shared.errors import AftercareError
-from shared.events.dispatch import GroupNoted
 from shared.events.terms import PersonId
+from shared.events.urgent import GroupNoted
 
 NOTED: Final = "group_noted"
 Line = Mapping[str, Any]

@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from shared.db import Tx
-from shared.events import Event, Payload
+from shared.events import Event, Payload, urgent
 from shared.events import dispatch as dispatched
 from shared.events import intake as taken_in
 from shared.events.terms import Site
@@ -33,9 +33,9 @@ READ: Final[tuple[type[Payload], ...]] = (
     taken_in.CallReturned,
     dispatched.TicketOpened,
     dispatched.OwnerChanged,
-    dispatched.GroupFormed,
-    dispatched.LeadershipInformed,
-    dispatched.LeadershipAcknowledged,
+    urgent.GroupFormed,
+    urgent.LeadershipInformed,
+    urgent.LeadershipAcknowledged,
     dispatched.TicketAssigned,
     dispatched.AssignmentAccepted,
     dispatched.AssignmentDeclined,

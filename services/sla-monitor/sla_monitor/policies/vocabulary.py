@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 from uuid import UUID
@@ -48,7 +49,7 @@ def vocabulary(read: Iterable[type[Payload]]) -> Vocabulary:
 
 
 def _published() -> Iterator[str]:
-    for module in OWNERS.values():
+    for module in chain.from_iterable(OWNERS.values()):
         for each in vars(module).values():
             if isinstance(each, type) and issubclass(each, Payload) and hasattr(each, "type"):
                 yield _without_version(each.type)

@@ -9,7 +9,7 @@ from typing import Any
 from dispatch.assignment.rules import Assignment, Decision, Kept, NobodyAvailable
 from dispatch.tickets.rules.states import State
 from dispatch.tickets.rules.ticket import Step, Steps, Ticket
-from shared.events import Payload
+from shared.events import Payload, urgent
 from shared.events import dispatch as events
 from shared.events.dispatch import JobKind
 from shared.events.terms import Kind, Level, PersonId, Severity, Site
@@ -95,10 +95,10 @@ def adopt(ticket: Ticket, decision: Decision | Kept) -> Steps:
     now = ticket
     if decision.group_ids and decision.group_ids != now.group_ids:
         leader, *_ = decision.group_ids
-        formed = events.GroupFormed(leader_id=leader, member_ids=decision.group_ids)
+        formed = urgent.GroupFormed(leader_id=leader, member_ids=decision.group_ids)
         steps.append(step(now, formed, group_ids=decision.group_ids))
         now = steps[-1].ticket
-        told = events.LeadershipInformed(leader_ids=decision.leadership_ids, severity=now.severity)
+        told = urgent.LeadershipInformed(leader_ids=decision.leadership_ids, severity=now.severity)
         steps.append(step(now, told))
         now = steps[-1].ticket
     if decision.owner_id != now.owner_id:
@@ -109,7 +109,7 @@ def adopt(ticket: Ticket, decision: Decision | Kept) -> Steps:
 
 def acknowledge(ticket: Ticket, by: PersonId | None) -> Steps:
     """Leadership looks after it; what the others do goes on as it was (R23)."""
-    return (step(ticket, events.LeadershipAcknowledged(by=by)),)
+    return (step(ticket, urgent.LeadershipAcknowledged(by=by)),)
 
 
 def change_owner(ticket: Ticket, owner_id: PersonId, reason: str) -> Step:
