@@ -136,16 +136,17 @@ async def test_a_form_that_was_tampered_with_changes_nothing(desk: Desk, filled:
 
 async def test_each_sees_the_steps_that_are_theirs(desk: Desk) -> None:
     ticket = await desk.ticket(await desk.ask("important"))
-    working = {"accept", "ask_department", "decline", "inform_customer", "offer_visit", "plan_work"}
+    helped = {"ask_department", "escalate"}
+    working = {*helped, "accept", "decline", "inform_customer", "offer_visit", "plan_work", "propose_plan"}
     for who, role, commands in (
         (SENIOR_C, "engineer", working),  # and, hidden, what may come later
-        (SUPERVISOR_F, "engineer", {"ask_department"}),
+        (SUPERVISOR_F, "engineer", helped),
         (
             DUTY_LEAD_G,
             "dispatcher",
             {*working, "assign", "cancel"},
         ),
-        (DUTY_LEAD_G, "operations", {"assign", "ask_department"}),
+        (DUTY_LEAD_G, "operations", {"assign", *helped}),
     ):
         browser = await desk.browser(who, role)  # type: ignore[arg-type]
         page = (await browser.get(f"/dispatch/tickets/{ticket.id}/page")).text

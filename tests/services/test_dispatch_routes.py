@@ -119,8 +119,8 @@ async def test_a_wrong_state_says_what_is_possible(desk: Desk) -> None:
     problem = (await engineer.post(f"/dispatch/tickets/{ticket.id}/resolve", json=body)).json()
     assert (problem["status"], problem["state"]) == (409, "assigned")
     allowed = [
-        "accept", "ask_department", "assign", "cancel", "decline", "inform_customer", "offer_visit",
-        "plan_work",
+        "accept", "ask_department", "assign", "cancel", "decline", "deescalate", "escalate",
+        "inform_customer", "offer_visit", "plan_work", "propose_plan", "sign_plan",
     ]  # fmt: skip
     assert problem["allowed"] == allowed
 

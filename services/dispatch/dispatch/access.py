@@ -29,7 +29,7 @@ ASSIGNERS: Final[tuple[Role, ...]] = ("dispatcher", "operations", "admin")
 OVERSEERS: Final[tuple[Role, ...]] = ("dispatcher", "operations", "admin")
 READERS: Final[tuple[Role, ...]] = ("engineer", "dispatcher", "operations", "admin")
 WORKERS: Final[tuple[Role, ...]] = ("engineer", "dispatcher", "admin")
-HELP: Final[frozenset[Command]] = frozenset({"ask_department"})
+HELP: Final[frozenset[Command]] = frozenset({"ask_department", "escalate", "deescalate", "sign_plan"})
 """What everybody whose work it is may ask for, and who removes what blocks it (R25)."""
 
 _NOBODY: Final = UUID(int=0)
@@ -100,8 +100,9 @@ def person_id_of(principal: Principal) -> PersonId:
 
 
 def involved_in(ticket: Ticket) -> frozenset[PersonId]:
-    """Everybody whose work it is: who has, owns or guides it, or belongs to its group (decision 22)."""
-    people = (ticket.engineer_id, ticket.owner_id, ticket.supervisor_id, *ticket.group_ids)
+    """Everybody whose work it is: who has, owns, guides or helps with it, and its group (decision 22)."""
+    helping = (ticket.supervisor_id, ticket.helper_id, *ticket.group_ids)
+    people = (ticket.engineer_id, ticket.owner_id, *helping)
     return frozenset(each for each in people if each is not None)
 
 
@@ -129,7 +130,7 @@ def visible_to(viewer: Viewer) -> ColumnElement[bool]:
     conditions: list[ColumnElement[bool]] = [true(), *limits_of(viewer)]
     if not viewer.oversees:
         own = viewer.person_id
-        person = (table.c.engineer_id, table.c.owner_id, table.c.supervisor_id)
+        person = (table.c.engineer_id, table.c.owner_id, table.c.supervisor_id, table.c.helper_id)
         grouped = and_(table.c.severity == "urgent", table.c.group_ids.has_key(str(own)))
         conditions.append(or_(*(column == own for column in person), grouped))
     return and_(*conditions)

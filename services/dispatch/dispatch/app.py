@@ -44,6 +44,7 @@ from dispatch.supply.consumers import (
     on_parts_reserved,
     on_parts_short,
 )
+from dispatch.support import routes as support
 from dispatch.tables import metadata
 from dispatch.tasks import pages as task_pages
 from dispatch.tasks import routes as tasks
@@ -95,6 +96,7 @@ for feature in (
     warroom,
     warroom_pages,
     remote,
+    support,
     acceptance,
     board,
     days,

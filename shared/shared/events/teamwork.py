@@ -99,3 +99,63 @@ class TaskReopened(Payload):
     needed_by: datetime
     blocking: bool
     by: PersonId | None = None
+
+
+Support = Literal["l1", "l2", "rnd"]
+"""Who a ticket's level of support is: who serves customers, experts of the product, R&D (R25)."""
+
+
+class TicketEscalated(Payload):
+    """A higher level of support helps with a ticket, or takes it over (R25)."""
+
+    type: ClassVar[str] = "dispatch.ticket_escalated.v1"
+
+    level: Support
+    previous_level: Support
+    how: Literal["supports", "takes_over", "department"]
+    """`supports`: the engineer and the owner stay; `takes_over`: the expert gets the ticket."""
+    helper_id: PersonId | None = None
+    task_id: UUID | None = None
+    """What R&D is asked for."""
+    by: PersonId | None = None
+
+
+class TicketDeescalated(Payload):
+    """The higher level is not needed any more; whoever has the ticket has it still."""
+
+    type: ClassVar[str] = "dispatch.ticket_deescalated.v1"
+
+    level: Support
+    previous_level: Support
+    by: PersonId | None = None
+
+
+class HelperChanged(Payload):
+    """Another expert helps: who did cannot any more."""
+
+    type: ClassVar[str] = "dispatch.helper_changed.v1"
+
+    helper_id: PersonId | None = None
+
+
+class PlanProposed(Payload):
+    """The engineer has written how a ticket is to be repaired; its supervisor is to sign it off (R21)."""
+
+    type: ClassVar[str] = "dispatch.plan_proposed.v1"
+
+    number: int
+    """Of the plans of this episode, from 1."""
+    episode: int
+    minutes: int
+    by: PersonId | None = None
+
+
+class PlanDecided(Payload):
+    """The supervisor has signed a plan off, or sent it back."""
+
+    type: ClassVar[str] = "dispatch.plan_decided.v1"
+
+    number: int
+    episode: int
+    signed: bool
+    by: PersonId | None = None

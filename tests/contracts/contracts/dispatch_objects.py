@@ -51,6 +51,8 @@ async def dispatch_world(desk: Desk) -> World:
     await desk.rows("UPDATE capacity SET supervising = 1 WHERE person_id = :id RETURNING 1", id=SUPERVISOR_F)
     north = {"site": BEIJING, "product_line": "fans", "customer_level": "vip"}
     requests = {"own": own_request, "foreign": await desk.ask("urgent", **north)}
+    # Both may be raised yet, and lowered.
+    await desk.rows("UPDATE ticket SET support_level = 'l2' RETURNING 1")
     links = [await _resolved(desk), await _resolved(desk)]
     offers = [await _offered(desk), await _offered(desk)]
     things: dict[str, tuple[Thing, ...]] = {
@@ -78,7 +80,7 @@ async def dispatch_world(desk: Desk) -> World:
             "picture": PICTURE,
             "urgent_policy": json.loads(SHIPPED.read_text(encoding="utf-8")),
         },
-        {"no-such-ticket": "404", "not-your-task": "403"},
+        {"no-such-ticket": "404", "not-your-task": "403", "not-yours-to-sign": "403"},
         lambda who: [
             each.values["ticket_id"]
             for each in things["ticket"]
@@ -163,6 +165,17 @@ async def session(desk: Desk, whose: Whose, row: Any) -> Thing:
     return Thing(whose, {"ticket_id": str(row.id), "session_id": made["id"]}, **_facts(row))
 
 
+async def plan(desk: Desk, whose: Whose, row: Any) -> Thing:
+    """How the engineer wants to repair it; its worker is who is to sign it off, the others stand beside."""
+    body = {"base_version": row.version, "steps": ["Seal it."], "minutes": 60}
+    now = await sent(desk, row, "POST", f"/dispatch/tickets/{row.id}/repair-plans", json=body)
+    signer = (await sent(desk, row, "GET", f"/dispatch/tickets/{row.id}"))["plan_signer_id"]
+    known = _facts(row)
+    beside = known.pop("workers") | known.pop("others")
+    values = {"ticket_id": str(row.id), "version": now["version"]}
+    return Thing(whose, values, **known, workers=frozenset({signer}), others=beside)
+
+
 async def photo(desk: Desk, whose: Whose, row: Any) -> Thing:
     address, now = f"/dispatch/tickets/{row.id}/photos/{uuid7()}", clock.now().isoformat()
     said = {"kind": "after", "device_time": now, "sent_at": now}
@@ -207,6 +220,7 @@ KINDS: Final[dict[str, tuple[Make, dict[str, Any]]]] = {
     "leave": (leave, {"absence_id": NO_ID}),
     "photo": (photo, {"id": NO_ID}),
     "session": (session, {"session_id": NO_ID}),
+    "plan": (plan, {"ticket_id": NO_ID, "version": 1}),
     "signature": (signature, {"id": NO_ID}),
     "solution": (solution, {"solution_id": NO_ID}),
     "task": (task, {"task_id": NO_ID, "version": 1}),

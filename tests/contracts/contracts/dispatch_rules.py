@@ -134,6 +134,14 @@ def take_back(who: Principal | None, thing: Thing) -> Verdict:
     return "let in" if who.roles & {"dispatcher", "admin"} or who.id == thing.made_by else "403"
 
 
+def sign(who: Principal | None, thing: Thing) -> Verdict:
+    """Who answers for the plan, and an administrator for them."""
+    assert who
+    if not is_seen(who, thing):
+        return "404"
+    return "let in" if "admin" in who.roles or who.id in thing.workers else "403"
+
+
 def approve(who: Principal | None, thing: Thing) -> Verdict:
     """A leader of the ticket's region, and nobody for them while there is one."""
     assert who
@@ -217,6 +225,6 @@ def unlimited(who: Principal | None, thing: Thing) -> Verdict:
 _ALL: Final[tuple[Rule, ...]] = (
     enter, watch, serve, see, give, serve_customer, work, propose, take_back, approve, lead, answer, need,
     keep, ask, place, manage, oversee, link, link_with_proof, unlimited, reach,
-    belong, gather,
+    belong, gather, sign,
 )  # fmt: skip
 RULES: Final[dict[str, Rule]] = {rule.__name__: rule for rule in _ALL}

@@ -104,6 +104,7 @@ class Desk(Hearing):
         tables = (
             "organisation", "person", "early_event", "phone_command", "requisition", "request_told",
             "customer_told", "job_catalogue", "promise", "urgent_policy",
+            "support_policy",
             "incident_told", "incident_link", "event_log", "outbox", "inbox",
         )  # fmt: skip
         await empty(self.admin, ", ".join(tables))

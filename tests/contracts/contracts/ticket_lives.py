@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from dispatch.assignment.rules import Assignment, Candidate, Decision, Kept, NobodyAvailable
+from dispatch.support import rules as support
 from dispatch.tasks.rules import Task
 from dispatch.tasks.steps import asked
 from dispatch.tickets import rules
@@ -110,6 +111,20 @@ TASK = Task(
     changed_at=NOW,
     version=1,
 )
+PLAN = support.Plan(
+    ticket_id=UUID(int=100),
+    episode=1,
+    number=1,
+    steps=("Seal it.",),
+    minutes=60,
+    parts=(),
+    state="proposed",
+    by="x",
+    at=NOW,
+    decided_by=None,
+    decided_at=None,
+    reason="",
+)
 DO: dict[Command, Callable[[Ticket], Steps]] = {
     "assign": lambda ticket: rules.place(ticket, assigned(OTHER, ticket.severity)),
     "accept": rules.accept,
@@ -134,6 +149,10 @@ DO: dict[Command, Callable[[Ticket], Steps]] = {
     "plan_work": lambda ticket: rules.amend(ticket, job_kind="training"),
     "inform_customer": lambda ticket: rules.inform_customer(ticket, ENGINEER, NOW),
     "ask_department": lambda ticket: asked(ticket, TASK, ENGINEER),
+    "escalate": lambda ticket: support.escalated(ticket, "l2", "supports", {}, ENGINEER, helper_id=OTHER),
+    "deescalate": lambda ticket: support.deescalated(ticket, "l1", "solved", ENGINEER),
+    "propose_plan": lambda ticket: support.planned(ticket, PLAN, ENGINEER),
+    "sign_plan": lambda ticket: support.decided(ticket, replace(PLAN, state="signed"), SUPERVISOR),
     "resolve": lambda ticket: rules.resolve(ticket, None, "done", True),
     "accept_result": rules.accept_result,
     "reject_result": lambda ticket: rules.reject_result(ticket, "it leaks"),

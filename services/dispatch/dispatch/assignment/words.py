@@ -58,6 +58,9 @@ WORDS: Final[Mapping[str, str]] = {
     "preferred": N_("The customer prefers this person"),
     "by_hand": N_("By hand: {reason}"),
     "despite": N_("Chosen in spite of this: {objection}"),
+    "expert_helps": N_("Second level: an expert helps; engineer and owner stay as they are"),
+    "duty_lead_helps": N_("Second level: no expert can help now; who answers for the region finds one"),
+    "expert_takes_over": N_("Second level: an expert takes it over, and owns it from now on"),
     "keeps_engineer": N_("Another severity: the engineer at work stays"),
 }
 """What a finding says."""

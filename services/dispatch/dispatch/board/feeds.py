@@ -14,7 +14,7 @@ from shared.events.terms import PersonId
 from shared.http.auth import Principal
 from shared.http.sse import LiveFeed, Row
 
-Part = Literal["engineer", "owner", "supervisor", "group"]
+Part = Literal["engineer", "owner", "supervisor", "helper", "group"]
 
 _FIGURES: Final = ("needs_decision", "urgent", "in_work", "with_customer")
 # What one has begun comes first, then what is urgent, then what is due; what waits for the customer is done.
@@ -59,7 +59,9 @@ def part_of(ticket: Ticket, person_id: PersonId) -> Part:
         return "engineer"
     if person_id == ticket.owner_id:
         return "owner"
-    return "supervisor" if person_id == ticket.supervisor_id else "group"
+    if person_id == ticket.supervisor_id:
+        return "supervisor"
+    return "helper" if person_id == ticket.helper_id else "group"
 
 
 def _may_see(row: Row, principal: Principal) -> bool:

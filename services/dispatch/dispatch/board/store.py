@@ -16,6 +16,7 @@ from dispatch.promises.store import deadlines, version_of_owed
 from dispatch.solutions.rules import State as SolutionState
 from dispatch.solutions.store import list_standing
 from dispatch.supply.store import load_arrivals, requisition
+from dispatch.support.reading import Mark, marks
 from dispatch.tables import among
 from dispatch.tasks.store import Open
 from dispatch.tasks.store import count_open as count_open_tasks
@@ -45,6 +46,7 @@ class OpenTicket:
 
     order  the rows' place: decisions first, then by severity and age; what waits for its customer last
     transfers  how often it went to another engineer (R128)
+    plan  how it stands where it is to be signed off and is not yet; None elsewhere (R21)
     tasks  what other departments are still to do; None when that is nothing
     parts  `short`, `requested` or `reserved`, the worst of them; None when nothing was asked for
     owed   what is promised and by when
@@ -67,6 +69,7 @@ class OpenTicket:
     transfers: int = 0
     solution: SolutionState | None = None
     has_room: bool = False
+    plan: Mark | None = None
 
     @property
     def fights(self) -> Sequence[Fight]:
@@ -113,9 +116,11 @@ async def _shown(tx: Tx, rows: Sequence[Any]) -> list[OpenTicket]:
     transfers = await count_transfers(tx, ids)
     solutions = await list_standing(tx, ids)
     incidents = await load_incidents(tx, [row.request_id for row in rows])
+    tickets = [ticket_of(row) for row in rows]
+    plans = await marks(tx, tickets)
     return [
         OpenTicket(
-            ticket_of(row),
+            each,
             f"{row.resolved_last}{row.pressing} {row.id}",  # ids rise with time
             names[row.owner_id],
             names.get(row.engineer_id),
@@ -128,8 +133,9 @@ async def _shown(tx: Tx, rows: Sequence[Any]) -> list[OpenTicket]:
             transfers.get(row.id, 0),
             solutions.get(row.id),
             row.severity == "urgent" or row.request_id in incidents,
+            plans.get(row.id),
         )
-        for row in rows
+        for each, row in zip(tickets, rows, strict=True)
     ]
 
 

@@ -13,6 +13,7 @@ from dispatch.jobs import store as jobs
 from dispatch.phone import store as phones
 from dispatch.remote import store as remote
 from dispatch.solutions import store as solutions
+from dispatch.support import store as support
 from dispatch.tasks import store as tasks
 from dispatch.tickets import rules
 from dispatch.tickets import store as tickets
@@ -72,3 +73,4 @@ async def forget(tx: Tx, erased: Sequence[Event[CustomerErased]]) -> None:
         await evidence.forget(tx, [each.id for each in theirs])
         await tasks.forget(tx, [each.id for each in theirs])
         await remote.forget(tx, [each.id for each in theirs])
+        await support.forget(tx, [each.id for each in theirs])

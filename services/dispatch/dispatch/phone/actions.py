@@ -133,6 +133,10 @@ def _says(command: Command) -> dict[str, Any]:
             names = {"text"}
         case commands.AskDepartment():
             return {"department": command.department, "text": command.what}
+        case commands.Escalate():
+            return {"level": command.to, "reason": command.reason, "text": command.tried}
+        case commands.ProposePlan():
+            return {"minutes": command.minutes, "text": "\n".join(command.steps)}
         case commands.Resolve():
             names = {"work_note"}
         case commands.AgreeVisit():

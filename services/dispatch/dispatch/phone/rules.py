@@ -16,6 +16,7 @@ from dispatch.leadership.rules import ACKNOWLEDGED
 from dispatch.progress.rules import INFORMED
 from dispatch.remote.rules import HELPED
 from dispatch.solutions.rules import DECIDED, PROPOSED
+from dispatch.support.rules import TOLD as SUPPORT
 from dispatch.tasks.steps import TOLD
 from dispatch.tickets.rules import MOVES, Command, State
 from dispatch.warroom.rules import NOTED
@@ -39,6 +40,7 @@ _ADDITIONS: Final = frozenset(
         "work_noted",
         "visit_offered",
         *TOLD,
+        *SUPPORT,
     }
 )
 """What a history says of additions."""
@@ -56,6 +58,8 @@ _SAID: Final[Mapping[Command, str]] = {
     "request_parts": "parts_requested",
     "inform_customer": INFORMED,
     "ask_department": "task_asked",
+    "escalate": "ticket_escalated",
+    "propose_plan": "plan_proposed",
     "resolve": "ticket_resolved",
 }
 """What a history calls a command that was carried out."""

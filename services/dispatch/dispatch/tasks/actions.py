@@ -24,6 +24,7 @@ from dispatch.tickets.store import load_ticket, load_tickets
 from dispatch.tickets.store import ticket as ticket_table
 from shared.clock import uuid7
 from shared.db import Tx
+from shared.events.teamwork import WithdrawnAs
 from shared.events.terms import PersonId
 from shared.http.etag import Precondition
 from shared.http.problem import invalid
@@ -217,6 +218,21 @@ async def _go_on(tx: Tx, ticket: Ticket) -> Steps:
     if ticket.waiting_for != "other_department" or await store.list_blocking(tx, ticket.id):
         return ()
     return tickets.resume(ticket) if await store.waits_for_task(tx, ticket.id) else ()
+
+
+async def withdraw_of(
+    tx: Tx, ticket: Ticket, tasks: Collection[UUID], why: WithdrawnAs, viewer: Viewer
+) -> Steps:
+    """Those of `tasks` that are open are not needed any more; a ticket that waited for them goes on."""
+    open_yet = [each for each in await store.lock_open(tx, ticket.id) if each.id in tasks]
+    after = [_now(tx, each, state="withdrawn", said="") for each in open_yet]
+    for each in after:
+        await store.change_task(tx, each)
+        await store.add_line(tx, each, "withdrawn", viewer.id)
+    told = steps.withdrawn(ticket, after, why, viewer.employee_id)
+    if any(each.blocking for each in after):
+        told = (*told, *await _go_on(tx, told[-1].ticket))
+    return told
 
 
 async def hand_on(

@@ -22,6 +22,7 @@ from dispatch.assignment.rules import (
 from dispatch.assignment.store import lock_staff
 from dispatch.desk.customers import as_known
 from dispatch.jobs.rules import job_for
+from dispatch.support.helping import other_helpers
 from dispatch.tasks.actions import hand_on
 from dispatch.tickets import rules, store
 from dispatch.tickets.jobs import Jobs, load_jobs
@@ -256,6 +257,7 @@ async def give_away(
     pressing = [tickets[index] for index in in_order([ticket.job for ticket in tickets])]
     jobs = await load_jobs(tx, tickets)
     changes = [_taken_over(ticket, jobs, gone, idle, staff, loads, why) for ticket in pressing]
+    changes = await other_helpers(tx, changes, gone, staff, loads)
     changes = await hand_on(tx, changes, gone, staff, by)
     await record(tx, changes, by)
 
@@ -278,7 +280,10 @@ def _taken_over(
         heirs = [each for each in staff.heirs_of(ticket.owner_id) if each not in gone]
         steps.append(rules.change_owner(ticket, (*heirs, stands_in)[0], _OWNER_GONE[why]))
     if ticket.supervisor_id in gone:
-        guide = supervisor_for(ticket.job, staff, loads, ticket.given_to)
+        # The substitute first: who guides signs plans off, too (R21).
+        heirs = [each for each in staff.heirs_of(ticket.supervisor_id) if each not in gone]
+        heirs = [each for each in heirs if each != ticket.engineer_id]
+        guide = heirs[0] if heirs else supervisor_for(ticket.job, staff, loads, ticket.given_to)
         assert guide is not None
         steps.append(rules.change_supervisor(steps[-1].ticket if steps else ticket, guide))
     return Change(ticket, tuple(steps))

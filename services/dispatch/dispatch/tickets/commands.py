@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Annotated, ClassVar, Literal, TypeAlias
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from dispatch.tickets.rules import Command as Name
@@ -222,6 +230,67 @@ class AskDepartment(_Command):
     """Whether the work waits for it, and nothing is finished before."""
 
 
+Told = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(without_contact_data)
+]
+"""The same as `Asked`, where nothing has to be said."""
+
+
+class Escalate(_Command):
+    """A higher level of support is needed: an expert, or R&D (R25)."""
+
+    name: ClassVar[Name] = "escalate"
+    to: Literal["l2", "rnd"]
+    how: Literal["supports", "takes_over"] = "supports"
+    """Of an expert: `supports` leaves engineer and owner as they are, `takes_over` gives them the ticket."""
+    reason: Asked
+    tried: Asked
+    """What was tried already."""
+    blocking: bool = False
+    """Of R&D: whether the work waits for it."""
+    needed_by: AwareDatetime | None = None
+    """Of R&D; what the policy says where it is left out."""
+
+
+class Deescalate(_Command):
+    """The higher level is not needed any more."""
+
+    name: ClassVar[Name] = "deescalate"
+    to: Literal["l1", "l2"]
+    reason: Asked
+
+
+PlanLine = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=300),
+    AfterValidator(without_contact_data),
+]
+
+
+class ProposePlan(_Command):
+    """How it is to be repaired, for whoever guides it to sign off (R21)."""
+
+    name: ClassVar[Name] = "propose_plan"
+    steps: Annotated[tuple[PlanLine, ...], Field(min_length=1, max_length=30)]
+    minutes: Annotated[int, Field(ge=1, le=60 * 24 * 30)]
+    parts: Annotated[tuple[Line, ...], Field(max_length=50)] = ()
+
+
+class SignPlan(_Command):
+    """Whoever guides it signs the plan off, or sends it back with a reason."""
+
+    name: ClassVar[Name] = "sign_plan"
+    number: Annotated[int, Field(ge=1, le=10_000)]
+    signed: bool
+    reason: Told = ""
+
+    @model_validator(mode="after")
+    def _says_why(self) -> SignPlan:
+        if not (self.signed or self.reason):
+            raise PydanticCustomError("reason_missing", N_("say why it is sent back"))
+        return self
+
+
 class Resolve(_Command):
     """完成; the work note is for the customer too."""
 
@@ -262,6 +331,10 @@ Command: TypeAlias = (
     | PlanWork
     | InformCustomer
     | AskDepartment
+    | Escalate
+    | Deescalate
+    | ProposePlan
+    | SignPlan
     | Resolve
     | Assign
     | Cancel

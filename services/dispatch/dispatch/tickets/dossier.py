@@ -20,6 +20,9 @@ from dispatch.organisation.store import load_departments, load_names
 from dispatch.promises.rules import Deadlines
 from dispatch.promises.store import deadlines
 from dispatch.supply.store import list_requisitions
+from dispatch.support.reading import Mark, awaited_signer, marks
+from dispatch.support.rules import Plan
+from dispatch.support.store import list_plans
 from dispatch.tasks.rules import Task
 from dispatch.tasks.store import list_of_ticket
 from dispatch.tickets.rules import Ticket
@@ -66,6 +69,9 @@ class Dossier:
     owed: Deadlines
     tasks: Sequence[Task]
     departments: Mapping[str, Department]
+    plans: Sequence[Plan]
+    signer_id: PersonId | None
+    plan_mark: Mark | None
 
     def name_of(self, person: PersonId | str | None) -> str | None:
         """How to call somebody: a colleague by name, anybody else as they signed in."""
@@ -146,7 +152,14 @@ async def load_dossier(tx: Tx, ticket: Ticket) -> Dossier:
     names = await load_names(tx, people)
     work = await load_work(tx, ticket)
     owed = (await deadlines(tx, [ticket.id]))[ticket.id]
-    return Dossier(ticket, history, decisions, visits, requisitions, names, work, owed, tasks, departments)
+    plans = await list_plans(tx, ticket.id)
+    signer_id = await awaited_signer(tx, ticket, plans)
+    names = {**names, **await load_names(tx, {each for each in (signer_id, ticket.helper_id) if each})}
+    mark = (await marks(tx, [ticket])).get(ticket.id)
+    return Dossier(
+        ticket, history, decisions, visits, requisitions, names, work, owed, tasks, departments, plans,
+        signer_id, mark,
+    )  # fmt: skip
 
 
 def _people(
@@ -159,7 +172,15 @@ def _people(
         yield from (UUID(each["person_id"]) for each in made["explanation"]["candidates"])
     for row in history:
         for name, value in row["facts"].items():
-            if name in ("engineer_id", "supervisor_id", "owner_id", "previous_owner_id", "leader_id", "by"):
+            if name in (
+                "engineer_id",
+                "supervisor_id",
+                "owner_id",
+                "previous_owner_id",
+                "leader_id",
+                "helper_id",
+                "by",
+            ):
                 if known := _person(value):  # who moved a visit is told by what they are
                     yield known
             elif name in ("leader_ids", "member_ids"):

@@ -24,8 +24,9 @@ from dispatch.phone.store import list_of_ticket
 from dispatch.remote.parts import remote_part
 from dispatch.remote.store import list_sessions
 from dispatch.solutions.parts import load_part
+from dispatch.support.actions import may_hand_over, may_sign
 from dispatch.tickets import commands
-from dispatch.tickets.dossier import load_dossier, words
+from dispatch.tickets.dossier import Dossier, load_dossier, words
 from dispatch.tickets.rules import MOVES, Command, Ticket
 from dispatch.tickets.work import Asked, perform
 from dispatch.urgent.store import load_policy
@@ -44,7 +45,17 @@ router: Final = APIRouter(route_class=ServiceRoute, include_in_schema=False)
 Made = TypeVar("Made", bound=BaseModel)
 
 LATER: Final = frozenset[Command](
-    {"decline", "agree_visit", "pause", "request_parts", "inform_customer", "ask_department", "resolve"}
+    {
+        "decline",
+        "agree_visit",
+        "pause",
+        "request_parts",
+        "inform_customer",
+        "ask_department",
+        "escalate",
+        "propose_plan",
+        "resolve",
+    }
 )
 """The forms that a phone may need before it is back."""
 MOST_PEOPLE: Final = 200  # to pick from by hand; more than that need the search of a later page
@@ -72,6 +83,10 @@ class Filled(BaseModel):
         "plan_work",
         "inform_customer",
         "ask_department",
+        "escalate",
+        "deescalate",
+        "propose_plan",
+        "sign_plan",
         "resolve",
         "assign",
         "cancel",
@@ -105,6 +120,13 @@ class Filled(BaseModel):
     what: str = ""
     needed_by: datetime | None = None
     blocking: bool = False
+    to: str = ""
+    how: str = "supports"
+    tried: str = ""
+    steps: str = ""
+    plan_parts: str = ""
+    number: int = 1
+    signed: bool = False
 
 
 def command_of(filled: Filled) -> commands.Command:
@@ -138,6 +160,10 @@ MAKE: Final[dict[str, type[commands.Command]]] = {
     "plan_work": commands.PlanWork,
     "inform_customer": commands.InformCustomer,
     "ask_department": commands.AskDepartment,
+    "escalate": commands.Escalate,
+    "deescalate": commands.Deescalate,
+    "propose_plan": commands.ProposePlan,
+    "sign_plan": commands.SignPlan,
     "resolve": commands.Resolve,
     "assign": commands.Assign,
     "cancel": commands.Cancel,
@@ -148,6 +174,8 @@ MAKE: Final[dict[str, type[commands.Command]]] = {
 # What a form calls as the command does; the other commands are put together below.
 _PLAIN: Final[dict[str, tuple[str, ...]]] = {
     "decline": ("reason",),
+    "deescalate": ("to", "reason"),
+    "sign_plan": ("number", "signed", "reason"),
     "cancel_visit": ("reason", "customer_absent"),
     "tick": ("items",),
     "plan_work": ("job_kind", "planned_minutes"),
@@ -176,6 +204,12 @@ def _fields(filled: Filled) -> dict[str, Any]:
         case "ask_department":
             asked = {"department": filled.department, "what": filled.what, "blocking": filled.blocking}
             return {**asked, "needed_by": _here(filled.needed_by)}
+        case "escalate":
+            plain = {name: getattr(filled, name) for name in ("to", "how", "reason", "tried", "blocking")}
+            return {**plain, "needed_by": _here(filled.needed_by)}
+        case "propose_plan":
+            steps = [each for each in filled.steps.splitlines() if each.strip()]
+            return {"steps": steps, "minutes": filled.minutes, "parts": _parts(filled.plan_parts)}
         case "resolve":
             codes = {"fault_code": filled.fault_code or None, "cause_code": filled.cause_code or None}
             done = {"work_note": filled.work_note, "first_visit": filled.first_visit, "items": filled.items}
@@ -187,6 +221,15 @@ def _fields(filled: Filled) -> dict[str, Any]:
 def _span(begins: datetime | None, minutes: int) -> tuple[datetime | None, datetime | None]:
     begins = _here(begins)
     return begins, begins and begins + timedelta(minutes=minutes)
+
+
+def _parts(told: str) -> list[dict[str, Any]]:
+    """One part a line, its number and how many; one where no number of pieces follows."""
+    lines = [each.split() for each in told.splitlines() if each.strip()]
+    return [
+        {"part_number": each[0], "quantity": int(each[-1]) if len(each) > 1 and each[-1].isdigit() else 1}
+        for each in lines
+    ]
 
 
 def _here(told: datetime | None) -> datetime | None:
@@ -221,6 +264,7 @@ async def show(request: Request, tx: ReadTx, caller: Caller, ticket_id: UUID) ->
         urgent=urgent,
         remote=remote_part(caller, ticket, urgent, await list_sessions(tx, ticket.id)),
         remote_back=f"/dispatch/tickets/{ticket.id}/page#remote",
+        **_support(viewer, dossier),
         solution_part=await load_part(tx, ticket, caller),
         solution_back=f"/dispatch/tickets/{ticket.id}/page#solution",
         photos=await list_photos(tx, ticket.id),
@@ -242,6 +286,14 @@ async def _phone(tx: Tx, viewer: Viewer, ticket: Ticket) -> dict[str, Any]:
         "moves": json.dumps(LEADS_TO),
         "conflicts": await list_of_ticket(tx, ticket.id),
     }
+
+
+def _support(viewer: Viewer, dossier: Dossier) -> dict[str, Any]:
+    """Whether the plan waits for this viewer's word, and whether they may let an expert take over."""
+    ticket, plan = dossier.ticket, next(iter(dossier.plans), None)
+    signer = dossier.signer_id if "sign_plan" in ticket.allowed else None
+    signs = plan is not None and signer is not None and may_sign(ticket, plan, signer, viewer)
+    return {"may_sign": signs, "may_hand_over": may_hand_over(ticket, viewer)}
 
 
 def _leadership(viewer: Viewer, ticket: Ticket, notice: Notice | None) -> dict[str, Any]:

@@ -26,6 +26,7 @@ router: Final = APIRouter(route_class=ServiceRoute)
 
 _READING: Final = [Depends(allow(*READERS))]
 _WORKING: Final = [Depends(allow(*WORKERS)), Depends(idempotent())]
+_HELPING: Final = [Depends(allow(*READERS)), Depends(idempotent())]
 _DISPATCHING: Final = [Depends(allow(*DISPATCHERS)), Depends(idempotent())]
 
 
@@ -180,9 +181,33 @@ async def inform_customer(work: Working, command: commands.InformCustomer) -> Ti
     return await work.do(command)
 
 
-@router.post("/tickets/{ticket_id}/tasks", dependencies=[Depends(allow(*READERS)), Depends(idempotent())])
+@router.post("/tickets/{ticket_id}/tasks", dependencies=_HELPING)
 async def ask_department(work: Working, command: commands.AskDepartment) -> TicketSummary:
     """Ask another department for something (R37); `blocking`: the work waits for it."""
+    return await work.do(command)
+
+
+@router.post("/tickets/{ticket_id}/escalate", dependencies=_HELPING)
+async def escalate(work: Working, command: commands.Escalate) -> TicketSummary:
+    """Raise the level of support: an expert supports or takes over, or R&D gets a task (R25)."""
+    return await work.do(command)
+
+
+@router.post("/tickets/{ticket_id}/deescalate", dependencies=_HELPING)
+async def deescalate(work: Working, command: commands.Deescalate) -> TicketSummary:
+    """The higher level is not needed any more; who has the ticket keeps it."""
+    return await work.do(command)
+
+
+@router.post("/tickets/{ticket_id}/repair-plans", dependencies=_WORKING)
+async def propose_plan(work: Working, command: commands.ProposePlan) -> TicketSummary:
+    """How it is to be repaired, in the place of a plan before it; to be signed off (R21)."""
+    return await work.do(command)
+
+
+@router.post("/tickets/{ticket_id}/sign-off", dependencies=_HELPING)
+async def sign_plan(work: Working, command: commands.SignPlan) -> TicketSummary:
+    """Sign the plan `number` off, or send it back with a reason."""
     return await work.do(command)
 
 

@@ -79,6 +79,8 @@ ticket: Final = Table(
     Column("job_kind", Text, nullable=False, server_default="repair"),
     Column("planned_minutes", Integer),
     Column("device_id", Uuid),
+    Column("support_level", Text, nullable=False, server_default="l1"),
+    Column("helper_id", Uuid),
 )
 IS_OPEN: Final[ColumnElement[bool]] = literal_column("ticket.state NOT IN ('closed', 'cancelled')", Boolean)
 """Written out: an index serves it only where the planner can read which states are meant."""
@@ -150,8 +152,8 @@ _ANSWERING: Final = text(
 
 
 async def lock_open_of(tx: Tx, people: Collection[PersonId]) -> list[Ticket]:
-    """The open tickets that any of `people` owns, works on or guides, or where they answer for a task."""
-    columns = (ticket.c.owner_id, ticket.c.engineer_id, ticket.c.supervisor_id)
+    """The open tickets that `people` own, work on, guide or help with, or where they answer for a task."""
+    columns = (ticket.c.owner_id, ticket.c.engineer_id, ticket.c.supervisor_id, ticket.c.helper_id)
     answering = _ANSWERING.bindparams(people=list(people))
     involved = or_(*(among(column, people) for column in columns), answering)
     return await load_tickets(tx, and_(IS_OPEN, involved), lock=True)

@@ -9,12 +9,14 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from dispatch.leadership.routes import NoticeView
+from dispatch.support.rules import Mark, PlanState
 from dispatch.tasks.views import TaskView
 from dispatch.tickets.dossier import Dossier, Visited, words
 from dispatch.tickets.rules import Command, State, Ticket
 from dispatch.visits.rules import VisitState
 from dispatch.visits.window import NoWindow, Window
 from shared.events.dispatch import EndedAs, JobKind, WaitingFor
+from shared.events.teamwork import Support
 from shared.events.terms import Kind, Level, PersonId, Severity, Site, Tier
 from shared.i18n.language import current_language
 
@@ -52,6 +54,10 @@ class TicketSummary(BaseModel):
     job_kind: JobKind
     planned_minutes: int | None
     """Of work; null where nobody estimated it."""
+    support_level: Support
+    """Whose help it has (R25)."""
+    helper_id: PersonId | None
+    """The expert who helps; null where nobody does."""
     allowed: tuple[Command, ...]
     """What may be done to it in this state, by those who may."""
 
@@ -123,6 +129,22 @@ class RequisitionView(BaseModel):
     """Null while they are asked for or held."""
     used: list[PartsLine]
     """What was built in; the rest of `lines` came back."""
+
+
+class PlanView(BaseModel):
+    """How it is to be repaired; `by` and `decided_by` are principals, `number` counts in its episode."""
+
+    episode: int
+    number: int
+    steps: tuple[str, ...]
+    minutes: int
+    parts: tuple[PartsLine, ...]
+    state: PlanState
+    by: str
+    at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    reason: str
 
 
 class ItemView(BaseModel):
@@ -200,6 +222,12 @@ class TicketDetail(TicketSummary):
     promises: list[PromiseView]
     """Running, missed or standing still; the earliest first."""
     visit_window: WindowView
+    plans: list[PlanView]
+    """Repair plans, the newest first (R21)."""
+    plan_mark: Mark | None
+    """How the plan stands that is to be signed off and is not yet; else null."""
+    plan_signer_id: PersonId | None
+    """Who has to sign the plan off that waits; else null."""
     tasks: list[TaskView]
     """What other departments are asked for, the newest first."""
     transfers: int
@@ -220,6 +248,12 @@ class TicketDetail(TicketSummary):
                 for each in dossier.owed.clocks
             ],
             visit_window=WindowView.of(dossier.window),
+            plans=[
+                PlanView(**{name: getattr(each, name) for name in PlanView.model_fields})
+                for each in dossier.plans
+            ],
+            plan_mark=dossier.plan_mark,
+            plan_signer_id=dossier.signer_id,
             tasks=[TaskView.of(each, now) for each in dossier.tasks],
             transfers=dossier.transfers,
         )

@@ -21,6 +21,15 @@ from dispatch.remote.rules import HELPED
 from dispatch.solutions.actions import require_approved, require_may_begin
 from dispatch.solutions.rules import DECIDED, PROPOSED
 from dispatch.supply.store import save_requisitions
+from dispatch.support.actions import (
+    Wish,
+    deescalate,
+    escalate,
+    propose_plan,
+    require_signed,
+    sign_plan,
+)
+from dispatch.support.rules import TOLD as SUPPORT
 from dispatch.tasks.actions import ask, hold, require_unblocked
 from dispatch.tasks.steps import TOLD
 from dispatch.tickets import commands, rules
@@ -43,7 +52,7 @@ from shared.i18n import N_
 # Nobody at work waits for these: leadership knows (R23), the customer has heard how it goes (R62), something
 # was ticked or written down (R26), perhaps by two phones at once; what waits for leadership, or blocks, is
 # asked anyway.
-_ASIDE: Final = (ACKNOWLEDGED, INFORMED, "work_noted", PROPOSED, DECIDED, NOTED, HELPED, *TOLD)
+_ASIDE: Final = (ACKNOWLEDGED, INFORMED, "work_noted", PROPOSED, DECIDED, NOTED, HELPED, *TOLD, *SUPPORT)
 
 
 class AssignedMeanwhile(AftercareError):
@@ -155,6 +164,7 @@ async def _arrive(tx: Tx, ticket: Ticket, command: commands.Arrive, viewer: View
 
 
 async def _begin_work(tx: Tx, ticket: Ticket, command: commands.BeginWork, viewer: Viewer) -> Change:
+    await require_signed(tx, ticket, "begin_work")
     await require_may_begin(tx, ticket)
     await end_visits(tx, [ticket.id], "kept")  # from afar at the time that was agreed, too
     return Change(ticket, rules.begin_work(ticket))
@@ -230,8 +240,27 @@ async def _plan_work(tx: Tx, ticket: Ticket, command: commands.PlanWork, viewer:
     )
 
 
+async def _escalate(tx: Tx, ticket: Ticket, command: commands.Escalate, viewer: Viewer) -> Change:
+    wish = Wish(command.to, command.how, command.reason, command.tried, command.blocking, command.needed_by)
+    return await escalate(tx, ticket, wish, viewer)
+
+
+async def _deescalate(tx: Tx, ticket: Ticket, command: commands.Deescalate, viewer: Viewer) -> Change:
+    return await deescalate(tx, ticket, command.to, command.reason, viewer)
+
+
+async def _propose_plan(tx: Tx, ticket: Ticket, command: commands.ProposePlan, viewer: Viewer) -> Change:
+    parts = [line.model_dump() for line in command.parts]
+    return await propose_plan(tx, ticket, command.steps, command.minutes, parts, viewer)
+
+
+async def _sign_plan(tx: Tx, ticket: Ticket, command: commands.SignPlan, viewer: Viewer) -> Change:
+    return await sign_plan(tx, ticket, command.number, command.signed, command.reason, viewer)
+
+
 async def _resolve(tx: Tx, ticket: Ticket, command: commands.Resolve, viewer: Viewer) -> Change:
     await require_approved(tx, ticket)
+    await require_signed(tx, ticket, "resolve")
     await require_unblocked(tx, ticket)
     before = await tick(tx, ticket, command.items, viewer) if command.items else ()
     now = before[-1].ticket if before else ticket
@@ -276,6 +305,10 @@ _DO: Final[Mapping[type[commands.Command], Callable[[Tx, Ticket, Any, Viewer], A
     commands.PlanWork: _plan_work,
     commands.InformCustomer: _inform_customer,
     commands.AskDepartment: _ask_department,
+    commands.Escalate: _escalate,
+    commands.Deescalate: _deescalate,
+    commands.ProposePlan: _propose_plan,
+    commands.SignPlan: _sign_plan,
     commands.Resolve: _resolve,
     commands.Assign: _assign,
     commands.Cancel: _cancel,

@@ -72,6 +72,7 @@ def place(ticket: Ticket, decision: Decision) -> Steps:
         tier=decision.tier,
         centre=decision.centre,
         same_city=decision.same_city,
+        helper_id=None if now.helper_id == decision.engineer_id else now.helper_id,
     )
     return (*steps, given)
 

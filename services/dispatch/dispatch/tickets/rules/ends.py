@@ -97,6 +97,8 @@ def reopen(
         "arrivals": 0,
         "ended_as": None,
         "duplicate_of": None,
+        "support_level": "l1",
+        "helper_id": None,
     }
     first = step(ticket, payload, episode=ticket.episode + 1, **fresh)
     opened = replace(take_from(first.ticket), state=begun(decision), owner_id=decision.owner_id)

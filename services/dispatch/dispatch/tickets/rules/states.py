@@ -41,6 +41,10 @@ Command = Literal[
     "plan_work",
     "inform_customer",
     "ask_department",
+    "escalate",
+    "deescalate",
+    "propose_plan",
+    "sign_plan",
     "resolve",
     "accept_result",
     "reject_result",
@@ -97,6 +101,10 @@ MOVES: Final[Mapping[Command, Move]] = {
     "plan_work": _move(UNRESOLVED),
     "inform_customer": _move(UNRESOLVED),
     "ask_department": _move(UNRESOLVED),  # what blocks lets it wait besides, where somebody is at work
+    "escalate": _move(WORKING),  # who takes it over is asked like anybody who is assigned
+    "deescalate": _move(UNRESOLVED),
+    "propose_plan": _move(WORKING),
+    "sign_plan": _move(UNRESOLVED),
     "resolve": _move(("on_site", "working"), "resolved"),
     "accept_result": _move(("resolved",), "closed"),
     "reject_result": _move(("resolved",), "accepted"),  # R29: the same episode goes on

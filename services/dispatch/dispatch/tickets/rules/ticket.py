@@ -13,6 +13,7 @@ from dispatch.tickets.rules.states import ALLOWED, ENDED, Command, State
 from shared.errors import AftercareError
 from shared.events import Payload
 from shared.events.dispatch import EndedAs, JobKind, WaitingFor
+from shared.events.teamwork import Support
 from shared.events.terms import Kind, Level, PersonId, Severity, Site, Tier
 
 
@@ -42,6 +43,8 @@ class Ticket:
     duplicate_of     the ticket in whose place it was cancelled
     planned_minutes  of work; None where nobody estimated it
     device_id        the product it is about, where that is known
+    support_level    whose help it has (R25), and
+    helper_id        the expert who helps; None where nobody does beside those who have it
     """
 
     id: UUID
@@ -77,6 +80,8 @@ class Ticket:
     job_kind: JobKind = "repair"
     planned_minutes: int | None = None
     device_id: UUID | None = None
+    support_level: Support = "l1"
+    helper_id: PersonId | None = None
 
     @property
     def job(self) -> Job:
