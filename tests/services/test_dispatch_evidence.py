@@ -31,7 +31,7 @@ from contracts.dispatching import (
 )
 from contracts.hearing import told_event
 from contracts.photos import SECRETS, UPRIGHT, corners, encoded, scene, taken
-from dispatch.evidence.pictures import BrokenPhoto, Darkroom, NotAPhoto, TooManyPixels
+from dispatch.evidence.pictures import BrokenPhoto, Darkroom, NoPhoto, TooManyPixels
 from dispatch.evidence.rules import LARGEST_PHOTO, LONG_SIDE, MOST_PHOTOS, THUMBNAIL
 from shared.clock import clock, uuid7
 from shared.events.intake import CustomerErased
@@ -210,7 +210,7 @@ async def test_photos_that_are_cut_off_or_changed_are_kept_or_refused(data: st.D
     raw = raw[: data.draw(st.integers(1, len(raw)))]
     try:
         picture = await Darkroom().develop(bytes(raw))
-    except (BrokenPhoto, NotAPhoto, TooManyPixels):
+    except (BrokenPhoto, NoPhoto, TooManyPixels):
         return
     assert Image.open(BytesIO(picture.content)).size == (picture.width, picture.height)
 

@@ -26,7 +26,7 @@ PATIENCE: Final = 60.0  # seconds by the wall; a busy machine is not the photo's
 log = structlog.get_logger()
 
 
-class NotAPhoto(AftercareError):
+class NoPhoto(AftercareError):
     """This is no photo that is read here; send JPEG, PNG or WebP."""
 
     status: ClassVar = 415
@@ -52,7 +52,7 @@ class Darkroom:
         self._places = asyncio.Semaphore(CHILDREN)
 
     async def develop(self, raw: bytes) -> Picture:
-        """Raises `NotAPhoto`, `BrokenPhoto`, `TooManyPixels`; `Outage` where no process is to be had."""
+        """Raises `NoPhoto`, `BrokenPhoto`, `TooManyPixels`; `Outage` where no process is to be had."""
         async with self._places:
             answer = await self._ask(raw)
         head, _, rest = answer.partition(b"\n")
@@ -65,7 +65,7 @@ class Darkroom:
                 length = told["content"]
                 return Picture(rest[:length], rest[length:], told["width"], told["height"])
             case "not_a_photo":
-                raise NotAPhoto
+                raise NoPhoto
             case "too_many_pixels":
                 raise TooManyPixels(limit=MOST_PIXELS // 1_000_000)
             case _:

@@ -37,3 +37,11 @@ async def acknowledge(tx: Tx, ticket_id: UUID, viewer: Viewer) -> Notice:
         raise NothingToAcknowledge
     await record(tx, [Change(ticket, rules.acknowledge(ticket, viewer.employee_id))], viewer.id)
     return replace(notice, acknowledged_by=viewer.id, acknowledged_at=tx.now)
+
+
+async def acknowledge_by_deed(tx: Tx, ticket_id: UUID, viewer: Viewer) -> None:
+    """Who decides something of a ticket as a leader who was informed of it knows of it, too."""
+    ticket = await lock_visible(tx, viewer, ticket_id)
+    notice = await load_notice(tx, ticket_id)
+    if notice and is_awaited(ticket, notice) and may_acknowledge(notice, viewer.person_id, is_admin=False):
+        await record(tx, [Change(ticket, rules.acknowledge(ticket, viewer.employee_id))], viewer.id)

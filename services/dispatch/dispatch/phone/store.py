@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from dispatch.phone.rules import Outcome
 from dispatch.tables import among, metadata
-from dispatch.tickets.store import history
+from dispatch.tickets.store import history, ticket
 from shared.db import Tx
 
 phone_command: Final = Table(
@@ -72,10 +72,15 @@ async def dismiss(tx: Tx, person: str, id: UUID, at: datetime) -> bool:
 
 async def list_open(tx: Tx, person: str) -> Sequence[Row]:
     """What a person did that was not taken and that they have not looked at yet, the oldest first."""
-    query = select(phone_command).where(
-        phone_command.c.person == person,
-        phone_command.c.outcome.in_(("conflict", "refused")),
-        phone_command.c.settled_at.is_(None),
+    known = phone_command.outerjoin(ticket, ticket.c.id == phone_command.c.ticket_id)
+    query = (
+        select(phone_command, ticket.c.number, ticket.c.title)
+        .select_from(known)
+        .where(
+            phone_command.c.person == person,
+            phone_command.c.outcome.in_(("conflict", "refused")),
+            phone_command.c.settled_at.is_(None),
+        )
     )
     return [dict(row) for row in (await tx.execute(query.order_by(phone_command.c.id))).mappings()]
 

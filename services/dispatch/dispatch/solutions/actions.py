@@ -9,6 +9,7 @@ from uuid import UUID
 
 from dispatch.access import Viewer, involved_in, lock_visible
 from dispatch.incidents.store import load_incidents
+from dispatch.leadership.actions import acknowledge_by_deed
 from dispatch.solutions import rules, store
 from dispatch.solutions.rules import Facts, Solution, Verdict
 from dispatch.tickets.record import Change, record
@@ -120,7 +121,9 @@ async def decide(
     rules.require_may_decide(found, viewer.id, viewer.employee_id, leadership, admin=viewer.is_admin)
     if found.state == verdict:
         return found
-    return await _settle(tx, ticket, found, verdict, note, viewer)
+    settled = await _settle(tx, ticket, found, verdict, note, viewer)
+    await acknowledge_by_deed(tx, ticket_id, viewer)
+    return settled
 
 
 async def withdraw(tx: Tx, ticket_id: UUID, solution_id: UUID, viewer: Viewer) -> Solution:
